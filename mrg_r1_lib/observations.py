@@ -33,8 +33,7 @@ CLASSES = {
     14: tuple(range(14)),
     13: tuple(range(13)),
     5: tuple(
-        OBSERVATIONS.index(name)
-        for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
+        OBSERVATIONS.index(name) for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
     ),
 }
 
