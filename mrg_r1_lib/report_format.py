@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 
 INSTRUCTION = (  # paper value unknown
-    "Read the chest radiograph. Name the positive observations between <think> and </think>, "
-    "then write the findings between <report> and </report>."
+    "Name the positive observations in <think></think>, then write the findings in <report></report>."
 )
 TAGS = ("<think>", "</think>", "<report>", "</report>")
 

@@ -80,3 +80,8 @@ def check_studies(studies: Sequence[Study]) -> None:
                 f"patient {study.patient_id} is in {split_of[study.patient_id]} and, with study {study.study_id}, in "
                 f"{study.split}. Assign splits by patient."
             )
+
+
+def pixels(studies: Sequence[Study]) -> np.ndarray:
+    """The first image of each study as `(studies, height, width) uint8` grey values."""
+    return np.stack([np.asarray(study.images[0]().convert("L")) for study in studies])

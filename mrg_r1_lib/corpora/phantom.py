@@ -1,0 +1,135 @@
+"""Phantom studies from a seed: random index terms, a radiograph drawn from them, a report that says what is drawn.
+
+For pretraining and tests, never for held-out numbers. Study i depends on (seed, i) alone and is made on access, so a corpus of
+any number costs nothing. Decisions: the terms are written as the real index writes them and read by the same table; a finding
+that the text hedges is drawn like any other, and asserted by its index term, since MRG-R1 counts uncertain as present; the
+text names side, zone and size wherever the term does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from mrg_r1_lib.corpora.index_terms import parse_index_term
+from mrg_r1_lib.corpora.phantom_text import Slots, write_findings
+from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.study import SPLITS, Study
+
+NORMAL = 0.35  # share of normal studies, as in IU X-Ray
+COUNTS = {1: 0.45, 2: 0.30, 3: 0.17, 4: 0.08}  # abnormalities of an abnormal study -> share
+
+LEFT_RIGHT = ("left", "right")
+EITHER = ("left", "right", "bilateral")
+ZONES = ("upper", "middle", "lower", "lower")  # bases twice: most opacities lie there
+AMOUNT = ("", "small", "moderate", "large")
+DEGREE = ("", "mild", "moderate", "severe")
+NOT_SAID = ("",)
+
+
+class Kind(NamedTuple):
+    """How often an abnormality is drawn (relative weight), and the words its index term is made of."""
+
+    weight: float
+    heading: str
+    sides: tuple[str, ...] = NOT_SAID
+    zones: tuple[str, ...] = NOT_SAID
+    sizes: tuple[str, ...] = NOT_SAID
+
+
+KINDS = {  # weights: roughly IU X-Ray's shares in percent, the rare ones lifted so that each is seen in at least 3 %
+    "Enlarged Cardiomediastinum": Kind(5, "Mediastinum/enlarged"),
+    "Cardiomegaly": Kind(13, "Cardiomegaly", sizes=DEGREE),
+    "Lung Opacity": Kind(14, "Opacity/lung", EITHER, ZONES, AMOUNT),
+    "Lung Lesion": Kind(6, "Nodule/lung", LEFT_RIGHT, ZONES, ("", "small", "large")),
+    "Edema": Kind(5, "Pulmonary Edema", sizes=DEGREE),
+    "Consolidation": Kind(5, "Consolidation/lung", EITHER, ZONES),
+    "Pneumonia": Kind(5, "Pneumonia", EITHER, ZONES),
+    "Atelectasis": Kind(12, "Pulmonary Atelectasis", EITHER, ZONES, DEGREE),
+    "Pneumothorax": Kind(5, "Pneumothorax", LEFT_RIGHT, sizes=AMOUNT),
+    "Pleural Effusion": Kind(9, "Pleural Effusion", EITHER, sizes=AMOUNT),
+    "Pleural Other": Kind(5, "Thickening/pleura", EITHER, ("upper", "lower")),
+    "Fracture": Kind(5, "Fractures, Bone/ribs", LEFT_RIGHT),
+    "Support Devices": Kind(10, "Catheters, Indwelling", LEFT_RIGHT),
+}
+# a zone in the words of the index; the middle zone by side: a middle lobe is right, the lingula left
+ZONE_WORDS = {"": "", "upper": "upper lobe", "lower": "base"}
+MIDDLE_WORDS = {"left": "lingula", "right": "middle lobe", "bilateral": "hilum"}
+
+
+def load(
+    root: Path | str | None = None, studies: int = 8000, seed: int = 0, image_size: int = 96, split: str = "train"
+) -> "PhantomCorpus":
+    """`studies` phantom studies in `split`, each with one radiograph of `image_size` pixels a side.
+
+    ValueError if there are none, for an unknown split, or if `root` is given.
+    """
+    if root is not None:
+        raise ValueError(f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out.")
+    return PhantomCorpus(studies, seed, image_size, split)
+
+
+@dataclass(frozen=True)
+class PhantomCorpus(Sequence[Study]):
+    """A sequence of phantom studies; each is made when it is looked at, the same one every time."""
+
+    studies: int
+    seed: int = 0
+    image_size: int = 96
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.studies < 1:
+            raise ValueError(f"phantom: studies={self.studies}; expected at least 1.")
+        if self.split not in SPLITS:
+            raise ValueError(f"phantom: split {self.split!r} is unknown; expected one of {', '.join(SPLITS)}.")
+
+    def __len__(self) -> int:
+        return self.studies
+
+    def __getitem__(self, index: int | slice) -> Study | list[Study]:
+        if isinstance(index, slice):
+            return [self._make(i)[0] for i in range(self.studies)[index]]
+        return self._make(range(self.studies)[index])[0]
+
+    def written_labels(self) -> np.ndarray:
+        """What the reports say, known from their making, as label codes `(studies, 14) int8`."""
+        return np.array([self._make(i)[1] for i in range(self.studies)])
+
+    def _make(self, i: int) -> tuple[Study, np.ndarray]:
+        study_id = f"phantom-{self.seed}-{i}"
+        rng = Random(study_id)
+        findings = draw_findings(rng)
+        text, labels = write_findings(findings, rng)
+        terms = tuple(parse_index_term(_term(name, slots)) for name, slots in findings) or (parse_index_term("normal"),)
+        radiograph = partial(draw_radiograph, terms, study_id, self.image_size)
+        study = Study(study_id, study_id, (radiograph,), findings=text, index_terms=terms, split=self.split)
+        return study, labels
+
+
+def draw_findings(rng: Random) -> list[tuple[str, Slots]]:
+    """The abnormalities of one study, each once, with the words for side, zone and size; none is a normal study."""
+    if rng.random() < NORMAL:
+        return []
+    (count,) = rng.choices(list(COUNTS), list(COUNTS.values()))
+    weights = {name: kind.weight for name, kind in KINDS.items()}
+    findings = []
+    for _ in range(count):
+        (name,) = rng.choices(list(weights), list(weights.values()))
+        del weights[name]
+        kind = KINDS[name]
+        findings.append(
+            (name, {"side": rng.choice(kind.sides), "zone": rng.choice(kind.zones), "size": rng.choice(kind.sizes)})
+        )
+    return findings
+
+
+def _term(observation: str, slots: Slots) -> str:
+    """A finding as the index writes it: heading/zone/side/size."""
+    side, zone = slots["side"], slots["zone"]
+    zone_word = MIDDLE_WORDS[side] if zone == "middle" else ZONE_WORDS[zone]
+    return "/".join(filter(None, (KINDS[observation].heading, zone_word, side, slots["size"])))

@@ -1,0 +1,143 @@
+"""What is drawn -> a findings section that says so, in the plain language of chest radiograph reports.
+
+`phantom_wordings.csv` holds every sentence: the observations it speaks of, what it says of them, and slots for side, zone and
+size. A finding is stated once, hedged ("possible", "may") for a share of them; of what is not drawn a report denies what
+reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), groups and sentences in random order.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, OBSERVATIONS, Label
+
+TABLE = Path(__file__).with_name("phantom_wordings.csv")
+HEDGED = 0.12  # share of the drawn findings that the text leaves uncertain
+VALUES = {"present": Label.POSITIVE, "absent": Label.NEGATIVE, "uncertain": Label.UNCERTAIN}
+
+Slots = dict[str, str]  # side, zone and size, each a word or ""
+
+
+class Habit(NamedTuple):
+    """How reports treat one observation: the group it is spoken of in, and how often its absence is stated."""
+
+    group: str
+    denied: float
+
+
+HABITS = {
+    "Enlarged Cardiomediastinum": Habit("heart", 0.50),
+    "Cardiomegaly": Habit("heart", 0.75),
+    "Lung Opacity": Habit("lungs", 0.35),
+    "Lung Lesion": Habit("lungs", 0.15),
+    "Edema": Habit("lungs", 0.25),
+    "Consolidation": Habit("lungs", 0.50),
+    "Pneumonia": Habit("lungs", 0.15),
+    "Atelectasis": Habit("lungs", 0.10),
+    "Pneumothorax": Habit("pleura", 0.80),
+    "Pleural Effusion": Habit("pleura", 0.80),
+    "Pleural Other": Habit("pleura", 0.10),
+    "Fracture": Habit("bones", 0.20),
+    "Support Devices": Habit("devices", 0.10),
+    "No Finding": Habit("lungs", 0.0),
+}
+NORMAL_STATED = 0.50  # share of the normal studies whose text also says that they are normal
+
+# what a report does not deny, though it is not drawn, beside these findings: it would contradict itself
+IMPLIED = {
+    "Lung Opacity": {"Lung Lesion", "Edema", "Consolidation", "Pneumonia", "Atelectasis"},
+    "Consolidation": {"Lung Opacity", "Pneumonia"},
+    "Pneumonia": {"Lung Opacity", "Consolidation"},
+    "Enlarged Cardiomediastinum": {"Cardiomegaly"},
+}
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One sentence pattern: what it says, `value`, of which observations."""
+
+    observations: tuple[str, ...]
+    value: Label
+    pattern: str
+
+    @property
+    def group(self) -> str:
+        return HABITS[self.observations[-1]].group
+
+
+@cache
+def wordings() -> tuple[Wording, ...]:
+    """All sentence patterns, in the table's order."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return tuple(
+            Wording(tuple(row["observation"].split(";")), VALUES[row["value"]], row["wording"]) for row in csv.DictReader(file)
+        )
+
+
+@cache
+def _about(observation: str, value: Label) -> tuple[Wording, ...]:
+    return tuple(wording for wording in wordings() if wording.observations == (observation,) and wording.value == value)
+
+
+@cache
+def _denials() -> tuple[Wording, ...]:
+    return tuple(wording for wording in wordings() if wording.value == Label.NEGATIVE)
+
+
+def fill(pattern: str, side: str = "", zone: str = "", size: str = "") -> str:
+    """A sentence from a pattern; empty slots vanish, and "the bilateral lower lung" becomes "both lower lungs".
+
+    >>> fill("{size} opacity in the {side} {zone} lung.", side="bilateral", zone="lower")
+    'Opacity in both lower lungs.'
+    """
+    text = " ".join(pattern.format(side=side, zone=zone, size=size).split())
+    text = re.sub(r"\bthe bilateral (\w+ )?lung\b", r"both \1lungs", text)
+    return text[0].upper() + text[1:]
+
+
+def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[str, np.ndarray]:
+    """A findings section for `findings`, and what it says as label codes `(14,) int8`.
+
+    `findings` are (observation, its slots) pairs, each observation once; none is a normal study, which is No Finding.
+    """
+    said: list[tuple[Wording, str]] = []
+    for observation, slots in findings:
+        value = Label.UNCERTAIN if rng.random() < HEDGED else Label.POSITIVE
+        wording = rng.choice(_about(observation, value))
+        said.append((wording, fill(wording.pattern, **slots)))
+    if not findings and rng.random() < NORMAL_STATED:
+        wording = rng.choice(_about("No Finding", Label.POSITIVE))
+        said.append((wording, wording.pattern))
+    said += [(wording, wording.pattern) for wording in _denied({name for name, _ in findings}, rng)]
+    labels = np.full(len(OBSERVATIONS), Label.BLANK, dtype=np.int8)
+    for wording, _ in said:
+        labels[[OBSERVATIONS.index(name) for name in wording.observations]] = wording.value
+    labels[NO_FINDING] = Label.BLANK if findings else Label.POSITIVE
+    return _in_groups([(wording.group, sentence) for wording, sentence in said], rng), labels
+
+
+def _denied(present: set[str], rng: Random) -> list[Wording]:
+    """Sentences that deny what is not present, each observation at most once, at least one if nothing is present."""
+    blocked = present | {name for name, beside in IMPLIED.items() if beside & present}
+    deniable = [name for name in ABNORMALITIES if name not in blocked]
+    left = {name for name in deniable if rng.random() < HABITS[name].denied} or {"Pleural Effusion"} - present
+    chosen = []
+    for wording in rng.sample(_denials(), len(_denials())):
+        if left.issuperset(wording.observations):
+            chosen.append(wording)
+            left -= set(wording.observations)
+    return chosen
+
+
+def _in_groups(sentences: list[tuple[str, str]], rng: Random) -> str:
+    """Sentences joined group by group; groups, and sentences within a group, in random order."""
+    rng.shuffle(sentences)
+    order = list(dict.fromkeys(group for group, _ in sentences))
+    return " ".join(sentence for _, sentence in sorted(sentences, key=lambda pair: order.index(pair[0])))

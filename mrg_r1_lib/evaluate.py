@@ -1,0 +1,115 @@
+"""Evaluation of one run on held-out studies: reports -> labels -> scores, for trained policies and trivial baselines alike.
+
+Writes `labels_per_study.csv` and `metrics.json` into the run's folder. Completions stay in the git-ignored half of the run: a
+committed file never holds report text.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mrg_r1_lib.baselines import best_single_report, constant_normal, nearest_neighbour
+from mrg_r1_lib.files import locked, write_text
+from mrg_r1_lib.generate import generate
+from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
+from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
+from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.prompts import load_split
+from mrg_r1_lib.report_format import parse_completion, render_target
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.study import Study, pixels
+from mrg_r1_lib.training import command_line, prepare
+
+Labeler = Callable[[list[str]], np.ndarray]
+NOTEBOOK_OF_STAGE = {
+    "pretrain": "02_supervised_finetuning",
+    "sft": "02_supervised_finetuning",
+    "srl": "03_semantic_reinforcement_learning",
+}
+
+
+def evaluate(run: Run, split: str = "test") -> dict:
+    """Score `run` on a split's studies with FINDINGS; returns and saves its metrics. A finished evaluation is loaded.
+
+    Only the text inside `<report>` is scored. Raises FileNotFoundError, naming the notebook, if the policy is missing.
+    """
+    path = run.folder / ("metrics.json" if split == "test" else f"metrics_{split}.json")
+    if run.finished(split):
+        return json.loads(path.read_text(encoding="utf-8"))
+    prepare(run)
+    studies = load_split(run.corpus, split, run.size)
+    labeler = load_labeler(run.settings.labeler)
+    with locked(run.folder):
+        completions = write_completions(run, studies, labeler)
+        parsed = [parse_completion(completion) for completion in completions]
+        reports = [completion.report for completion in parsed]
+        reference = [study.findings for study in studies]
+        labels = labeler(reports)
+        metrics = {
+            "studies": len(studies),
+            "clinical_efficacy": efficacy_rows(labeler(reference), labels),
+            "text": text_metrics(reference, reports),
+            "style": report_style(labels, reports),
+            "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
+        }
+        write_text(run.private / f"completions_{split}.json", json.dumps(completions, ensure_ascii=False, indent=1))
+        name = "labels_per_study.csv" if split == "test" else f"labels_per_study_{split}.csv"
+        write_text(run.folder / name, labels_table(studies, labels).to_csv(index=False, lineterminator="\n"))
+        write_text(path, json.dumps(metrics, indent=1) + "\n")
+        run.update_manifest("mrg_r1_lib.evaluate")
+        run.mark_finished(split)
+    return metrics
+
+
+def write_completions(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
+    """What the run's policy, or the baseline that it names, says of each study."""
+    if run.settings.stage == "baseline":
+        return [render_target("", report) for report in baseline_reports(run, studies, labeler)]
+    policy = run.require_policy(NOTEBOOK_OF_STAGE[run.settings.stage])
+    return generate(*load_policy(policy), studies, run.size.max_completion_length)
+
+
+def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
+    """The reports of a baseline that needs no training: they come from the training split, or (reference) from the study."""
+    arm = run.experiment.partition("/")[2]
+    train = load_split(run.corpus, "train", run.size)
+    findings = [study.findings for study in train]
+    if arm == "reference":
+        return [study.findings for study in studies]
+    if arm == "constant_normal":
+        return constant_normal(len(studies))
+    if arm == "best_single_report":
+        return [best_single_report(findings, labeler(findings))] * len(studies)
+    if arm == "nearest_neighbour":
+        return [findings[index] for index in nearest_neighbour(pixels(train), pixels(studies))]
+    raise ValueError(f"{run.experiment}: baseline {arm!r} is not built; expected one of the experiments of stage baseline.")
+
+
+def efficacy_rows(reference: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """Clinical efficacy in all 18 definitions: micro, macro, example x 14, 13, 5 classes x uncertain as positive, negative."""
+    return [
+        {"average": average, "classes": classes, "uncertain": uncertain}
+        | clinical_efficacy(reference, labels, average=average, classes=classes, uncertain=uncertain)
+        for average in ("micro", "macro", "example")
+        for classes in CLASSES
+        for uncertain in ("positive", "negative")
+    ]
+
+
+def labels_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:
+    """Columns study_id and the 14 observations with their codes."""
+    table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
+    table.insert(0, "study_id", [study.study_id for study in studies])
+    return table
+
+
+def read_completions(run: Run, split: str = "test") -> list[str]:
+    """The completions of a finished evaluation, in the order of its studies; for notebooks on the same machine only."""
+    return json.loads((run.private / f"completions_{split}.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    command_line(evaluate, __doc__)

@@ -1,0 +1,122 @@
+"""The ladder of experiments, one change a line, and the three scales they run at.
+
+An experiment is named "corpus/arm" ("iu_xray/srl_mccs"). An arm starts from the policy that another arm trained, so that a
+comparison differs in one thing. What an optimiser needs stands in the stages, beside its source; here stands what is run.
+"""
+
+from dataclasses import dataclass, field, replace
+
+STAGES = ("baseline", "pretrain", "sft", "srl")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of the results table. `start` names the arm whose policy it continues; `rewards` are weights by name."""
+
+    stage: str
+    label: str  # as tables and figures print it
+    start: str | None = None
+    rewards: dict[str, float] = field(default_factory=dict)
+    margin: float = 0.3  # paper value unknown
+    beta: float = 0.04  # paper value unknown; DeepSeekMath's (arXiv:2402.03300)
+    group_size: int = 8  # paper value unknown
+    labeler: str = "rules"
+
+
+SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
+
+EXPERIMENTS = {
+    "reference": Experiment("baseline", "the reference itself"),  # the labeler against itself: the ceiling
+    "constant_normal": Experiment("baseline", "constant normal report"),  # what does "No Finding" alone earn?
+    "best_single_report": Experiment("baseline", "best single training report"),  # and one report for everybody?
+    "nearest_neighbour": Experiment("baseline", "nearest training image's report"),  # and looking without learning?
+    "pretrained": Experiment("pretrain", "pretrained only"),
+    "sft": Experiment("sft", "SFT", start="pretrained"),
+    "srl_mccs": SRL,  # the paper's reward
+    "srl_label_f1": replace(
+        SRL, label="SRL, label F1", rewards={"label_f1": 0.75, "report_tags": 0.25}
+    ),  # is the cosine needed?
+    "srl_rouge_l": replace(SRL, label="SRL, ROUGE-L", rewards={"rouge_l": 0.75, "report_tags": 0.25}),  # or does wording do?
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is. Counts are studies; `studies` caps each split (None: all); steps are optimiser steps."""
+
+    policy: str
+    images: str
+    image_size: int  # pixels a side
+    threads: int  # of torch; 0 leaves torch's own choice
+    studies: dict[str, int | None]
+    phantoms: int  # synthetic studies for pretraining
+    pretrain_epochs: int
+    sft_epochs: int
+    batch_size: int  # studies a step of pretraining and SFT
+    srl_steps: int
+    studies_per_step: int  # groups a step of SRL
+    lora: bool
+    max_completion_length: int  # tokens
+    resamples: int  # of the bootstrap
+    classifier_phantoms: int = 4000  # for notebook 01's visibility check
+    arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
+    seeds: tuple[int, ...] = (0,)
+    seconds: dict[str, float] = field(default_factory=dict)  # by notebook, measured on two cores: only for the first estimate
+    group_size: int | None = None  # overrides the experiment's
+
+
+SCALES = {
+    "smoke": Scale(
+        policy="tiny_llava",
+        images="phantom",
+        image_size=96,
+        threads=2,
+        studies={"train": 240, "validate": 40, "test": 80},
+        phantoms=1600,
+        pretrain_epochs=2,
+        sft_epochs=6,
+        batch_size=16,
+        srl_steps=16,
+        studies_per_step=6,
+        lora=True,
+        max_completion_length=80,
+        resamples=500,
+        group_size=6,
+        seconds={"00": 15, "01": 45, "02": 90, "03": 40, "04": 10, "05": 15},
+    ),
+    "laptop": Scale(
+        policy="tiny_llava",
+        images="phantom",
+        image_size=96,
+        threads=2,
+        studies={"train": None, "validate": None, "test": None},
+        phantoms=16000,
+        pretrain_epochs=1,
+        sft_epochs=8,
+        batch_size=32,
+        srl_steps=200,
+        studies_per_step=8,
+        lora=False,
+        max_completion_length=128,
+        resamples=2000,
+        seconds={"00": 15, "01": 60, "02": 1200, "03": 700, "04": 15, "05": 30},
+    ),
+}
+
+
+def parse_experiment(name: str) -> tuple[str, str]:
+    """ "corpus/arm" -> its two parts; ValueError lists the known arms."""
+    corpus, _, arm = name.partition("/")
+    if not corpus or arm not in EXPERIMENTS:
+        raise ValueError(
+            f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as iu_xray/srl_mccs; "
+            f"known arms: {', '.join(EXPERIMENTS)}."
+        )
+    return corpus, arm
+
+
+def load_scale(name: str) -> Scale:
+    """The named scale; ValueError lists the known ones."""
+    if name not in SCALES:
+        raise ValueError(f"Unknown scale {name!r}; known scales: {', '.join(SCALES)}.")
+    return SCALES[name]

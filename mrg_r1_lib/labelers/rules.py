@@ -1,0 +1,94 @@
+"""The rules labeler: a report's sentences -> decisions by vocabulary and clause scope -> the 14 labels. No network, no weights.
+
+A stand-in for CheXbert that anybody can run and read. Aggregation is CheXpert's (Irvin et al. 2019): over all mentions of an
+observation positive beats uncertain beats negative beats blank. "No Finding" is positive where the report says something of
+the chest and neither a finding (support devices aside) nor another abnormality (emphysema, a granuloma, a hernia) is asserted.
+Sentences are read one by one and kept in a bounded cache: the reports of a group repeat them.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from mrg_r1_lib.labelers.scope import Decision, decide
+from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary
+from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+
+CACHED_SENTENCES = 32_768  # at about 2 kB each
+_END = re.compile(r"[;!?]|\.(?![0-9])|(?<![0-9])\.")  # a period between digits is a decimal point
+_STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
+_DEVICES = OBSERVATIONS.index("Support Devices")
+_COLUMN = {name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))}  # OTHER takes the place of No Finding
+
+
+def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
+    """The rules labeler: reports -> labels `(reports, 14) int8` in 0-3 (No Finding 0 or 1).
+
+    >>> load_rules()(["Mild edema. No pneumothorax."])[0, [4, 8]].tolist()
+    [1, 2]
+    """
+    return label_reports
+
+
+def label_reports(reports: Sequence[str]) -> np.ndarray:
+    """The labels `(reports, 14) int8` of reports; TypeError names the first entry that is not text."""
+    if isinstance(reports, str):
+        raise TypeError("reports: got one str, expected a list of them. Wrap it: [report].")
+    for position, report in enumerate(reports):
+        if not isinstance(report, str):
+            raise TypeError(
+                f"reports[{position}] is {report!r} ({type(report).__name__}), expected a str. "
+                'Leave the study out or give "" for a missing report.'
+            )
+    labels = np.zeros((len(reports), len(OBSERVATIONS)), dtype=np.int8)
+    for row, report in zip(labels, reports, strict=True):
+        row[:] = _label_report(report)
+    return labels
+
+
+def explain(report: str) -> list[Decision]:
+    """Every decision behind a report's labels, sentence by sentence; also those on abnormalities beyond the 13.
+
+    >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
+    [('Pneumothorax', 'NEGATIVE', 'no')]
+    """
+    return [decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]]
+
+
+def sentences_of(report: str) -> list[str]:
+    """The sentences of a report, white space squeezed, the numbers of a numbered list left out.
+
+    >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
+    ['Clear lungs', 'A 2.5 cm nodule']
+    """
+    parts = (part.strip() for part in _END.split(" ".join(report.split())))
+    return [part for part in parts if part and not part.isdigit()]
+
+
+@lru_cache(maxsize=CACHED_SENTENCES)
+def _read_sentence(sentence: str) -> tuple[tuple[Decision, ...], tuple[int, ...]]:
+    """A sentence's decisions, and the strongest label of each column (the last is OTHER)."""
+    decisions = decide(sentence, load_vocabulary())
+    labels = [Label.BLANK] * len(_COLUMN)
+    for decision in decisions:
+        column = _COLUMN[decision.observation]
+        labels[column] = _stronger(labels[column], decision.label)
+    return decisions, tuple(int(label) for label in labels)
+
+
+def _stronger(one: int, other: int) -> int:
+    return one if _STRENGTH[one] >= _STRENGTH[other] else other
+
+
+def _label_report(report: str) -> list[int]:
+    labels = [0] * len(OBSERVATIONS)
+    for sentence in sentences_of(report):
+        for column, label in enumerate(_read_sentence(sentence)[1]):
+            if label:
+                labels[column] = _stronger(labels[column], label)
+    asserted = (Label.POSITIVE, Label.UNCERTAIN)
+    abnormal = any(label in asserted for column, label in enumerate(labels) if column != _DEVICES)
+    labels[NO_FINDING] = int(any(labels) and not abnormal)
+    return labels

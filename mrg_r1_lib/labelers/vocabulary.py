@@ -1,0 +1,153 @@
+"""The vocabulary table of the rules labeler, read into a tree of words: what a phrase of a report may mean.
+
+`vocabulary.csv` is written for a clinician: one row `kind,phrase,meaning,unless` a phrase, all lower case (`KINDS` says what a
+kind does; an `unless` word within seven words silences a finding). Plurals are made here, other spellings are rows of kind
+`spelling`. In a sentence the longest phrase that starts at a word wins and its words are spent, so "no significant change in"
+never acts as "no", nor "breast mass" as "mass". Words are looked up one by one: time is linear in the text.
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from mrg_r1_lib.observations import ABNORMALITIES, Label
+
+OTHER = "Other abnormality"  # denies No Finding without being one of the 13
+KINDS = {  # kind -> what its rows do; the order is that of the table
+    "finding": "names an observation; cues around it decide its label",
+    "generic": "a word for any abnormality: counts only where denied",
+    "ignored": "looks like a finding or a cue and is none",
+    "subject": "a part of the body that a quality may be said of",
+    "quality": "what is said of a subject",
+    "statement": "subject + quality: an observation and its label",
+    "negation before": "denies what follows",
+    "negation after": "denies what precedes",
+    "uncertainty before": "puts what follows in doubt",
+    "uncertainty after": "puts what precedes in doubt",
+    "history before": "speaks of the past: what follows stays blank",
+    "alternative": "puts the findings on both sides in doubt",
+    "list": "joins the members of a list",
+    "break": "ends every scope",
+    "assertion": "after a comma begins a new positive clause",
+    "verb": "makes a subject begin a clause of its own",
+    "spelling": "other spellings of a word",
+}
+_WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/]")
+_WINDOW = 7  # words on either side in which an `unless` word silences a finding
+
+
+class Phrase(NamedTuple):
+    """One entry of the table; a finding phrase may name several observations."""
+
+    kind: str
+    text: str
+    meanings: tuple[str, ...]
+    unless: frozenset[str]
+
+
+class Found(NamedTuple):
+    """A phrase met at words [start, end) of a sentence."""
+
+    phrase: Phrase
+    start: int
+    end: int
+
+
+def words_of(sentence: str) -> list[str]:
+    """The words, numbers and clause marks of a sentence, in lower case.
+
+    >>> words_of("Right-sided effusion, 2.5 cm")
+    ['right', 'sided', 'effusion', ',', '2.5', 'cm']
+    """
+    return _WORD.findall(sentence.lower())
+
+
+def plurals(word: str) -> list[str]:
+    """The regular plural forms of a word."""
+    if len(word) < 4 or not word.isalpha() or (word.endswith("s") and not word.endswith("ss")):
+        return []
+    return [word + "s", word + "es", *([word[:-1] + "ies"] if word.endswith("y") else [])]
+
+
+class Vocabulary:
+    """The table as a word tree (`find`) and as statements: (subject, quality) -> [(observation, label)]."""
+
+    def __init__(self, rows: Iterable[dict[str, str]]):
+        phrases: dict[tuple[str, ...], Phrase] = {}
+        self.statements: dict[tuple[str, str], list[tuple[str, Label]]] = {}
+        self._standard: dict[str, str] = {}
+        for row in rows:
+            kind, text, meaning = row["kind"], row["phrase"], row["meaning"]
+            if kind not in KINDS:
+                raise ValueError(f"vocabulary: {text!r} has the kind {kind!r}; expected one of {', '.join(KINDS)}.")
+            if kind == "spelling":
+                self._standard.update(dict.fromkeys(words_of(text), meaning))
+            elif kind == "statement":
+                self._add_statement(text, meaning)
+            else:
+                _add_phrase(phrases, kind, text, meaning, row["unless"] or "")
+        for word in {word for key in phrases for word in key}:
+            for plural in plurals(word):
+                self._standard.setdefault(plural, word)
+        self._tree = _tree({tuple(self._standard.get(word, word) for word in key): phrase for key, phrase in phrases.items()})
+
+    def _add_statement(self, text: str, meaning: str) -> None:
+        subject, quality = text.split(" + ")
+        observation, label = meaning.rsplit(" ", 1)
+        _check_observation(observation, text)
+        self.statements.setdefault((subject, quality), []).append((observation, Label[label.upper()]))
+
+    def find(self, words: list[str]) -> list[Found]:
+        """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
+        words = [self._standard.get(word, word) for word in words]
+        found, start, tree = [], 0, self._tree
+        while start < len(words):
+            node, best, stop = tree.get(words[start]), None, start
+            while node is not None:
+                stop += 1
+                if "" in node:
+                    best, end = node[""], stop
+                node = node.get(words[stop]) if stop < len(words) else None
+            if best is None:
+                start += 1
+                continue
+            if not (best.unless and best.unless.intersection(words[max(0, start - _WINDOW) : end + _WINDOW])):
+                found.append(Found(best, start, end))
+            start = end
+        return found
+
+
+def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) -> None:
+    if kind == "finding":
+        _check_observation(meaning, text)
+    key = tuple(words_of(text))
+    earlier = phrases.get(key)
+    if earlier and not (kind == earlier.kind == "finding"):
+        raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
+    meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
+    phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
+
+
+def _check_observation(name: str, text: str) -> None:
+    if name not in ABNORMALITIES and name != OTHER:
+        raise ValueError(f"vocabulary: {text!r} names {name!r}; expected one of {', '.join(ABNORMALITIES)}, {OTHER}.")
+
+
+def _tree(phrases: dict[tuple[str, ...], Phrase]) -> dict:
+    tree: dict = {}
+    for key, phrase in phrases.items():
+        node = tree
+        for word in key:
+            node = node.setdefault(word, {})
+        node[""] = phrase
+    return tree
+
+
+@cache
+def load_vocabulary() -> Vocabulary:
+    """The vocabulary that comes with the library, read once."""
+    text = files(__package__).joinpath("vocabulary.csv").read_text(encoding="utf-8")
+    return Vocabulary(csv.DictReader(text.splitlines()))

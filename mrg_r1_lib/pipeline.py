@@ -1,0 +1,242 @@
+"""The whole study as a grid of notebook executions: what run_all.sh calls after the set-up.
+
+The grid comes in stages; the steps of one stage are independent of each other. A step that has finished with the same
+settings, notebook and library is skipped, and a step is repeated when one before it was. Executed copies go to
+`<results>/<scale>/notebooks` (seed 0 of the main runs) or beside the run.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from mrg_r1_lib.experiments import SCALES, load_scale
+from mrg_r1_lib.files import file_digest, locked, write_aside, write_text
+from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.runs import Run, library_digest
+from mrg_r1_lib.tables import movement_table
+
+NOTEBOOKS = REPOSITORY / "notebooks"
+METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
+SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
+ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One execution of a notebook for a run."""
+
+    notebook: str
+    run: Run
+
+    @property
+    def output(self) -> Path:
+        """Where the executed copy goes."""
+        main = self.run.experiment.endswith(load_scale(self.run.scale).arms[0]) and self.run.seed == 0
+        folder = self.run.results / self.run.scale / "notebooks" if main else self.run.private
+        return folder / f"{self.notebook}.ipynb"
+
+    @property
+    def parameters(self) -> dict:
+        return {
+            "EXPERIMENT": self.run.experiment,
+            "SCALE": self.run.scale,
+            "SEED": self.run.seed,
+            "RESULTS": os.path.relpath(self.run.results, NOTEBOOKS),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.notebook} {self.run.experiment} {self.run.scale} seed {self.run.seed}"
+
+    def command(self) -> str:
+        """The command that runs this step alone."""
+        named = {key: value for key, value in self.parameters.items() if key != "RESULTS"}
+        return f"./run_all.sh notebook {self.notebook} " + " ".join(f"{key}={value}" for key, value in named.items())
+
+
+def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]:
+    """The steps of a scale in stages; the steps of one stage may run in any order or side by side."""
+    size = load_scale(scale)
+
+    def steps(notebook: str, arms: tuple[str, ...], seeds: tuple[int, ...]) -> list[Step]:
+        return [Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results)) for seed in seeds for arm in arms]
+
+    main, first = size.arms[:1], size.seeds[:1]
+    return [
+        steps(METHOD, main, first) + steps(DATA, main, first),
+        steps(SFT, main, size.seeds),
+        steps(SRL, size.arms, size.seeds),
+        steps(ABLATIONS, main, first),
+        steps(TABLES, main, first),
+    ]
+
+
+def state(step: Step) -> dict:
+    """What a finished step depends on: settings, notebook source, library source."""
+    return {
+        "settings": step.run.fingerprint(),
+        "notebook": file_digest(NOTEBOOKS / f"{step.notebook}.ipynb"),
+        "library": library_digest(),
+    }
+
+
+def marker(step: Step) -> Path:
+    """The file that says with which state a step has finished, and in how many seconds."""
+    return step.run.private / f"{step.notebook}.done"
+
+
+def finished(step: Step) -> bool:
+    """Whether the step has finished in its present state and its executed copy is there."""
+    path = marker(step)
+    return path.exists() and step.output.exists() and json.loads(path.read_text())["state"] == state(step)
+
+
+def execute(step: Step, parameters: dict | None = None) -> float:
+    """Execute one notebook and return the seconds; the executed copy takes its place only when all cells ran.
+
+    ValueError names a parameter that the notebook does not have; RuntimeError names notebook, cell and error.
+    """
+    source = NOTEBOOKS / f"{step.notebook}.ipynb"
+    if not source.exists():
+        known = ", ".join(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+        raise ValueError(f"Unknown notebook {step.notebook!r}; known notebooks: {known}.")
+    values = step.parameters | (parameters or {})
+    known = papermill.inspect_notebook(source)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise ValueError(f"{step.notebook} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
+    step.run.private.mkdir(parents=True, exist_ok=True)
+    draft = step.run.private / f"{step.notebook}.draft.ipynb"
+    started = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            os.path.relpath(source),
+            os.path.relpath(draft),
+            values,
+            cwd=NOTEBOOKS,
+            kernel_name="python3",
+            stderr_file=sys.stderr,
+        )
+    except PapermillExecutionError as error:
+        raise RuntimeError(
+            f"{source.relative_to(REPOSITORY)} failed in cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
+            f"The executed copy with the traceback is {draft}.\n"
+            f"To go on after mending it, run the same command again: finished steps are skipped. This step alone:\n"
+            f"  {step.command()}"
+        ) from None
+    seconds = time.monotonic() - started
+    publish(draft, step.output)
+    write_text(marker(step), json.dumps({"state": state(step), "seconds": seconds}))
+    return seconds
+
+
+def publish(draft: Path, output: Path) -> None:
+    """Move an executed notebook to its place, without progress bars, times and paths of this machine."""
+    notebook = nbformat.read(draft, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    with write_aside(output) as aside:
+        nbformat.write(notebook, aside)
+    draft.unlink()
+
+
+def run_study(scale: str, results: Path) -> None:
+    """Run every step of the grid that has not finished, with an estimate, and check at the end that training moved."""
+    stages = grid(scale, results)
+    steps = [step for stage in stages for step in stage]
+    with locked(results / scale):
+        repeat = False
+        for stage in stages:
+            waiting = [step for step in stage if repeat or not finished(step)]
+            for step in stage:
+                number = steps.index(step) + 1
+                if step not in waiting:
+                    _say(f"[{number}/{len(steps)}] {step}: finished before, skipped")
+                    continue
+                left = sum(_expected_seconds(other) for other in steps[number - 1 :])
+                _say(f"[{number}/{len(steps)}] {step}: about {left / 60:.1f} minutes left")
+                seconds = execute(step)
+                _say(f"[{number}/{len(steps)}] {step}: {seconds:.0f} s")
+            repeat = repeat or bool(waiting)
+        check_movement(results, scale)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    _say(f"Largest process {peak:.2f} GiB. Start reading at {(results / scale / 'notebooks').relative_to(results.parent)}.")
+
+
+def check_movement(results: Path, scale: str) -> None:
+    """Say what training did; RuntimeError if SFT's loss did not fall or SRL did not start at its reference policy."""
+    movement = movement_table(results, scale)
+    for row in movement.itertuples():
+        line = f"{row.system}, seed {row.seed}: loss {row.loss_first:.3f} -> {row.loss_last:.3f}"
+        if row.reward_first == row.reward_first:  # not NaN: an SRL run
+            rose = "rose" if row.reward_last > row.reward_first else "did not rise"
+            line = f"{row.system}, seed {row.seed}: reward {row.reward_first:.3f} -> {row.reward_last:.3f} ({rose}), "
+            line += f"KL at the first step {row.kl_first:.1e}"
+        _say(f"{line}; {row.changed_tensors} of {row.trained_tensors} trained tensors changed")
+    supervised = movement[movement["reward_first"].isna()]
+    flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]
+    apart = movement[movement["kl_first"].abs() > 1e-6]
+    if len(flat) or len(apart):
+        raise RuntimeError(
+            f"Training did not do what it should: loss did not fall in {list(flat['system'])}, "
+            f"KL to the start is not 0 at the first step in {list(apart['system'])}."
+        )
+
+
+def _expected_seconds(step: Step) -> float:
+    path = marker(step)
+    if path.exists():
+        return json.loads(path.read_text())["seconds"]
+    return load_scale(step.run.scale).seconds[step.notebook[:2]]
+
+
+def _say(line: str) -> None:
+    sys.stderr.flush()
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """`run SCALE`, `list SCALE` or `notebook NAME KEY=VALUE …`: the command line behind run_all.sh."""
+    parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
+    parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in ("run", "list"):
+        commands.add_parser(command).add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+    one = commands.add_parser("notebook")
+    one.add_argument("name")
+    one.add_argument("parameters", nargs="*", help="KEY=VALUE")
+    named = parser.parse_args()
+    results = named.results.resolve()
+    try:
+        if named.command == "run":
+            run_study(named.scale, results)
+        elif named.command == "list":
+            for number, stage in enumerate(grid(named.scale, results), start=1):
+                _say(f"# stage {number}: after all of the stage before; its lines are independent of each other")
+                for step in stage:
+                    _say(step.command())
+        else:
+            values = dict(pair.partition("=")[::2] for pair in named.parameters)
+            run = Run(
+                values.pop("EXPERIMENT", "iu_xray/srl_mccs"), values.pop("SCALE", "smoke"), int(values.pop("SEED", 0)), results
+            )
+            execute(Step(named.name, run), values)
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

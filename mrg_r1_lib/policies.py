@@ -1,0 +1,151 @@
+"""Policies: vision-language models that write a completion for a study's prompt; made, loaded and saved here.
+
+`tiny_llava` has the architecture of LLaVA (arXiv:2304.08485: vision tower, two-layer projector, language model) from
+transformers' own classes, small enough for a laptop. A saved policy is always one whole model: adapters are merged, so that
+the next stage's reference policy is simply what it was loaded from.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from peft import LoraConfig, PeftModel
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    ProcessorMixin,
+    Qwen2Config,
+    SiglipImageProcessorPil,
+    SiglipVisionConfig,
+    set_seed,
+)
+
+from mrg_r1_lib.files import write_aside
+from mrg_r1_lib.report_format import INSTRUCTION, TAGS
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|user|>", "<|assistant|>", "<image>")
+VOCABULARY = 2048  # tokens: most words of radiology reports are one token
+
+Policy = tuple[PreTrainedModel, ProcessorMixin]
+
+
+def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of up to 2,048 tokens, trained on `texts`; any text survives encoding and decoding."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - len(TAGS),
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([INSTRUCTION, *texts], trainer)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])  # whole, but not special: decoding keeps them
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        extra_special_tokens={"image_token": "<image>"},
+        padding_side="left",
+    )
+
+
+def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
+    """A new LLaVA of about 3 million parameters with random weights from `seed` and a tokenizer trained on `texts`."""
+    patch_size = 12
+    if image_size % patch_size:
+        raise ValueError(f"tiny_llava: image_size {image_size} is no multiple of its patch size {patch_size}.")
+    tokenizer = train_tokenizer(texts)
+    vision = SiglipVisionConfig(
+        image_size=image_size,
+        patch_size=patch_size,
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        vision_use_head=False,  # LLaVA reads patches, not the pooled vector
+    )
+    text = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=tokenizer.image_token_id,
+        image_seq_length=(image_size // patch_size) ** 2,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
+        tie_word_embeddings=True,
+    )
+    set_seed(seed)
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
+    processor = LlavaProcessor(
+        images, tokenizer, patch_size=patch_size, vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE
+    )
+    return model, processor
+
+
+POLICIES = {"tiny_llava": tiny_llava}
+
+
+def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -> Policy:
+    """A new policy by name; ValueError lists the known ones."""
+    if name not in POLICIES:
+        raise ValueError(f"Unknown policy {name!r}; known policies: {', '.join(POLICIES)}.")
+    return POLICIES[name](texts, image_size, seed)
+
+
+def load_policy(folder: Path) -> Policy:
+    """A saved policy; its processor pads left, as generation needs."""
+    model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)
+    for name, parameter in model.named_parameters():
+        if "vision_tower.post_layernorm" in name:  # lies behind the features that LLaVA reads: no gradient reaches it
+            parameter.requires_grad_(False)
+    return model, AutoProcessor.from_pretrained(folder, padding_side="left", local_files_only=True)
+
+
+def save_policy(model: PreTrainedModel | PeftModel, processor: ProcessorMixin, folder: Path) -> None:
+    """Write model and processor, whole or not at all; adapters are merged into the model."""
+    if isinstance(model, PeftModel):
+        model = model.merge_and_unload()
+    with write_aside(folder) as aside:
+        model.save_pretrained(aside)
+        processor.save_pretrained(aside)
+
+
+def lora() -> LoraConfig:
+    """Adapters on the linear layers of the language model only; vision tower and projector stay as they are."""
+    return LoraConfig(
+        r=16,  # paper value unknown
+        lora_alpha=32,  # paper value unknown
+        lora_dropout=0.0,  # GRPO compares log-probabilities of two passes: no noise between them
+        bias="none",
+        target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",  # paper value unknown
+        task_type="CAUSAL_LM",
+    )

@@ -1,0 +1,55 @@
+"""Rewards by name: completions and a study's reference in, one number a completion out, as TRL's GRPO calls it.
+
+Each file holds one reward: a builder that takes the reward's parameters and returns `reward(completions, <column>, **_)`.
+A new reward is one new file and one line in `REWARDS`; the contract tests run over that dictionary. TRL mixes several
+rewards by `reward_weights` (MRG-R1: 0.75 mccs + 0.25 report_tags, second-hand note of arXiv:2512.16145v1).
+"""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+
+from mrg_r1_lib.rewards import label_f1, mccs, report_tags, rouge_l
+
+Labeler = Callable[[list[str]], np.ndarray]  # n reports -> label codes (n, 14) int8
+Reward = Callable[..., list[float | None]]
+
+REWARDS: dict[str, Callable[..., Reward]] = {
+    "mccs": mccs.build,
+    "report_tags": report_tags.build,
+    "label_f1": label_f1.build,
+    "rouge_l": rouge_l.build,
+}
+
+
+def build_reward(name: str, labeler: Labeler | None = None, **parameters: float) -> Reward:
+    """The TRL reward function called `name`, with its parameters bound; TRL logs it under that name.
+
+    The function takes `completions` (strings or message lists) and dataset columns by keyword, and returns as many values
+    in [0, 1]; None, which TRL leaves out, only where the reward's file says so. `labeler` is used by the rewards that read
+    labels, and left aside by the others. ValueError for an unknown name, an unknown or bad parameter, or a missing labeler.
+
+    >>> reward = build_reward("report_tags")
+    >>> reward.__name__, reward(completions=["<think></think><report>Clear.</report>", "Clear."])
+    ('report_tags', [1.0, 0.0])
+    """
+    if name not in REWARDS:
+        raise ValueError(f"reward {name!r} is unknown; expected one of {', '.join(REWARDS)}.")
+    known = dict(inspect.signature(REWARDS[name]).parameters)
+    if known.pop("labeler", None):
+        if labeler is None:
+            raise ValueError(f"reward {name!r} compares labels and needs a labeler; pass labeler=load_labeler(...).")
+        bound = {"labeler": labeler, **parameters}
+    else:
+        bound = parameters
+    wrong = [parameter for parameter in parameters if parameter not in known]
+    if wrong:
+        raise ValueError(f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}.")
+    score = REWARDS[name](**bound)
+
+    def reward(completions: list, **columns) -> list[float | None]:
+        return score(completions, **columns) if completions else []
+
+    reward.__name__ = reward.__qualname__ = name
+    return reward

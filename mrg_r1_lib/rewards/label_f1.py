@@ -1,0 +1,36 @@
+"""A plain label reward, the control of MCCS: F1 of the positive observations of the generated and the reference report.
+
+Completion -> report -> 14 labels -> set of positives among the 13 abnormalities (uncertain counts as positive, as in MCCS).
+Negatives earn nothing here. Two empty sets agree: F1 is 1, so that a normal report for a normal study is rewarded.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mrg_r1_lib.metrics import study_counts
+from mrg_r1_lib.report_format import parse_completion
+
+
+def positive_f1(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """F1 = 2 |G & R| / (|G| + |R|) of the sets of positives, label codes `(n, 14)` and `(n, 14)` -> `(n,)` float in [0, 1].
+
+    Both sets empty: 1; one empty: 0. ValueError if the shapes differ.
+
+    >>> edema_fracture, edema = [0] * 4 + [1] + [0] * 6 + [1, 0, 0], [0] * 4 + [1] + [0] * 9
+    >>> positive_f1([edema], [edema_fracture]).round(4)  # 2 * 1 / (1 + 2)
+    array([0.6667])
+    """
+    shared, written, wanted = np.moveaxis(study_counts(reference, generated, classes=13, uncertain="positive").sum(-1), -1, 0)
+    either = written + wanted
+    return np.where(either == 0, 1.0, 2 * shared / np.maximum(either, 1))
+
+
+def build(labeler: Callable[[list[str]], np.ndarray]) -> Callable[..., list[float | None]]:
+    """The reward over `reference_labels`: F1 in [0, 1], never None."""
+
+    def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
+        generated = labeler([parse_completion(completion).report for completion in completions])
+        return positive_f1(generated, np.asarray(reference_labels)).tolist()
+
+    return reward

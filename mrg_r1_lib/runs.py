@@ -1,0 +1,212 @@
+"""One run: an experiment at a scale with a seed. Its folders, manifest and completion markers; what makes it resumable.
+
+Two folders: `<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed (scores, labels, logs, manifest), and
+`<results>/runs/…` what may not (weights, completions). A marker there says that a step has finished and with which settings:
+the step is skipped while both settings and the policy it started from are the same.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
+from mrg_r1_lib.files import file_digest, write_text
+from mrg_r1_lib.paths import REPOSITORY
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "numpy",
+    "scikit-learn",
+    "sacrebleu",
+    "rouge-score",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, named by `experiment` ("iu_xray/srl_mccs"), `scale` and `seed`, below the folder `results`.
+
+    ValueError names an unknown experiment or scale and lists the known ones.
+    """
+
+    experiment: str
+    scale: str
+    seed: int
+    results: Path
+
+    def __post_init__(self) -> None:
+        parse_experiment(self.experiment)
+        load_scale(self.scale)
+        object.__setattr__(self, "results", Path(self.results))
+
+    @property
+    def corpus(self) -> str:
+        return parse_experiment(self.experiment)[0]
+
+    @property
+    def settings(self) -> Experiment:
+        return EXPERIMENTS[parse_experiment(self.experiment)[1]]
+
+    @property
+    def size(self) -> Scale:
+        return load_scale(self.scale)
+
+    @property
+    def group_size(self) -> int:
+        return self.size.group_size or self.settings.group_size
+
+    @property
+    def folder(self) -> Path:
+        """What may be committed."""
+        return self.results / self.scale / self.experiment / f"seed{self.seed}"
+
+    @property
+    def private(self) -> Path:
+        """What may not: weights, completions, markers. Git ignores it."""
+        return self.results / "runs" / self.scale / self.experiment / f"seed{self.seed}"
+
+    @property
+    def policy(self) -> Path:
+        """The folder of the trained policy."""
+        return self.private / "policy"
+
+    @cached_property
+    def start(self) -> "Run | None":
+        """The run whose policy this one continues."""
+        arm = self.settings.start
+        return Run(f"{self.corpus}/{arm}", self.scale, self.seed, self.results) if arm else None
+
+    def of_stage(self, stage: str) -> "Run":
+        """This run or the one among its starts that is of `stage`; ValueError if there is none."""
+        run = self
+        while run is not None:
+            if run.settings.stage == stage:
+                return run
+            run = run.start
+        raise ValueError(
+            f"{self.experiment} has no stage {stage!r}: choose an experiment that starts from one, such as "
+            f"{self.corpus}/srl_mccs."
+        )
+
+    def fingerprint(self) -> str:
+        """Digest of the settings of this run and of all that it starts from."""
+        described = {
+            "experiment": asdict(self.settings),
+            "scale": asdict(self.size),
+            "seed": self.seed,
+            "start": self.start.fingerprint() if self.start else None,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+    def finished(self, step: str) -> bool:
+        """Whether `step` ("train", "test", …) has finished with the present settings, from the present start."""
+        marker = self.private / f"{step}.done"
+        return marker.exists() and json.loads(marker.read_text()) == self._state()
+
+    def mark_finished(self, step: str) -> None:
+        """Leave the marker that makes `finished(step)` true until the settings or the start change."""
+        write_text(self.private / f"{step}.done", json.dumps(self._state()))
+
+    def _state(self) -> dict[str, str | None]:
+        start = self.start.policy / "model.safetensors" if self.start else None
+        digest = file_digest(start) if start and start.exists() else None
+        return {"settings": self.fingerprint(), "start_policy": digest}
+
+    def require_policy(self, notebook: str) -> Path:
+        """The folder of this run's policy; FileNotFoundError names the notebook that makes it."""
+        if not self.finished("train"):
+            raise FileNotFoundError(
+                f"{self.experiment}, scale {self.scale}, seed {self.seed}: no trained policy in {self.policy}. "
+                f"Run notebooks/{notebook}.ipynb with the same EXPERIMENT, SCALE, SEED and RESULTS first."
+            )
+        return self.policy
+
+    def read_manifest(self) -> dict:
+        """The manifest, {} where there is none yet."""
+        path = self.folder / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def update_manifest(self, module: str, **entries: object) -> None:
+        """Write settings, versions, hardware and `entries` (what `module` did, its times) into `manifest.json`.
+
+        Everything that differs between two runs with one seed is here and only here.
+        """
+        manifest = self.read_manifest() | {
+            "experiment": asdict(self.settings) | {"name": self.experiment},
+            "scale": asdict(self.size) | {"name": self.scale},
+            "seed": self.seed,
+            "commit": _commit(),
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
+        }
+        manifest[module] = {"source_digest": source_digest(module)} | entries
+        write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _commit() -> str:
+    answer = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    return answer.stdout.strip() or "unknown"
+
+
+def imported_modules(module: str) -> set[str]:
+    """The library's modules that `module` imports, itself and all levels below included, read from the sources."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting += direct_imports(name)
+    return found
+
+
+def module_file(module: str) -> Path:
+    """The source file of a dotted module name of this library."""
+    base = REPOSITORY.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def direct_imports(module: str) -> list[str]:
+    """The library's modules that a module's source imports directly."""
+    names = []
+    for node in ast.walk(ast.parse(module_file(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mrg_r1_lib"):
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            names += [name for name in submodules if module_file(name).exists()] or [node.module]
+    return names
+
+
+def source_digest(module: str) -> str:
+    """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables."""
+    digest = hashlib.sha256()
+    for name in sorted(imported_modules(module)):
+        file = module_file(name)
+        digest.update(name.encode() + file.read_bytes())
+        for table in sorted(file.parent.glob("*.csv")):
+            if table.name in file.read_text(encoding="utf-8"):
+                digest.update(table.read_bytes())
+    return digest.hexdigest()
+
+
+def library_digest() -> str:
+    """SHA-256 over all sources and tables of the library: what an executed notebook depends on."""
+    digest = hashlib.sha256()
+    for path in sorted((REPOSITORY / "mrg_r1_lib").rglob("*")):
+        if path.suffix in (".py", ".csv"):
+            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

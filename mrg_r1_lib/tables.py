@@ -1,0 +1,158 @@
+"""Tables from saved scores: every number of README, notebooks and figures comes through here.
+
+Reads `metrics.json` and `labels_per_study.csv` of the runs below `<results>/<scale>/`; needs neither torch nor a corpus.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mrg_r1_lib.bootstrap import Efficacy, interval, paired_bootstrap
+from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
+from mrg_r1_lib.metrics import per_observation
+from mrg_r1_lib.observations import OBSERVATIONS
+
+PRIMARY = {"average": "micro", "classes": 13, "uncertain": "positive"}  # named before any test split was scored
+
+
+def run_folders(results: Path, scale: str, corpus: str = "iu_xray") -> dict[tuple[str, int], Path]:
+    """(arm, seed) -> folder of every run with scores, in the order of the ladder."""
+    folders = {}
+    for arm in EXPERIMENTS:
+        for folder in sorted((Path(results) / scale / corpus / arm).glob("seed*")):
+            if (folder / "metrics.json").exists():
+                folders[arm, int(folder.name.removeprefix("seed"))] = folder
+    return folders
+
+
+def read_labels(folder: Path) -> pd.DataFrame:
+    """The label codes of one run, indexed by study_id."""
+    return pd.read_csv(folder / "labels_per_study.csv", index_col="study_id", dtype={name: np.int8 for name in OBSERVATIONS})
+
+
+def reference_labels(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+    """The labeler's reading of the references; FileNotFoundError names the notebook that writes it."""
+    folder = Path(results) / scale / corpus / "reference" / "seed0"
+    if not (folder / "labels_per_study.csv").exists():
+        raise FileNotFoundError(
+            f"No reference labels in {folder}. Run notebooks/01_data_preparation.ipynb with the same SCALE and RESULTS first."
+        )
+    return read_labels(folder)
+
+
+def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+    """One row a system, seed, metric and definition: system, seed, metric, average, classes, uncertain, value, low, high.
+
+    The 95 % intervals (over studies) are given for F1 in the primary definition; elsewhere low and high are empty.
+    """
+    reference = reference_labels(results, scale, corpus)
+    resamples = load_scale(scale).resamples
+    rows = []
+    for (arm, seed), folder in run_folders(results, scale, corpus).items():
+        name = {"system": EXPERIMENTS[arm].label, "seed": seed}
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        for row in metrics["clinical_efficacy"]:
+            definition = {key: row[key] for key in PRIMARY}
+            rows += [
+                name | {"metric": f"ce_{part}"} | definition | {"value": row[part]} for part in ("precision", "recall", "f1")
+            ]
+            if definition == PRIMARY:
+                labels = read_labels(folder).loc[reference.index]
+                _, low, high = interval(reference.to_numpy(), labels.to_numpy(), Efficacy(**PRIMARY), resamples=resamples)
+                rows[-1] |= {"low": low, "high": high}
+        others = metrics["text"] | metrics["style"] | {"format_rate": metrics["format_rate"]}
+        rows += [name | {"metric": metric, "value": value} for metric, value in others.items()]
+    columns = ["system", "seed", "metric", "average", "classes", "uncertain", "value", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"classes": "Int64"})
+
+
+def summary(main: pd.DataFrame) -> pd.DataFrame:
+    """The main table as people read it: a row a system (mean over seeds), CE F1 by definition, text metrics, format rate."""
+    ce = main[main["metric"].str.startswith("ce_") & (main["uncertain"] == "positive")].copy()
+    ce["column"] = (
+        ce["metric"].str.removeprefix("ce_").str.replace("f1", "F1") + " " + ce["average"] + "-" + ce["classes"].astype(str)
+    )
+    shown = [
+        "F1 micro-13",
+        "precision micro-13",
+        "recall micro-13",
+        "F1 macro-13",
+        "F1 example-14",
+        "F1 micro-14",
+        "F1 micro-5",
+    ]
+    others = main[main["metric"].isin(["bleu_1", "bleu_4", "rouge_l", "format_rate"])].assign(
+        column=lambda rows: rows["metric"]
+    )
+    both = pd.concat([ce[ce["column"].isin(shown)], others])
+    table = both.pivot_table(index="system", columns="column", values="value", aggfunc="mean", sort=False)
+    return table[[*shown, "bleu_1", "bleu_4", "rouge_l", "format_rate"]]
+
+
+def comparison_table(results: Path, scale: str, baseline: str = "sft", corpus: str = "iu_xray") -> pd.DataFrame:
+    """SRL arms against `baseline`, paired by study: system, difference of the primary measure, low, high, p, seeds.
+
+    Uses the seeds that both systems have; an arm without a common seed has an empty row, not none.
+    """
+    reference = reference_labels(results, scale, corpus)
+    folders = run_folders(results, scale, corpus)
+    rows = []
+    for arm in load_scale(scale).arms:
+        seeds = sorted(seed for name, seed in folders if name == arm and (baseline, seed) in folders)
+        row: dict = {"system": EXPERIMENTS[arm].label, "against": EXPERIMENTS[baseline].label, "seeds": len(seeds)}
+        if seeds:
+            first, second = (
+                np.stack([read_labels(folders[name, seed]).loc[reference.index].to_numpy() for seed in seeds])
+                for name in (arm, baseline)
+            )
+            result = paired_bootstrap(
+                reference.to_numpy(), first, second, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples
+            )
+            row |= {"difference": result.difference, "low": result.low, "high": result.high, "p": result.p}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["system", "against", "difference", "low", "high", "p", "seeds"])
+
+
+def observation_table(results: Path, scale: str, arms: tuple[str, ...], corpus: str = "iu_xray") -> pd.DataFrame:
+    """Precision, recall and F1 of each observation: system, seed, observation, support, precision, recall, f1."""
+    reference = reference_labels(results, scale, corpus)
+    frames = []
+    for (arm, seed), folder in run_folders(results, scale, corpus).items():
+        if arm in arms:
+            frame = per_observation(reference.to_numpy(), read_labels(folder).loc[reference.index].to_numpy())
+            frames.append(frame.assign(system=EXPERIMENTS[arm].label, seed=seed))
+    return pd.concat(frames, ignore_index=True)
+
+
+def training_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str = "iu_xray") -> pd.DataFrame:
+    """The training logs of several arms under each other, with the columns system and seed."""
+    frames = []
+    for (arm, seed), folder in run_folders(results, scale, corpus).items():
+        if arm in arms and (folder / "train_log.csv").exists():
+            frames.append(pd.read_csv(folder / "train_log.csv").assign(system=EXPERIMENTS[arm].label, seed=seed))
+    return pd.concat(frames, ignore_index=True)
+
+
+def movement_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+    """What training did, a row a trained run: loss, reward and their direction, KL at the first step, tensors that changed.
+
+    First and last are means over the first and the last quarter of the steps; reward and KL are NaN for supervised runs.
+    """
+    rows = []
+    for (arm, seed), folder in run_folders(results, scale, corpus).items():
+        if not (folder / "train_log.csv").exists():
+            continue
+        log = pd.read_csv(folder / "train_log.csv")
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        trained = manifest[f"mrg_r1_lib.{EXPERIMENTS[arm].stage}"]
+        quarter = max(1, len(log) // 4)
+        row = {"system": EXPERIMENTS[arm].label, "seed": seed, "steps": len(log)}
+        for name in ("loss", "reward"):
+            values = log[name] if name in log else pd.Series([np.nan] * len(log))
+            row |= {f"{name}_first": values[:quarter].mean(), f"{name}_last": values[-quarter:].mean()}
+        row["kl_first"] = log["kl"].iloc[0] if "kl" in log else np.nan
+        rows.append(row | {key: trained[key] for key in ("trained_tensors", "changed_tensors", "seconds")})
+    return pd.DataFrame(rows)

@@ -1,0 +1,129 @@
+"""What the three trained stages share: one way to run a TRL trainer, watch it, check that it moved, and keep what it made."""
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers.utils import logging
+
+from mrg_r1_lib.files import locked, write_text
+from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.policies import save_policy
+from mrg_r1_lib.runs import Run
+
+# columns of the trainer's log that differ between two runs with one seed; the manifest has the times
+VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profiling")
+
+
+class Progress(TrainerCallback):
+    """One bar of steps on standard error with the remaining time and the latest loss or reward."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def on_train_begin(self, args, state, control, **_) -> None:
+        self.bar = tqdm(total=state.max_steps, desc=self.label, mininterval=1.0, dynamic_ncols=True)
+
+    def on_step_end(self, args, state, control, **_) -> None:
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(self, args, state, control, logs=None, **_) -> None:
+        shown = {key: f"{logs[key]:.3f}" for key in ("loss", "reward", "kl") if logs and logs.get(key) is not None}
+        self.bar.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, args, state, control, **_) -> None:
+        self.bar.close()
+
+
+def prepare(run: Run) -> None:
+    """Threads and quiet libraries, before a model is made or loaded."""
+    if run.size.threads:
+        torch.set_num_threads(run.size.threads)
+    logging.disable_progress_bar()
+
+
+def common_settings(run: Run) -> dict:
+    """The arguments that every TRL config of this study shares."""
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(run.private / "trainer"),
+        "seed": run.seed,
+        "report_to": "none",
+        "disable_tqdm": True,  # Progress is the one bar
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "bf16": on_gpu,
+        "use_cpu": not on_gpu,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": on_gpu,
+        "remove_unused_columns": False,  # images are made on access
+    }
+
+
+def train(run: Run, trainer: Trainer, module: str) -> pd.DataFrame:
+    """Train, check that every trained tensor changed, and keep policy, log and manifest; returns the log, a row a step.
+
+    Raises RuntimeError if a trained tensor kept its value or a loss is not finite: such a run would say nothing.
+    """
+    with locked(run.folder):
+        trained = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
+        before = {name: p.detach().cpu().clone() for name, p in trained.items()}
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Progress(f"{run.settings.label}, seed {run.seed}"))
+        started = time.monotonic()
+        trainer.train()
+        seconds = time.monotonic() - started
+        still = [name for name, p in trained.items() if torch.equal(before[name], p.detach().cpu())]
+        log = tidy_log(trainer.state.log_history)
+        if still or not log["loss"].map(torch.tensor).map(torch.isfinite).all():
+            raise RuntimeError(
+                f"{run.experiment}: {len(still)} of {len(trained)} trained tensors did not change"
+                f"{', the first is ' + still[0] if still else ''}; losses {log['loss'].min()} to {log['loss'].max()}."
+            )
+        write_text(run.folder / "train_log.csv", log.to_csv(index=False, lineterminator="\n"))
+        save_policy(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, run.policy)
+        run.update_manifest(
+            module,
+            seconds=round(seconds, 1),
+            time=str(timedelta(seconds=round(seconds))),
+            steps=trainer.state.global_step,
+            parameters=sum(p.numel() for p in trainer.model.parameters()),
+            trained_parameters=sum(p.numel() for p in trained.values()),
+            trained_tensors=len(trained),
+            changed_tensors=len(trained) - len(still),
+        )
+        run.mark_finished("train")
+    return log
+
+
+def tidy_log(history: list[dict]) -> pd.DataFrame:
+    """The trainer's log as one row a step, without the columns that hold times."""
+    rows = [row for row in history if "loss" in row]
+    log = pd.DataFrame(rows)
+    keep = [name for name in log.columns if not any(part in name for part in VOLATILE)]
+    return log[["step", *[name for name in keep if name != "step"]]]
+
+
+def read_log(run: Run) -> pd.DataFrame:
+    """The saved training log of a finished run."""
+    return pd.read_csv(run.folder / "train_log.csv")
+
+
+def command_line(stage: Callable[[Run], object], description: str) -> None:
+    """The command line of one stage: `python -m mrg_r1_lib.<stage> --experiment … --scale … --seed … [--results …]`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--experiment", default="iu_xray/srl_mccs", help="corpus/arm (default: %(default)s)")
+    parser.add_argument("--scale", default="laptop", help="smoke or laptop (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
+    named = parser.parse_args()
+    try:
+        stage(Run(named.experiment, named.scale, named.seed, named.results))
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        parser.exit(1, f"{error}\n")

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The whole study from one command: sets up what is missing (.venv, the pinned packages, the library, the reports), then runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  cat <<'TEXT'
+usage: ./run_all.sh [COMMAND]
+
+  laptop             the default study: every real report of IU X-Ray, about an hour on two cores
+  smoke              the whole study, small: about five minutes on two cores
+  test               the tests (test -m "not slow": the fast ones)
+  list [SCALE]       the steps of the study as commands, in stages
+  notebook NAME [KEY=VALUE ...]
+                     one notebook, for example: notebook 03_semantic_reinforcement_learning SCALE=smoke SEED=1
+  lab                JupyterLab
+  setup              only the set-up
+
+A study that was stopped goes on where it was: run the same command again.
+PYTHON=/path/to/python3.12 names the Python that the set-up uses; MRG_R1_DATA=/path names another data folder.
+TEXT
+}
+
+stop() { printf '%s\n' "$@" >&2; exit 1; }
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      echo "$candidate"
+      return
+    fi
+    [ -z "${PYTHON:-}" ] || stop "PYTHON=$PYTHON is no Python 3.11 or newer: $("$PYTHON" --version 2>&1 || true)." \
+      "Name another one: PYTHON=/path/to/python3.12 ./run_all.sh"
+  done
+  stop "The study needs Python 3.11 or newer; found: $(python3 --version 2>&1 || echo none)." \
+    "Install one (python.org, your system's packages, or conda with environment.yml), or name it:" \
+    "PYTHON=/path/to/python3.12 ./run_all.sh"
+}
+
+install() {
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || stop \
+    "" "The installation stopped at: pip install $*" \
+    "If a download broke or there was no network, run the same command again: what was fetched is kept." \
+    "If a package does not match this Python ($("$venv/bin/python" --version)), use Python 3.11: PYTHON=python3.11 ./run_all.sh" \
+    "To begin anew: rm -rf .venv"
+}
+
+set_up() {
+  venv=.venv
+  local state
+  state=$(cat requirements.lock pyproject.toml | cksum)
+  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$state" ]; then
+    local python
+    python=$(find_python)
+    echo "Set-up with $("$python" --version): a few minutes, once."
+    if [ ! -x "$venv/bin/python" ]; then
+      "$python" -m venv "$venv" || { rm -rf "$venv"; stop "$python could not make a virtual environment." \
+        "On Debian and Ubuntu install its venv package (apt-get install python3-venv), then run the same command again."; }
+    fi
+    echo "1/3 torch"
+    install "$(grep '^torch==' requirements.lock)"
+    echo "2/3 the other packages of requirements.lock"
+    install --requirement requirements.lock
+    echo "3/3 the library"
+    install --no-deps --no-build-isolation --editable .
+    echo "$state" > "$venv/installed"
+  fi
+  "$venv/bin/python" -m mrg_r1_lib.corpora.iu_xray
+}
+
+command=${1:-laptop}
+[ $# -eq 0 ] || shift
+case "$command" in
+  smoke | laptop | test | list | notebook | lab | setup) ;;
+  -h | --help | help) usage; exit 0 ;;
+  full) stop "The scale 'full' (the paper's models on GPUs) is not built yet; smoke and laptop are." ;;
+  *) usage >&2; stop "" "Unknown command: $command" ;;
+esac
+
+set_up
+# models and data are on this machine from here on: no library asks a hub
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+python="$venv/bin/python"
+case "$command" in
+  smoke | laptop) exec "$python" -m mrg_r1_lib.pipeline run "$command" "$@" ;;
+  list) exec "$python" -m mrg_r1_lib.pipeline list "$@" ;;
+  notebook) exec "$python" -m mrg_r1_lib.pipeline notebook "$@" ;;
+  test) exec "$python" -m pytest "$@" ;;
+  lab) exec "$venv/bin/jupyter" lab --notebook-dir=. notebooks ;;
+  setup) echo "Ready." ;;
+esac
