@@ -31,6 +31,7 @@ class Body:
     shift: tuple[float, float]
     width: float
     dome: dict[int, float]  # height of each half of the diaphragm
+    angle: float  # how steeply the domes fall to the costophrenic angles
     heart_ratio: float  # cardiothoracic ratio: widest heart over widest chest
     heart_tilt: float
     mediastinum: float  # half width above the heart
@@ -40,6 +41,7 @@ class Body:
     breast: float
     rib_phase: float
     clavicle: float
+    markings: float  # how plain the lung's vessels are
     vessels: np.ndarray  # (2, trees, 7) uniform numbers: see `vessel_lines`
     breaks: list[tuple[int, float, float, float]] = field(default_factory=list)  # side, x, y, step in rib spacings
 
@@ -54,16 +56,18 @@ def draw_body(rng: np.random.Generator) -> Body:
         turn=rng.normal(0, 0.02),
         shift=(rng.normal(0, 0.025), rng.normal(0, 0.025) + 0.02),
         width=between(0.93, 1.06),
-        dome={RIGHT: 0.49 + breath + rng.normal(0, 0.012), LEFT: 0.55 + breath + rng.normal(0, 0.012)},
-        heart_ratio=between(0.39, 0.485),
+        dome={RIGHT: 0.48 + breath + rng.normal(0, 0.02), LEFT: 0.54 + breath + rng.normal(0, 0.02)},
+        angle=between(0.11, 0.19),
+        heart_ratio=between(0.39, 0.495),
         heart_tilt=between(0.45, 0.75),
-        mediastinum=between(0.105, 0.15),
+        mediastinum=between(0.10, 0.155),
         knob=between(0.03, 0.07),
         bone=between(0.75, 1.2),
         fat=between(0.0, 1.0),
         breast=between(0.0, 1.0) * (between(0, 1) < 0.5),
         rib_phase=between(0, 1),
         clavicle=between(-0.03, 0.03),
+        markings=between(0.7, 1.35),
         vessels=rng.random((2, 10, 7)),
     )
 
@@ -128,7 +132,7 @@ class Chest:
     def floor(self) -> np.ndarray:
         """The y of the diaphragm: a dome in each half that falls towards the wall (the costophrenic angle)."""
         bend = (self.out / self.body.width - 0.3) / 0.4
-        return self.by_side(self.body.dome) + 0.17 * np.square(np.maximum(bend, -0.5 * bend))
+        return self.by_side(self.body.dome) + self.body.angle * np.square(np.maximum(bend, -0.5 * bend))
 
     def _mediastinum(self) -> np.ndarray:
         """Signed depth inside the vessels above the heart; aortic knob and pulmonary trunk bulge to the left."""
@@ -178,7 +182,7 @@ class Chest:
     @cached_property
     def vessels(self) -> np.ndarray:
         """The vessels that fan out of both hila, 0-1; air shows them, fluid hides them."""
-        return self.strokes(vessel_lines(self.body.vessels), blur=0.007)
+        return self.body.markings * self.strokes(vessel_lines(self.body.vessels), blur=0.007)
 
     @cached_property
     def ribs(self) -> np.ndarray:

@@ -1,12 +1,13 @@
 """A small convolutional network that tells observations apart on radiographs: can a picture be read at all?
 
-Radiographs and labels -> `train_image_classifier` -> probabilities -> `auroc_by_observation`. It checks the phantoms (a sign that
-nothing can see teaches a policy to guess) and measures how hard each observation is, apart from any language. It is no part
-of the paper's method.
+Radiographs and labels -> `train_image_classifier` -> probabilities -> `auroc_by_observation`. It checks the phantoms (a sign
+that nothing can see teaches a policy to guess) and measures how hard each observation is, apart from any language. It is no
+part of the paper's method.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,28 +17,26 @@ from torch import nn
 from tqdm.auto import tqdm
 
 
+_SIDE = 96  # pixels the network sees; larger radiographs are averaged down to it
+
+
 def _network(classes: int, width: int) -> nn.Sequential:
-    """Three halvings by convolution; the pooled 6 x 6 map keeps where a shadow lies."""
-    layers: list[nn.Module] = []
-    channels = (1, width, 2 * width, 4 * width)
-    for inside, outside in zip(channels, channels[1:], strict=False):
-        layers += [
-            nn.Conv2d(
-                inside, outside, 5 if inside == 1 else 3, stride=2 if inside == 1 else 1, padding="same" if inside > 1 else 2
-            ),
-            nn.BatchNorm2d(outside),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(2),
-        ]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Dropout(0.3), nn.Linear(144 * width, classes))
+    """Three convolutions over 2 x 2 pixel blocks; the last map is 6 x 6, so it keeps where a shadow lies."""
+    layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
+    for inside, outside in pairwise((4, width, 2 * width, 4 * width)):
+        convolution = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
+        layers += [convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
+    head = nn.Linear(4 * width * (_SIDE // 16) ** 2, classes)
+    # channels last: twice as fast on a CPU for so few channels
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), head).to(memory_format=torch.channels_last)
 
 
 def _to_tensor(images: np.ndarray) -> torch.Tensor:
-    """`(n, H, W) uint8` -> `(n, 1, H, W)` float, each image with mean 0 and deviation 1, so that exposure does not matter."""
+    """`(n, H, W) uint8` -> `(n, 1, 96, 96)` float, each image with mean 0 and deviation 1: exposure does not matter."""
     images = np.asarray(images)
     if images.ndim != 3 or images.dtype != np.uint8:
         raise ValueError(f"images: expected shape (n, H, W) of uint8, got {images.shape} of {images.dtype}.")
-    pixels = torch.from_numpy(images).float()[:, None]
+    pixels = nn.functional.adaptive_avg_pool2d(torch.from_numpy(images).float()[:, None], _SIDE)
     return (pixels - pixels.mean((2, 3), keepdim=True)) / pixels.std((2, 3), keepdim=True).clamp(min=1.0)
 
 
@@ -63,7 +62,7 @@ def train_image_classifier(
     seed: int,
     batch_size: int = 64,
     learning_rate: float = 3e-3,
-    width: int = 12,
+    width: int = 16,
     progress: bool = False,
 ) -> ImageClassifier:
     """Train on `images` `(n, H, W) uint8` and `labels` `(n, classes)` of 0 and 1; the same seed gives the same network.

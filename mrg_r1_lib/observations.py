@@ -59,7 +59,7 @@ def check_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(
-            f"{name}: {int(wrong.sum())} values are no label code, the first is {array[where]!r} at {where}. "
+            f"{name}: {int(wrong.sum())} values are no label code, the first is {array[where].item()!r} at {where}. "
             f"Expected {', '.join(f'{label.value} ({label.name.lower()})' for label in Label)}."
         )
     return array.astype(np.int8)

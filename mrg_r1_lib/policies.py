@@ -86,7 +86,7 @@ def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -98,7 +98,6 @@ def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
         image_seq_length=(image_size // patch_size) ** 2,
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
-        tie_word_embeddings=True,
     )
     set_seed(seed)
     model = LlavaForConditionalGeneration(config)
@@ -140,12 +139,16 @@ def save_policy(model: PreTrainedModel | PeftModel, processor: ProcessorMixin, f
 
 
 def lora() -> LoraConfig:
-    """Adapters on the linear layers of the language model only; vision tower and projector stay as they are."""
+    """Adapters on the linear layers of the language model; vision tower and projector stay as they are.
+
+    The tiny policy's word vectors are trained whole: its pretraining has not seen most of the corpus's words.
+    """
     return LoraConfig(
         r=16,  # paper value unknown
         lora_alpha=32,  # paper value unknown
         lora_dropout=0.0,  # GRPO compares log-probabilities of two passes: no noise between them
         bias="none",
         target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",  # paper value unknown
+        modules_to_save=["embed_tokens", "lm_head"],
         task_type="CAUSAL_LM",
     )

@@ -90,17 +90,17 @@ def _tortuous(body: Body) -> None:
 
 
 def _enlarge_heart(body: Body, place: Place, rng: np.random.Generator) -> None:
-    body.heart_ratio = 0.51 + 0.10 * place.extent + 0.03 * rng.random()
+    body.heart_ratio = 0.51 + 0.08 * place.extent + 0.02 * rng.random()
 
 
 def _widen_mediastinum(body: Body, place: Place, rng: np.random.Generator) -> None:
-    body.mediastinum += 0.04 + 0.05 * place.extent + 0.03 * place.plain
+    body.mediastinum += 0.02 + 0.04 * place.extent + 0.02 * place.plain
     body.knob += 0.02 * rng.random()
 
 
 def _lose_volume(body: Body, place: Place, rng: np.random.Generator) -> None:
     for side in place.sides:
-        body.dome[side] -= 0.02 + 0.06 * place.extent + 0.03 * rng.random()
+        body.dome[side] -= 0.03 + 0.06 * place.extent + 0.04 * rng.random()
 
 
 def _break_bones(body: Body, place: Place, rng: np.random.Generator) -> None:
@@ -108,9 +108,9 @@ def _break_bones(body: Body, place: Place, rng: np.random.Generator) -> None:
         if "clavicle" in place.term or (place.term.count("/") == 0 and rng.random() < 0.2):
             body.breaks.append((side, rng.uniform(0.3, 0.5), -0.75, rng.choice((-1, 1)) * (0.15 + 0.12 * place.extent)))
             continue
-        y, x = rng.uniform(-0.35, 0.25), rng.uniform(0.45, 0.62)
-        for rib in range(1 + round(2 * place.extent)):
-            step = rng.choice((-1, 1)) * rng.uniform(0.3, 0.5)
+        y, x = rng.uniform(-0.35, 0.2), rng.uniform(0.48, 0.64)
+        for rib in range(2 + round(2 * place.extent)):
+            step = rng.choice((-1, 1)) * rng.uniform(0.4, 0.55)
             body.breaks.append((side, x + rng.normal(0, 0.02), y + rib * RIB_SPACING, step))
 
 
@@ -142,7 +142,7 @@ def _haze(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     for side in place.sides:
         x, y = _spot(place, side, rng)
         wide = 0.13 + 0.09 * place.extent
-        _fill(chest, chest.half(side) * (0.38 + 0.25 * place.plain) * chest.blob(x, y, wide, wide * rng.uniform(0.8, 1.4)))
+        _fill(chest, chest.half(side) * (0.42 + 0.3 * place.plain) * chest.blob(x, y, wide, wide * rng.uniform(0.8, 1.4)))
 
 
 def _nodules(chest: Chest, place: Place, rng: np.random.Generator) -> None:
@@ -151,17 +151,17 @@ def _nodules(chest: Chest, place: Place, rng: np.random.Generator) -> None:
         for _ in range(1 + rng.integers(3)):
             x, y = _spot(place, side, rng)
             y += rng.normal(0, 0.12)
-            radius = 0.04 + 0.055 * place.extent * rng.uniform(0.6, 1)
+            radius = 0.05 + 0.06 * place.extent * rng.uniform(0.6, 1)
             ball = rise(radius - np.hypot(chest.x - x, chest.y - y), chest.edge(0.012))
-            chest.shadow += (0.20 + 0.12 * place.plain) * ball * chest.lung
+            chest.shadow += (0.26 + 0.14 * place.plain) * ball * chest.lung
 
 
 def _edema(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     """Edema: haze like a bat's wings about both hila, full vessels, short septal (Kerley B) lines at the bases."""
-    degree = 0.45 + 0.25 * place.extent + 0.3 * place.plain
+    degree = 0.3 + 0.35 * place.extent + 0.35 * place.plain
     wings = np.exp(-np.square((chest.out - 0.26) / 0.2) - np.square((chest.y - 0.02) / 0.34))
-    _fill(chest, 0.5 * degree * wings * (1 + 0.2 * chest.texture(rng, 12)))
-    chest.vessels = chest.vessels * (1 + 0.7 * degree)
+    _fill(chest, 0.42 * degree * wings * (1 + 0.2 * chest.texture(rng, 12)))
+    chest.vessels = chest.vessels * (1 + 0.6 * degree)
     lines = []
     for side in (RIGHT, LEFT):
         for y in np.arange(0.2, 0.5, 0.055) + rng.normal(0, 0.01):
@@ -174,14 +174,14 @@ def _consolidation(chest: Chest, place: Place, rng: np.random.Generator) -> None
     """Consolidation: a dense part of a lobe, sharp below where the fissure bounds it, and the bronchi dark within it."""
     for side in place.sides:
         x, y = side * rng.uniform(0.4, 0.5), _HEIGHTS[place.zone]
-        wide, high = 0.22 + 0.12 * place.extent, 0.15 + 0.10 * place.extent
+        wide, high = 0.17 + 0.12 * place.extent, 0.13 + 0.10 * place.extent
         slope = rng.uniform(-0.3, 0.3)
         across, down = (chest.x - x) / wide, (chest.y + slope * (chest.out - abs(x)) - y) / high
         ragged = 0.25 * chest.texture(rng, 18)
         lobe = rise(1 - np.square(across) - np.square(np.minimum(down, 0)) + ragged, 0.35) * rise(0.6 - down, 0.06)
         ends = [(x + side * wide * rng.uniform(0.1, 0.8), y + high * rng.uniform(-0.7, 0.5)) for _ in range(3)]
         bronchi = chest.strokes([(np.array([(side * 0.18, -0.02), end]), 0.02, 1.0) for end in ends], blur=0.006)
-        _fill(chest, chest.half(side) * lobe * (0.5 + 0.3 * place.plain) * (1 - 0.6 * bronchi))
+        _fill(chest, chest.half(side) * lobe * (0.34 + 0.34 * place.plain) * (1 - 0.6 * bronchi))
 
 
 def _pneumonia(chest: Chest, place: Place, rng: np.random.Generator) -> None:
@@ -200,31 +200,31 @@ def _plates(chest: Chest, place: Place, rng: np.random.Generator) -> None:
         for _ in range(1 + (place.extent > 0.4) + (place.extent > 0.8)):
             x, y = rng.uniform(0.2, 0.36), chest.body.dome[side] - rng.uniform(0.06, 0.24)
             length, slope = rng.uniform(0.22, 0.38), rng.uniform(-0.3, 0.3)
-            lines.append((np.array([(side * x, y), (side * (x + length), y + slope * length)]), rng.uniform(0.022, 0.034), 1.0))
+            lines.append((np.array([(side * x, y), (side * (x + length), y + slope * length)]), rng.uniform(0.028, 0.042), 1.0))
     chest.shadow += (
-        (0.22 + 0.14 * place.plain) * chest.strokes(lines, blur=0.008) * (chest.lung - 0.7 * chest.lung * chest.middle)
+        (0.30 + 0.16 * place.plain) * chest.strokes(lines, blur=0.008) * (chest.lung - 0.7 * chest.lung * chest.middle)
     )
 
 
 def _pneumothorax(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     """Pneumothorax: the lung has fallen from the wall; its edge is a thin line, and beyond it is air without vessels."""
     for side in place.sides:
-        gap = (0.07 + 0.14 * place.extent + 0.03 * place.plain) * (0.45 + 0.75 * rise(-0.1 - chest.y, 0.35))
+        gap = (0.05 + 0.13 * place.extent + 0.02 * place.plain) * (0.45 + 0.75 * rise(-0.1 - chest.y, 0.35))
         beyond = rise(gap - chest.depth, chest.edge(0.008)) * chest.half(side) * chest.lung
         chest.vessels = chest.vessels * (1 - beyond)
         chest.shadow -= 0.05 * beyond
         edge = np.exp(-np.square((gap - chest.depth) / chest.edge(0.011))) * chest.half(side) * chest.air
-        chest.shadow += 0.16 * edge
+        chest.shadow += (0.09 + 0.06 * place.plain) * edge
         _fill(chest, 0.12 * place.extent * (chest.half(side) * (1 - beyond)))
 
 
 def _effusion(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     """Pleural Effusion: fluid fills the costophrenic angle and climbs the wall in a meniscus."""
     for side in place.sides:
-        level = chest.body.dome[side] + 0.08 - 0.06 * place.plain - 0.42 * place.extent**1.5
+        level = chest.body.dome[side] + 0.26 - 0.06 * place.plain - 0.5 * place.extent**1.5
         climb = np.maximum((chest.out / chest.body.width - 0.25) / 0.5, 0)
-        surface = level + 0.10 - (0.26 + 0.05 * rng.random()) * climb * np.square(climb)
-        _fill(chest, chest.half(side) * 0.92 * rise(chest.y - surface, chest.edge(0.03)))
+        surface = level - (0.18 + 0.05 * rng.random()) * climb * np.square(climb)
+        _fill(chest, chest.half(side) * (0.6 + 0.3 * place.plain) * rise(chest.y - surface, chest.edge(0.03)))
 
 
 def _pleura(chest: Chest, place: Place, rng: np.random.Generator) -> None:
@@ -248,7 +248,7 @@ def _callus(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     """Fracture: beside the step of the bone (see `_break_bones`), the callus and the cleft."""
     for side, x, y, _ in chest.body.breaks:
         if side in place.sides:
-            chest.shadow += (0.16 + 0.1 * place.plain) * chest.blob(side * x, y, 0.035, 0.04)
+            chest.shadow += (0.22 + 0.12 * place.plain) * chest.blob(side * x, y, 0.04, 0.045)
             cleft = np.array([(side * x, y - 0.05), (side * (x + 0.015), y + 0.05)])
             chest.shadow -= 0.2 * chest.strokes([(cleft, 0.014, 1.0)])
 
@@ -256,7 +256,7 @@ def _callus(chest: Chest, place: Place, rng: np.random.Generator) -> None:
 def _devices(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     """Support Devices: metal and plastic over the chest."""
     for side in place.sides:
-        density = 0.38 + 0.2 * place.plain
+        density = 0.20 + 0.16 * place.plain
         chest.shadow += density * chest.strokes(device_lines(place.term, side, chest.body, rng))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +47,8 @@ def prepare(run: Run) -> None:
     if run.size.threads:
         torch.set_num_threads(run.size.threads)
     logging.disable_progress_bar()
+    # PEFT 0.21 still reads the old name of a transformers property; nothing that a reader of a notebook could act on
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def common_settings(run: Run) -> dict:
@@ -60,7 +63,7 @@ def common_settings(run: Run) -> dict:
         "save_strategy": "no",
         "bf16": on_gpu,
         "use_cpu": not on_gpu,
-        "gradient_checkpointing": False,
+        "activation_checkpointing": False,
         "dataloader_pin_memory": on_gpu,
         "remove_unused_columns": False,  # images are made on access
     }

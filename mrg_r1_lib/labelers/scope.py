@@ -175,7 +175,7 @@ def _quality_of(found: list[Found], i: int, used: set[Found]) -> Found | None:
     give the lungs the heart's.
     """
     subject = found[i]
-    before = found[i - 1] if i else None
+    before = next((item for item in reversed(found[max(0, i - _REACH) : i]) if item.phrase.kind != "assertion"), None)
     if before and before.phrase.kind == "quality" and before not in used and subject.start - before.end <= _REACH:
         return before
     for later in found[i + 1 : i + _NEAR]:

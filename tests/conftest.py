@@ -1,0 +1,43 @@
+import dataclasses
+
+import pytest
+
+from mrg_r1_lib import experiments
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.runs import Run
+
+
+@pytest.fixture(scope="session")
+def indiana():
+    """The real reports; tests that need them are skipped where the set-up has not fetched them."""
+    try:
+        return load_corpus("iu_xray")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def minute_scale(monkeypatch):
+    """A scale of a few steps, in place of smoke."""
+    scale = dataclasses.replace(
+        experiments.SCALES["smoke"],
+        image_size=48,
+        studies={"train": 24, "validate": 4, "test": 6},
+        phantoms=48,
+        pretrain_epochs=8,
+        batch_size=8,
+        sft_epochs=4,
+        srl_steps=3,
+        studies_per_step=2,
+        group_size=4,
+        max_completion_length=24,
+        resamples=50,
+        classifier_phantoms=32,
+    )
+    monkeypatch.setitem(experiments.SCALES, "smoke", scale)
+    return scale
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run("iu_xray/srl_mccs", "smoke", 0, tmp_path)

@@ -1,0 +1,39 @@
+import subprocess
+import sys
+
+import pytest
+
+from mrg_r1_lib.files import file_digest, locked, write_aside, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "scores.json"
+    write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), write_aside(path) as aside:
+        aside.write_text("half")
+        1 / 0  # noqa: B018
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "policy"
+    for name in ("first", "second"):
+        with write_aside(path) as aside:
+            aside.mkdir()
+            (aside / name).touch()
+    assert [entry.name for entry in path.iterdir()] == ["second"]
+
+
+def test_a_second_run_on_a_locked_folder_is_told_who_holds_it(tmp_path):
+    code = f"from pathlib import Path; from mrg_r1_lib.files import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    with locked(tmp_path):
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert str(tmp_path) in second.stderr and "in use by process" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_digest_is_sha256(tmp_path):
+    (tmp_path / "empty").touch()
+    assert file_digest(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

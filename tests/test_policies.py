@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from peft import get_peft_model
+from PIL import Image
+
+from mrg_r1_lib.generate import generate
+from mrg_r1_lib.policies import create_policy, load_policy, lora, save_policy
+from mrg_r1_lib.report_format import INSTRUCTION, render_target
+from mrg_r1_lib.study import Study
+
+TEXTS = ["The heart is normal in size. The lungs are clear.", "No pleural effusion or pneumothorax."] * 20
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return create_policy("tiny_llava", TEXTS, image_size=48, seed=0)
+
+
+def study(grey):
+    return Study(f"s{grey}", "p", (lambda: Image.new("L", (48, 48), grey),), "")
+
+
+def test_an_unknown_policy_lists_the_known_ones():
+    with pytest.raises(ValueError, match="Unknown policy 'gpt'; known policies: tiny_llava"):
+        create_policy("gpt", TEXTS, 48, 0)
+    with pytest.raises(ValueError, match="image_size 50 is no multiple of its patch size"):
+        create_policy("tiny_llava", TEXTS, 50, 0)
+
+
+def test_any_text_survives_the_tokenizer_and_the_tags_are_single_tokens(policy):
+    tokenizer = policy[1].tokenizer
+    text = render_target("Edema", "XXXX-year-old: 5 mm nodule, unchanged (see CT).\nHeart 50% – ÄÖÜ.")
+    assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text
+    assert len(tokenizer("<think></think><report></report>").input_ids) == 4
+
+
+def test_the_seed_decides_the_weights(policy):
+    first, again, other = (create_policy("tiny_llava", TEXTS, 48, seed)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_saving_merges_adapters_and_loading_gives_the_same_completions(policy, tmp_path):
+    model, processor = policy
+    torch.manual_seed(0)
+    adapted = get_peft_model(model, lora())
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    studies = [study(0), study(200)]
+    before = generate(adapted, processor, studies, 8)
+    save_policy(adapted, processor, tmp_path / "policy")
+    loaded, loaded_processor = load_policy(tmp_path / "policy")
+    assert not [name for name, _ in loaded.named_parameters() if "lora" in name]
+    assert generate(loaded, loaded_processor, studies, 8) == before
+    assert loaded_processor.tokenizer.padding_side == "left"
+
+
+def test_adapters_never_touch_vision_tower_or_projector():
+    model = get_peft_model(create_policy("tiny_llava", TEXTS, 48, 0)[0], lora())
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained and not [name for name in trained if "vision" in name or "projector" in name]
+
+
+def test_a_completion_does_not_depend_on_its_neighbours(policy):
+    model, processor = create_policy("tiny_llava", TEXTS, 48, 3)
+    both = generate(model, processor, [study(30), study(220)], 6)
+    assert both == generate(model, processor, [study(30)], 6) + generate(model, processor, [study(220)], 6)
+
+
+def test_the_image_reaches_the_policy(policy):
+    model, processor = create_policy("tiny_llava", TEXTS, 48, 3)
+    prompt = [
+        [
+            {
+                "role": "user",
+                "content": [{"type": "image", "image": Image.fromarray(image)}, {"type": "text", "text": INSTRUCTION}],
+            }
+        ]
+        for image in (np.zeros((48, 48, 3), np.uint8), np.full((48, 48, 3), 255, np.uint8))
+    ]
+    inputs = [
+        processor.apply_chat_template(p, tokenize=True, return_dict=True, return_tensors="pt", add_generation_prompt=True)
+        for p in prompt
+    ]
+    with torch.inference_mode():
+        dark, bright = (model(**each).logits[0, -1] for each in inputs)
+    assert not torch.allclose(dark, bright)

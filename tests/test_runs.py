@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from mrg_r1_lib import experiments
+from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
+from mrg_r1_lib.rewards import REWARDS
+from mrg_r1_lib.runs import Run, module_file, source_digest
+
+
+def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match=r"Unknown experiment 'iu_xray/srl_wrong'.*srl_mccs, srl_label_f1"):
+        Run("iu_xray/srl_wrong", "smoke", 0, tmp_path)
+    with pytest.raises(ValueError, match=r"Unknown experiment 'srl_mccs'.*corpus/arm"):
+        Run("srl_mccs", "smoke", 0, tmp_path)
+    with pytest.raises(ValueError, match="Unknown scale 'huge'; known scales: smoke, laptop"):
+        Run("iu_xray/srl_mccs", "huge", 0, tmp_path)
+
+
+def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards():
+    for experiment in EXPERIMENTS.values():
+        assert experiment.start is None or experiment.start in EXPERIMENTS
+        assert set(experiment.rewards) <= set(REWARDS)
+        assert experiment.stage in experiments.STAGES
+    assert EXPERIMENTS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
+    for scale in SCALES.values():
+        assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
+
+
+def test_a_run_knows_the_stages_that_it_starts_from(run):
+    assert run.of_stage("sft").experiment == "iu_xray/sft"
+    assert run.start.start.experiment == run.of_stage("pretrain").experiment == "iu_xray/pretrained"
+    with pytest.raises(ValueError, match="iu_xray/sft has no stage 'srl'"):
+        run.of_stage("sft").of_stage("srl")
+
+
+def test_a_missing_policy_names_the_notebook_that_makes_it(run):
+    with pytest.raises(FileNotFoundError, match=r"iu_xray/sft.*Run notebooks/02_supervised_finetuning\.ipynb"):
+        run.start.require_policy("02_supervised_finetuning")
+
+
+def test_a_step_is_finished_until_settings_or_start_change(run, monkeypatch, minute_scale):
+    (run.start.policy).mkdir(parents=True)
+    (run.start.policy / "model.safetensors").write_bytes(b"weights")
+    run.mark_finished("train")
+    assert run.finished("train") and not run.finished("test")
+    (run.start.policy / "model.safetensors").write_bytes(b"other weights")
+    assert not run.finished("train")
+    run.mark_finished("train")
+    monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", experiments.replace(run.settings, margin=0.5))
+    assert not run.finished("train")
+
+
+def test_another_seed_is_another_run(run):
+    other = Run(run.experiment, run.scale, 1, run.results)
+    assert run.fingerprint() != other.fingerprint() and run.folder != other.folder
+
+
+def test_the_manifest_keeps_what_each_stage_said(run):
+    run.update_manifest("mrg_r1_lib.metrics", seconds=1)
+    run.update_manifest("mrg_r1_lib.bootstrap", seconds=2)
+    manifest = json.loads((run.folder / "manifest.json").read_text())
+    assert manifest["mrg_r1_lib.metrics"]["seconds"] == 1 and manifest["mrg_r1_lib.bootstrap"]["seconds"] == 2
+    assert manifest["experiment"]["name"] == run.experiment and manifest["versions"]["torch"]
+
+
+def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(monkeypatch, tmp_path):
+    before = {module: source_digest(module) for module in ("mrg_r1_lib.bootstrap", "mrg_r1_lib.report_format")}
+    changed = tmp_path / "metrics.py"
+    changed.write_bytes(module_file("mrg_r1_lib.metrics").read_bytes() + b"\n# changed\n")
+    real = module_file
+    monkeypatch.setattr(
+        "mrg_r1_lib.runs.module_file", lambda module: changed if module == "mrg_r1_lib.metrics" else real(module)
+    )
+    assert source_digest("mrg_r1_lib.bootstrap") != before["mrg_r1_lib.bootstrap"]
+    assert source_digest("mrg_r1_lib.report_format") == before["mrg_r1_lib.report_format"]

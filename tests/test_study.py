@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.study import IndexTerm, Study, check_studies, index_labels, pixels
+
+
+def study(study_id, patient_id=None, split="train", terms=None, grey=0):
+    return Study(study_id, patient_id or study_id, (lambda: Image.new("L", (4, 4), grey),), "Clear.", "", terms, split)
+
+
+def test_index_terms_become_labels_and_silence_is_absence_only_where_indexed_normal():
+    edema = study("a", terms=(IndexTerm("Pulmonary Edema", ("Edema",)),))
+    normal = study("b", terms=(IndexTerm("normal"),))
+    labels = index_labels([edema, normal, study("c")])
+    assert labels[0, OBSERVATIONS.index("Edema")] == Label.POSITIVE and (labels[0] != Label.BLANK).sum() == 1
+    assert (labels[1, :13] == Label.NEGATIVE).all() and labels[1, NO_FINDING] == Label.POSITIVE
+    assert (labels[2] == Label.BLANK).all()
+
+
+def test_a_patient_in_two_splits_a_double_id_and_a_missing_image_are_refused():
+    with pytest.raises(ValueError, match="patient p is in train and, with study b, in test"):
+        check_studies([study("a", "p"), study("b", "p", "test")])
+    with pytest.raises(ValueError, match="1 study ids occur more than once, the first is a"):
+        check_studies([study("a"), study("a")])
+    with pytest.raises(ValueError, match="a: split 'dev' is unknown"):
+        check_studies([study("a", split="dev")])
+    with pytest.raises(ValueError, match="a: has no image"):
+        check_studies([Study("a", "a", (), "Clear.")])
+
+
+def test_pixels_stacks_the_first_image_of_each_study():
+    stacked = pixels([study("a", grey=7), study("b", grey=9)])
+    assert stacked.shape == (2, 4, 4) and stacked.dtype == np.uint8 and stacked[1, 0, 0] == 9
