@@ -81,6 +81,8 @@ esac
 set_up
 # models and data are on this machine from here on: no library asks a hub
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+# two threads that spin while they wait for each other are three times slower than one on a machine that does other things, too
+export GOMP_SPINCOUNT=1000
 python="$venv/bin/python"
 case "$command" in
   smoke | laptop) exec "$python" -m mrg_r1_lib.pipeline run "$command" "$@" ;;

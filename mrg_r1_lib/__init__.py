@@ -4,3 +4,8 @@ The library in the order of the data's path: `corpora` read studies, `prompts` t
 completions, `labelers` read their reports, `rewards` compare labels, the stages (`pretrain`, `sft`, `srl`, `generate`) train
 and write, `metrics`, `bootstrap`, `tables` and `figures` judge. A module imports only lower levels (README, "The map").
 """
+
+import warnings
+
+# the bars of this library are plain text; that Jupyter has no widgets is no concern of its reader
+warnings.filterwarnings("ignore", "IProgress not found")

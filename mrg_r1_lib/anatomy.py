@@ -1,75 +1,19 @@
-"""The healthy phantom chest: a body drawn from a key, and its parts as fields on the pixel grid.
+"""The healthy phantom chest: the parts of a body as fields on the pixel grid.
 
-Key -> `draw_body` -> (signs bend its numbers) -> `Chest` -> (signs fill its air, add shadows) -> film in `radiograph.py`.
-Body coordinates: x grows towards the patient's left, which is the image's right; y grows downwards; both are about -1 to 1, and
-the spine stands at x = 0. Soft edges are never narrower than a pixel, so every image size shows the same chest.
+Body -> `Chest` -> (signs fill its air, add shadows) -> film in `radiograph.py`. Coordinates are the body's (see `body.py`).
+Soft edges are never narrower than a pixel, so every image size shows the same chest.
 """
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-RIGHT, LEFT = -1, 1  # the patient's sides, as the sign of x
-WALL = 0.75  # half the inner width of a chest of width 1
-RIB_SPACING = 0.165
+from mrg_r1_lib.body import LEFT, RIB_SPACING, RIGHT, WALL, Body, Line, rib_fall, vessel_lines
+
 _STROKE_PIXELS = 288  # lines are drawn on a canvas about this wide and averaged down
-
-Line = tuple[np.ndarray, float, float]  # points (n, 2) in body coordinates, width in body units, ink 0-1
-
-
-@dataclass
-class Body:
-    """Numbers that describe one person on one film; lengths in body units, all mutable for the signs."""
-
-    scale: float
-    tilt: float  # radians, in the film's plane
-    turn: float  # shift of the mediastinum when the patient is turned
-    shift: tuple[float, float]
-    width: float
-    dome: dict[int, float]  # height of each half of the diaphragm
-    angle: float  # how steeply the domes fall to the costophrenic angles
-    heart_ratio: float  # cardiothoracic ratio: widest heart over widest chest
-    heart_tilt: float
-    mediastinum: float  # half width above the heart
-    knob: float  # how far the aortic knob stands out
-    bone: float  # how dense the bones are
-    fat: float  # how thick the chest wall is
-    breast: float
-    rib_phase: float
-    clavicle: float
-    markings: float  # how plain the lung's vessels are
-    vessels: np.ndarray  # (2, trees, 7) uniform numbers: see `vessel_lines`
-    breaks: list[tuple[int, float, float, float]] = field(default_factory=list)  # side, x, y, step in rib spacings
-
-
-def draw_body(rng: np.random.Generator) -> Body:
-    """One healthy person on one film, from a fresh generator."""
-    between = rng.uniform
-    breath = between(-0.05, 0.05)
-    return Body(
-        scale=between(0.92, 1.03),
-        tilt=rng.normal(0, 0.02),
-        turn=rng.normal(0, 0.02),
-        shift=(rng.normal(0, 0.025), rng.normal(0, 0.025) + 0.02),
-        width=between(0.93, 1.06),
-        dome={RIGHT: 0.48 + breath + rng.normal(0, 0.02), LEFT: 0.54 + breath + rng.normal(0, 0.02)},
-        angle=between(0.11, 0.19),
-        heart_ratio=between(0.39, 0.495),
-        heart_tilt=between(0.45, 0.75),
-        mediastinum=between(0.10, 0.155),
-        knob=between(0.03, 0.07),
-        bone=between(0.75, 1.2),
-        fat=between(0.0, 1.0),
-        breast=between(0.0, 1.0) * (between(0, 1) < 0.5),
-        rib_phase=between(0, 1),
-        clavicle=between(-0.03, 0.03),
-        markings=between(0.7, 1.35),
-        vessels=rng.random((2, 10, 7)),
-    )
 
 
 def rise(distance: np.ndarray, edge: float) -> np.ndarray:
@@ -148,7 +92,7 @@ class Chest:
         half = body.heart_ratio * WALL * body.width
         cos, sin = math.cos(body.heart_tilt), math.sin(body.heart_tilt)
         long = half / math.hypot(cos, 0.75 * sin)
-        right, low = self.x - (body.turn + 0.27 * half), self.y - (body.dome[LEFT] + 0.09 - 0.8 * long)
+        right, low = self.x - (body.turn + body.heart_lean * half), self.y - (body.heart_base - 0.8 * long)
         along = (cos * right + sin * low) / long
         across = (cos * low - sin * right) / (0.75 * long)
         return (1 - np.sqrt(np.square(along) + np.square(across))) * 0.3
@@ -192,33 +136,9 @@ class Chest:
         for side, x, y, step in self.body.breaks:  # the outer piece of a broken rib is shifted
             near = np.exp(-np.square((self.y - y) / 0.09)) * rise(out - x, self.edge(0.01)) * self.half(side)
             lift = lift + step * RIB_SPACING * near
-        back = np.cos((lift - out * (0.10 + 0.52 * np.square(out))) * wave + phase)
+        back = np.cos((lift - rib_fall(out)) * wave + phase)
         front = np.cos((lift + 0.75 * out) * (wave * 0.92) + phase)
         band = rise(back - 0.25, 0.25) + 0.35 * np.exp(-np.square((back - 0.25) / 0.3))
         inner = rise(out - 0.3, 0.04) * rise(self.y + 0.5, 0.08)
         seen = rise(self.depth + 0.035, self.edge(0.012)) * rise(0.72 - self.y, 0.1)
         return seen * (band * (0.75 + 0.9 * np.square(np.square(out))) + 0.42 * inner * rise(front - 0.35, 0.3))
-
-
-def vessel_lines(trees: np.ndarray) -> list[Line]:
-    """Trees that taper from the hila to the wall, each a bent trunk with two branches.
-
-    `trees` `(2, n, 7)`: for the right and left lung seven uniform numbers a tree (angle, reach, bow, two branches).
-    """
-    count = trees.shape[1]
-    side = np.array([[RIGHT], [LEFT]])
-    jitter, reach, bow = trees[..., 0], trees[..., 1], trees[..., 2]
-    angle = np.deg2rad(np.linspace(-80, 80, count) + 24 * (jitter - 0.5))
-    length = (0.30 + 0.34 * reach) * np.where(np.arange(count) > count / 2, 1.1, 0.9)
-    heading = angle[..., None] + 1.4 * (bow[..., None] - 0.5) * np.array([0.0, 0.3, 0.6])
-    forward = np.stack([side[..., None] * np.cos(heading), np.sin(heading)], axis=-1)  # (2, n, 3, 2)
-    steps = forward * (length[..., None] * np.array([0.34, 0.33, 0.33]))[..., None]
-    root = np.stack([0.15 * side, -0.03 - 0.03 * side], axis=-1)[:, :, None, :]
-    path = np.cumsum(np.concatenate([np.broadcast_to(root, (2, count, 1, 2)), steps], axis=2), axis=2)
-    spread = heading[..., 1:] + (0.3 + 0.4 * trees[..., 3:5]) * np.array([1, -1])
-    reach = 0.5 * length[..., None] * (0.5 + 0.5 * trees[..., 5:7])
-    tips = path[:, :, 1:3] + reach[..., None] * np.stack([side[..., None] * np.cos(spread), np.sin(spread)], axis=-1)
-    lines: list[Line] = [(pair, 0.010, 0.45) for pair in np.stack([path[:, :, 1:3], tips], axis=3).reshape(-1, 2, 2)]
-    for piece, (width, ink) in ((2, (0.010, 0.5)), (1, (0.016, 0.7)), (0, (0.026, 0.95))):
-        lines += [(pair, width, ink) for pair in path[:, :, piece : piece + 2].reshape(-1, 2, 2)]
-    return lines

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrg_r1_lib.anatomy import LEFT, Body, Line
+from mrg_r1_lib.body import LEFT, Body, Line
 
 
 def device_lines(term: str, side: int, body: Body, rng: np.random.Generator) -> list[Line]:
@@ -36,10 +36,9 @@ def _ring(x: float, y: float, wide: float, high: float) -> np.ndarray:
 def _pacemaker(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
     """A generator under the clavicle and one or two leads through the vein into the heart."""
     x, y = side * rng.uniform(0.5, 0.58), rng.uniform(-0.52, -0.40)
-    case = np.array([(x - 0.055, y), (x + 0.055, y)])
     vein = [(x - side * 0.05, y - 0.06), (side * 0.36, -0.72), (side * 0.1, -0.62), (-0.14, -0.42)]
     ventricle = _arc(*vein, (-0.24, 0.35), (0.1, body.dome[LEFT]), (rng.uniform(0.24, 0.34), body.dome[LEFT] - 0.1))
-    lines = [(case, 0.13, 0.9), (ventricle, 0.018, 0.9)]
+    lines = [(_ring(x, y, 0.036, 0.03), 0.07, 0.9), (ventricle, 0.018, 0.9)]
     if rng.random() < 0.6:
         lines.append((_arc(*vein, (-0.2, 0.2), (-0.1, 0.35), (-0.19, rng.uniform(0.05, 0.15))), 0.018, 0.9))
     return lines
@@ -76,7 +75,7 @@ def _both_tubes(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
 def _sternal_wires(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
     """The wires of a split breastbone, with clips or a valve's ring where the surgeon worked."""
     heights = np.linspace(-0.42, 0.36, 6) + rng.normal(0, 0.012, 6)
-    lines = [(_ring(body.turn + rng.normal(0, 0.008), y, 0.035, 0.02), 0.013, 0.9) for y in heights]
+    lines = [(_ring(body.turn + rng.normal(0, 0.008), y, 0.036, 0.022), 0.018, 1.0) for y in heights]
     if rng.random() < 0.5:
         return [*lines, (_ring(0.1, 0.12, 0.06, 0.035), 0.02, 1.0)]
     clips = rng.uniform((0.1, -0.2), (0.32, 0.25), (5, 2))

@@ -54,7 +54,7 @@ def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns:
 def prevalence(table: pd.DataFrame) -> Figure:
     """Share of studies with each observation: a bar a source. Columns observation, source, share."""
     figure, axes = _figure(1, 1, 3.6, note="real reports and their hand-made index")
-    sns.barplot(table, x="share", y="observation", hue="source", palette=PALETTE, ax=axes[0, 0])
+    sns.barplot(table, x="share", y="observation", hue="source", palette=PALETTE[: table["source"].nunique()], ax=axes[0, 0])
     axes[0, 0].set(xlabel="share of the studies that assert it", ylabel="")
     axes[0, 0].xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     axes[0, 0].legend(title="", loc="lower right")
@@ -82,10 +82,26 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], window: int = 
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
         sns.scatterplot(
-            log, x="step", y=column, hue="system", hue_order=order, palette=PALETTE, s=6, alpha=0.3, legend=False, ax=axis
+            log,
+            x="step",
+            y=column,
+            hue="system",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            s=6,
+            alpha=0.3,
+            legend=False,
+            ax=axis,
         )
         sns.lineplot(
-            smooth, x="step", y="value", hue="system", hue_order=order, palette=PALETTE, legend=axis is axes[0, 0], ax=axis
+            smooth,
+            x="step",
+            y="value",
+            hue="system",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            legend=axis is axes[0, 0],
+            ax=axis,
         )
         axis.set(xlabel="step", ylabel="", title=title)
     axes[0, 0].legend(title="", fontsize=6.5)
@@ -106,7 +122,16 @@ def heatmap(table: pd.DataFrame, title: str, note: str = "") -> Figure:
 def margin_curve(table: pd.DataFrame) -> Figure:
     """Mean reward against the margin: a curve for each kind of report. Columns margin, reward, report."""
     figure, axes = _figure(1, 1, 2.6, note="")
-    sns.lineplot(table, x="margin", y="reward", hue="report", style="report", markers=True, palette=PALETTE, ax=axes[0, 0])
+    sns.lineplot(
+        table,
+        x="margin",
+        y="reward",
+        hue="report",
+        style="report",
+        markers=True,
+        palette=PALETTE[: table["report"].nunique()],
+        ax=axes[0, 0],
+    )
     axes[0, 0].set(xlabel="margin m", ylabel="mean MCCS", ylim=(0, 1.03))
     axes[0, 0].legend(title="", fontsize=7)
     return figure
@@ -128,7 +153,7 @@ def forest(comparisons: pd.DataFrame, title: str) -> Figure:
 
 @matplotlib.rc_context(THEME)
 def precision_recall(table: pd.DataFrame) -> Figure:
-    """Each system as a point in the plane of recall and precision, with curves of equal F1. Columns system, precision, recall."""
+    """Each system as a point in the plane of recall and precision; curves join equal F1. Columns system, precision, recall."""
     figure, axes = _figure(1, 1, 3.8)
     axis: Axes = axes[0, 0]
     recall, precision = np.meshgrid(np.linspace(0.005, 1, 200), np.linspace(0.005, 1, 200))

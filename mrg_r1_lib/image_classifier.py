@@ -14,8 +14,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
-from tqdm.auto import tqdm
-
+from tqdm import tqdm
 
 _SIDE = 96  # pixels the network sees; larger radiographs are averaged down to it
 

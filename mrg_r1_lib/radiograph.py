@@ -12,8 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from mrg_r1_lib.anatomy import LEFT, RIGHT, Chest, draw_body, rise
-from mrg_r1_lib.signs import bend_body, check_terms, paint_signs, place_terms
+from mrg_r1_lib.anatomy import Chest, rise
+from mrg_r1_lib.bends import bend_body
+from mrg_r1_lib.body import LEFT, RIGHT, draw_body
+from mrg_r1_lib.placement import check_terms, place_terms
+from mrg_r1_lib.signs import paint_signs
 from mrg_r1_lib.study import IndexTerm
 
 SMALLEST = 32  # pixels; below, ribs are thinner than the grid

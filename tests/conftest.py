@@ -16,8 +16,8 @@ def indiana():
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def minute_scale(monkeypatch):
+@pytest.fixture(scope="module")
+def minute_scale():
     """A scale of a few steps, in place of smoke."""
     scale = dataclasses.replace(
         experiments.SCALES["smoke"],
@@ -34,8 +34,9 @@ def minute_scale(monkeypatch):
         resamples=50,
         classifier_phantoms=32,
     )
-    monkeypatch.setitem(experiments.SCALES, "smoke", scale)
-    return scale
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(experiments.SCALES, "smoke", scale)
+        yield scale
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from mrg_r1_lib.runs import direct_imports
 
 LEVELS = [
     ["observations", "report_format", "paths", "files", "advantage"],
-    ["study", "metrics", "labelers", "policies", "image_classifier"],
-    ["anatomy", "bootstrap", "baselines"],
-    ["devices"],
+    ["study", "body", "metrics", "labelers", "policies", "image_classifier"],
+    ["anatomy", "placement", "bootstrap", "baselines"],
+    ["devices", "bends"],
     ["signs"],
     ["radiograph"],
     ["corpora", "rewards"],

@@ -1,0 +1,124 @@
+"""Real training, a few steps of it: the stages from a new policy to SRL, on real reports, on the CPU."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from trl import GRPOTrainer
+
+from mrg_r1_lib import experiments, srl
+from mrg_r1_lib.advantage import combine_rewards, group_advantage
+from mrg_r1_lib.evaluate import evaluate, read_completions
+from mrg_r1_lib.files import locked
+from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.pretrain import pretrain
+from mrg_r1_lib.prompts import load_split, srl_rows
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.sft import sft
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished_results(minute_scale, indiana, tmp_path_factory):
+    """A results folder in which pretraining and SFT have finished."""
+    results = tmp_path_factory.mktemp("results")
+    run = Run("iu_xray/srl_mccs", "smoke", 0, results)
+    pretrain(run)
+    sft(run)
+    return results
+
+
+@pytest.fixture
+def trained(finished_results, tmp_path):
+    """A run on a copy of that folder."""
+    shutil.copytree(finished_results, tmp_path / "results")
+    return Run("iu_xray/srl_mccs", "smoke", 0, tmp_path / "results")
+
+
+def test_the_stages_move_every_tensor_and_a_finished_one_is_not_repeated(trained):
+    first = srl.srl(trained)
+    assert first["kl"].iloc[0] == 0 and len(first) == trained.size.srl_steps
+    manifest = trained.read_manifest()["mrg_r1_lib.srl"]
+    assert manifest["changed_tensors"] == manifest["trained_tensors"] > 0
+    supervised = sft(trained)
+    assert supervised["loss"].iloc[-4:].mean() < supervised["loss"].iloc[:4].mean()
+    written = (trained.folder / "train_log.csv").stat().st_mtime_ns
+    pd.testing.assert_frame_equal(srl.srl(trained), first, check_exact=False)
+    assert (trained.folder / "train_log.csv").stat().st_mtime_ns == written
+
+
+def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
+    config = srl.config(trained)
+    config.log_completions, config.num_completions_to_print, config.max_steps = True, 0, 2
+    studies = load_split("iu_xray", "train", trained.size)
+    labels = load_labeler("rules")([study.findings for study in studies])
+    model, processor = load_policy(trained.start.policy)
+    trainer = GRPOTrainer(
+        model,
+        reward_funcs=srl.reward_functions(trained),
+        args=config,
+        train_dataset=srl_rows(studies, labels),
+        processing_class=processor,
+    )
+    trainer.train()
+    logs = sorted((trained.private / "trainer" / "completions").glob("*.parquet"))
+    assert len(logs) == 2
+    for log in logs:
+        table = pd.read_parquet(log)
+        rewards = combine_rewards(table[["mccs", "report_tags"]].to_numpy(), np.array([0.75, 0.25]))
+        expected = group_advantage(rewards.reshape(-1, trained.group_size))
+        np.testing.assert_allclose(table["advantage"].to_numpy().reshape(expected.shape), expected, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(run, minute_scale, indiana, tmp_path):
+    runs = [run, Run(run.experiment, run.scale, 0, tmp_path / "again"), Run(run.experiment, run.scale, 1, tmp_path / "seed")]
+    for each in runs:
+        pretrain(each)
+        evaluate(each.of_stage("pretrain"))
+    first, again, other = (each.of_stage("pretrain") for each in runs)
+    for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
+        assert (first.folder / name).read_bytes() == (again.folder / name).read_bytes()
+    assert (first.folder / "train_log.csv").read_bytes() != (other.folder / "train_log.csv").read_bytes()
+
+
+def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):
+    leak = "<think>Cardiomegaly, Edema, Fracture</think>\n<report>Words.</report>"
+    monkeypatch.setattr("mrg_r1_lib.evaluate.write_completions", lambda run, studies, labeler: [leak] * len(studies))
+    metrics = evaluate(trained.start)
+    labels = pd.read_csv(trained.start.folder / "labels_per_study.csv", index_col="study_id")
+    assert (labels.drop(columns="No Finding") == 0).all(axis=None)
+    assert metrics["format_rate"] == 1.0 and metrics["studies"] == trained.size.studies["test"]
+    assert read_completions(trained.start) == [leak] * metrics["studies"]
+    assert len(metrics["clinical_efficacy"]) == 18
+
+
+def test_srl_without_sft_names_the_notebook_to_run_first(run, minute_scale):
+    with pytest.raises(FileNotFoundError, match=r"Run notebooks/02_supervised_finetuning\.ipynb"):
+        srl.srl(run)
+
+
+def test_a_run_that_another_process_holds_is_refused(trained):
+    with locked(trained.folder), pytest.raises(RuntimeError, match="in use by"):
+        srl.srl(trained)
+
+
+def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypatch):
+    still = dataclasses.replace(trained.settings, rewards={"report_tags": 1.0}, beta=0.0)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", still)
+    monkeypatch.setattr(srl, "reward_functions", lambda run: [lambda completions, **_: [1.0] * len(completions)])
+    with pytest.raises(RuntimeError, match="trained tensors did not change"):
+        srl.srl(trained)
+    assert not trained.finished("train") and not trained.policy.exists()
+
+
+def test_no_report_text_stands_in_what_may_be_committed(trained):
+    evaluate(trained.start)
+    findings = load_split("iu_xray", "test", trained.size)[0].findings
+    for path in trained.start.folder.rglob("*"):
+        assert findings[:30] not in path.read_text(encoding="utf-8")
+    assert json.loads((trained.start.private / "completions_test.json").read_text())
