@@ -21,9 +21,14 @@ def load_split(corpus: str, split: str, scale: Scale) -> list[Study]:
     """The studies of one split that have FINDINGS, as many as the scale takes, in the corpus's order."""
     if split not in SPLITS:
         raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(SPLITS)}.")
-    studies = load_corpus(corpus, images=scale.images, image_size=scale.image_size)
+    studies = _studies(corpus, scale.images, scale.image_size)
     chosen = [study for study in studies if study.split == split and study.findings]
     return chosen[: scale.studies[split]]
+
+
+@lru_cache(maxsize=2)  # a notebook asks for several splits of one corpus
+def _studies(corpus: str, images: str, image_size: int) -> Sequence[Study]:
+    return load_corpus(corpus, images=images, image_size=image_size)
 
 
 def user_message() -> list[dict]:
