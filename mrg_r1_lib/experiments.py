@@ -47,7 +47,7 @@ class Scale:
     policy: str
     images: str
     image_size: int  # pixels a side
-    threads: int  # of torch; 0 leaves torch's own choice
+    threads: dict[str, int]  # of torch, by stage; what is not named takes torch's own choice
     studies: dict[str, int | None]
     phantoms: int  # synthetic studies for pretraining
     pretrain_epochs: int
@@ -70,7 +70,7 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads=2,
+        threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": 240, "validate": 40, "test": 60},
         phantoms=800,
         pretrain_epochs=1,
@@ -88,7 +88,7 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads=2,
+        threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": None, "validate": None, "test": None},
         phantoms=16000,
         pretrain_epochs=1,

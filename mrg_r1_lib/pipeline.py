@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,7 +124,8 @@ def execute(step: Step, parameters: dict | None = None) -> float:
             values,
             cwd=NOTEBOOKS,
             kernel_name="python3",
-            stderr_file=sys.stderr,
+            stderr_file=sys.stderr,  # progress of long cells, live
+            extra_arguments=["--log-level=ERROR"],  # a kernel's word on its socket is of no use to a reader
         )
     except PapermillExecutionError as error:
         raise RuntimeError(
@@ -153,26 +155,43 @@ def publish(draft: Path, output: Path) -> None:
 
 
 def run_study(scale: str, results: Path) -> None:
-    """Run every step of the grid that has not finished, with an estimate, and check at the end that training moved."""
+    """Run every step of the grid that has not finished, with an estimate, and check at the end that training moved.
+
+    Steps of one stage run side by side where the scale's thread counts leave cores free. A step that fails lets its
+    neighbours finish, then stops the study with its RuntimeError.
+    """
     stages = grid(scale, results)
-    steps = [step for stage in stages for step in stage]
     with locked(results / scale):
         repeat = False
-        for stage in stages:
+        for number, stage in enumerate(stages, start=1):
             waiting = [step for step in stage if repeat or not finished(step)]
             for step in stage:
-                number = steps.index(step) + 1
                 if step not in waiting:
-                    _say(f"[{number}/{len(steps)}] {step}: finished before, skipped")
-                    continue
-                left = sum(_expected_seconds(other) for other in steps[number - 1 :])
-                _say(f"[{number}/{len(steps)}] {step}: about {left / 60:.1f} minutes left")
-                seconds = execute(step)
-                _say(f"[{number}/{len(steps)}] {step}: {seconds:.0f} s")
-            repeat = repeat or bool(waiting)
+                    _say(f"{step}: finished before, skipped")
+            if waiting:
+                left = _expected_seconds(waiting, scale) + sum(_expected_seconds(later, scale) for later in stages[number:])
+                _say(f"stage {number} of {len(stages)}, about {left / 60:.1f} minutes left")
+                _run_stage(waiting, _workers(waiting, scale))
+                repeat = True
         check_movement(results, scale)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    _say(f"Largest process {peak:.2f} GiB. Start reading at {(results / scale / 'notebooks').relative_to(results.parent)}.")
+    _say(f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(results / scale / 'notebooks')}.")
+
+
+def _run_stage(steps: list[Step], workers: int) -> None:
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(execute, step): step for step in steps}
+        for future in as_completed(running):
+            if future.exception() is None:
+                _say(f"{running[future]}: {future.result():.0f} s")
+    for future in running:  # all have ended: the first error stops the study
+        future.result()
+
+
+def _workers(stage: list[Step], scale: str) -> int:
+    """How many steps of a stage run side by side: as many as the cores hold with the threads that its training uses."""
+    threads = load_scale(scale).threads.get("srl" if stage[0].notebook == SRL else "sft", 0)
+    return max(1, (os.cpu_count() or 1) // threads) if threads else 1
 
 
 def check_movement(results: Path, scale: str) -> None:
@@ -195,11 +214,15 @@ def check_movement(results: Path, scale: str) -> None:
         )
 
 
-def _expected_seconds(step: Step) -> float:
-    path = marker(step)
-    if path.exists():
-        return json.loads(path.read_text())["seconds"]
-    return load_scale(step.run.scale).seconds[step.notebook[:2]]
+def _expected_seconds(stage: list[Step], scale: str) -> float:
+    """Seconds of a stage from the last execution of its steps, else from the scale's own numbers."""
+    seconds = []
+    for step in stage:
+        path = marker(step)
+        last = json.loads(path.read_text())["seconds"] if path.exists() else None
+        seconds.append(last or load_scale(scale).seconds[step.notebook[:2]])
+    workers = _workers(stage, scale)
+    return sum(seconds) / min(workers, len(seconds))
 
 
 def _say(line: str) -> None:

@@ -44,8 +44,8 @@ class Progress(TrainerCallback):
 
 def prepare(run: Run) -> None:
     """Threads and quiet libraries, before a model is made or loaded."""
-    if run.size.threads:
-        torch.set_num_threads(run.size.threads)
+    if run.settings.stage in run.size.threads:
+        torch.set_num_threads(run.size.threads[run.settings.stage])
     logging.disable_progress_bar()
     # PEFT 0.21 still reads the old name of a transformers property; nothing that a reader of a notebook could act on
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
