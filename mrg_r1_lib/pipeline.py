@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def finished(step: Step) -> bool:
 def execute(step: Step, parameters: dict | None = None) -> float:
     """Execute one notebook and return the seconds; the executed copy takes its place only when all cells ran.
 
+    Its kernel starts in the present folder, which must be the notebooks' (`RESULTS` is relative to it).
     ValueError names a parameter that the notebook does not have; RuntimeError names notebook, cell and error.
     """
     source = NOTEBOOKS / f"{step.notebook}.ipynb"
@@ -119,10 +121,9 @@ def execute(step: Step, parameters: dict | None = None) -> float:
     started = time.monotonic()
     try:
         papermill.execute_notebook(
-            os.path.relpath(source),
-            os.path.relpath(draft),
+            source,
+            draft,
             values,
-            cwd=NOTEBOOKS,
             kernel_name="python3",
             stderr_file=sys.stderr,  # progress of long cells, live
             extra_arguments=["--log-level=ERROR"],  # a kernel's word on its socket is of no use to a reader
@@ -179,7 +180,7 @@ def run_study(scale: str, results: Path) -> None:
 
 
 def _run_stage(steps: list[Step], workers: int) -> None:
-    with ThreadPoolExecutor(workers) as pool:
+    with chdir(NOTEBOOKS), ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(execute, step): step for step in steps}
         for future in as_completed(running):
             if future.exception() is None:
@@ -227,18 +228,20 @@ def _expected_seconds(stage: list[Step], scale: str) -> float:
 
 def _say(line: str) -> None:
     sys.stderr.flush()
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"\r{line:<100}\n")  # over what is left of a progress bar
     sys.stdout.flush()
 
 
 def main() -> None:
     """`run SCALE`, `list SCALE` or `notebook NAME KEY=VALUE …`: the command line behind run_all.sh."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
-    parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in ("run", "list"):
-        commands.add_parser(command).add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-    one = commands.add_parser("notebook")
+        several = commands.add_parser(command, parents=[shared])
+        several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+    one = commands.add_parser("notebook", parents=[shared])
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
     named = parser.parse_args()
@@ -256,7 +259,8 @@ def main() -> None:
             run = Run(
                 values.pop("EXPERIMENT", "iu_xray/srl_mccs"), values.pop("SCALE", "smoke"), int(values.pop("SEED", 0)), results
             )
-            execute(Step(named.name, run), values)
+            with chdir(NOTEBOOKS):
+                execute(Step(named.name, run), values)
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 
