@@ -12,11 +12,10 @@ import pandas as pd
 
 from mrg_r1_lib.baselines import best_single_report, constant_normal, nearest_neighbour
 from mrg_r1_lib.files import locked, write_text
-from mrg_r1_lib.generate import generate
+from mrg_r1_lib.generate import write_completions
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
-from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.prompts import load_split
 from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.runs import Run
@@ -24,11 +23,6 @@ from mrg_r1_lib.study import Study, pixels
 from mrg_r1_lib.training import command_line, prepare
 
 Labeler = Callable[[list[str]], np.ndarray]
-NOTEBOOK_OF_STAGE = {
-    "pretrain": "02_supervised_finetuning",
-    "sft": "02_supervised_finetuning",
-    "srl": "03_semantic_reinforcement_learning",
-}
 
 
 def evaluate(run: Run, split: str = "test") -> dict:
@@ -42,8 +36,11 @@ def evaluate(run: Run, split: str = "test") -> dict:
     prepare(run)
     studies = load_split(run.corpus, split, run.size)
     labeler = load_labeler(run.settings.labeler)
+    if run.settings.stage == "baseline":
+        completions = [render_target("", report) for report in baseline_reports(run, studies, labeler)]
+    else:
+        completions = write_completions(run, split)
     with locked(run.folder):
-        completions = write_completions(run, studies, labeler)
         parsed = [parse_completion(completion) for completion in completions]
         reports = [completion.report for completion in parsed]
         reference = [study.findings for study in studies]
@@ -55,21 +52,12 @@ def evaluate(run: Run, split: str = "test") -> dict:
             "style": report_style(labels, reports),
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
-        write_text(run.private / f"completions_{split}.json", json.dumps(completions, ensure_ascii=False, indent=1))
         name = "labels_per_study.csv" if split == "test" else f"labels_per_study_{split}.csv"
         write_text(run.folder / name, labels_table(studies, labels).to_csv(index=False, lineterminator="\n"))
         write_text(path, json.dumps(metrics, indent=1) + "\n")
         run.update_manifest("mrg_r1_lib.evaluate")
         run.mark_finished(split)
     return metrics
-
-
-def write_completions(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
-    """What the run's policy, or the baseline that it names, says of each study."""
-    if run.settings.stage == "baseline":
-        return [render_target("", report) for report in baseline_reports(run, studies, labeler)]
-    policy = run.require_policy(NOTEBOOK_OF_STAGE[run.settings.stage])
-    return generate(*load_policy(policy), studies, run.size.max_completion_length)
 
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
@@ -104,11 +92,6 @@ def labels_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
     table.insert(0, "study_id", [study.study_id for study in studies])
     return table
-
-
-def read_completions(run: Run, split: str = "test") -> list[str]:
-    """The completions of a finished evaluation, in the order of its studies; for notebooks on the same machine only."""
-    return json.loads((run.private / f"completions_{split}.json").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

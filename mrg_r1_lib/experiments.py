@@ -6,6 +6,8 @@ comparison differs in one thing. What an optimiser needs stands in the stages, b
 
 from dataclasses import dataclass, field, replace
 
+from mrg_r1_lib.corpora import CORPORA
+
 STAGES = ("baseline", "pretrain", "sft", "srl")
 
 
@@ -105,12 +107,12 @@ SCALES = {
 
 
 def parse_experiment(name: str) -> tuple[str, str]:
-    """ "corpus/arm" -> its two parts; ValueError lists the known arms."""
+    """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known ones."""
     corpus, _, arm = name.partition("/")
-    if not corpus or arm not in EXPERIMENTS:
+    if corpus not in CORPORA or arm not in EXPERIMENTS:
         raise ValueError(
             f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as iu_xray/srl_mccs; "
-            f"known arms: {', '.join(EXPERIMENTS)}."
+            f"known corpora: {', '.join(CORPORA)}; known arms: {', '.join(EXPERIMENTS)}."
         )
     return corpus, arm
 

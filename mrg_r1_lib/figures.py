@@ -40,8 +40,10 @@ def _figure(rows: int, columns: int, height: float, note: str = NOTE, **options)
 @matplotlib.rc_context(THEME)
 def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns: int = 6) -> Figure:
     """Radiographs side by side with short titles."""
-    rows = -(-len(images) // columns)
-    figure, axes = _figure(rows, columns, rows * WIDTH / columns * 1.22, note="drawn radiographs, not patients")
+    columns = min(columns, len(images))
+    rows, side = -(-len(images) // columns), min(WIDTH / columns, 2.4)
+    figure, axes = _figure(rows, columns, rows * side * 1.22, note="drawn radiographs, not patients")
+    figure.set_figwidth(columns * side)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
@@ -56,6 +58,7 @@ def prevalence(table: pd.DataFrame) -> Figure:
     figure, axes = _figure(1, 1, 3.6, note="real reports and their hand-made index")
     sns.barplot(table, x="share", y="observation", hue="source", palette=PALETTE[: table["source"].nunique()], ax=axes[0, 0])
     axes[0, 0].set(xlabel="share of the studies that assert it", ylabel="")
+    axes[0, 0].xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(0.05))
     axes[0, 0].xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     axes[0, 0].legend(title="", loc="lower right")
     return figure
@@ -104,6 +107,7 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], window: int = 
             ax=axis,
         )
         axis.set(xlabel="step", ylabel="", title=title)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
     axes[0, 0].legend(title="", fontsize=6.5)
     return figure
 

@@ -1,15 +1,52 @@
-"""Generation: a trained policy writes one completion for each held-out study, by greedy decoding."""
+"""Generation: a trained policy writes one completion for each held-out study, by greedy decoding.
 
+Completions are report text: they stay in the git-ignored half of the run.
+"""
+
+import json
 from collections.abc import Sequence
 
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from mrg_r1_lib.prompts import user_message
+from mrg_r1_lib.files import locked, write_text
+from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.prompts import load_split, user_message
+from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study
+from mrg_r1_lib.training import command_line, prepare
 
 BATCH = 40  # studies written side by side
+NOTEBOOK_OF_STAGE = {
+    "pretrain": "02_supervised_finetuning",
+    "sft": "02_supervised_finetuning",
+    "srl": "03_semantic_reinforcement_learning",
+}
+
+
+def write_completions(run: Run, split: str = "test") -> list[str]:
+    """One completion of the run's policy for each study of a split that has FINDINGS; finished ones are read.
+
+    Raises FileNotFoundError, naming the notebook, if the policy is missing, and ValueError if the run is a baseline.
+    """
+    if run.settings.stage not in NOTEBOOK_OF_STAGE:
+        raise ValueError(f"{run.experiment} is a baseline: it has no policy to write with. Evaluate it instead.")
+    if run.finished(f"completions_{split}"):
+        return read_completions(run, split)
+    policy = run.require_policy(NOTEBOOK_OF_STAGE[run.settings.stage])
+    prepare(run)
+    studies = load_split(run.corpus, split, run.size)
+    with locked(run.folder):
+        completions = generate(*load_policy(policy), studies, run.size.max_completion_length)
+        write_text(run.private / f"completions_{split}.json", json.dumps(completions, ensure_ascii=False, indent=1))
+        run.mark_finished(f"completions_{split}")
+    return completions
+
+
+def read_completions(run: Run, split: str = "test") -> list[str]:
+    """The completions of a finished generation, in the order of its studies; for notebooks on the same machine only."""
+    return json.loads((run.private / f"completions_{split}.json").read_text(encoding="utf-8"))
 
 
 def generate(
@@ -39,3 +76,7 @@ def _conversation(study: Study) -> list[dict]:
     images = [{"type": "image", "image": image().convert("RGB")} for image in study.images]
     (message,) = user_message()
     return [{"role": "user", "content": [*images, {"type": "text", "text": message["content"]}]}]
+
+
+if __name__ == "__main__":
+    command_line(write_completions, __doc__)

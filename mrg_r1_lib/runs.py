@@ -2,7 +2,7 @@
 
 Two folders: `<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed (scores, labels, logs, manifest), and
 `<results>/runs/…` what may not (weights, completions). A marker there says that a step has finished and with which settings:
-the step is skipped while both settings and the policy it started from are the same.
+the step is skipped while both settings and the weights that it depends on are the same.
 """
 
 import ast
@@ -113,16 +113,17 @@ class Run:
     def finished(self, step: str) -> bool:
         """Whether `step` ("train", "test", …) has finished with the present settings, from the present start."""
         marker = self.private / f"{step}.done"
-        return marker.exists() and json.loads(marker.read_text()) == self._state()
+        return marker.exists() and json.loads(marker.read_text()) == self._state(step)
 
     def mark_finished(self, step: str) -> None:
         """Leave the marker that makes `finished(step)` true until the settings or the start change."""
-        write_text(self.private / f"{step}.done", json.dumps(self._state()))
+        write_text(self.private / f"{step}.done", json.dumps(self._state(step)))
 
-    def _state(self) -> dict[str, str | None]:
-        start = self.start.policy / "model.safetensors" if self.start else None
-        digest = file_digest(start) if start and start.exists() else None
-        return {"settings": self.fingerprint(), "start_policy": digest}
+    def _state(self, step: str) -> dict[str, str | None]:
+        """What a step depends on: settings, and the weights it starts from (training) or speaks with (all else)."""
+        before = self.start if step == "train" else self
+        weights = before.policy / "model.safetensors" if before else None
+        return {"settings": self.fingerprint(), "weights": file_digest(weights) if weights and weights.exists() else None}
 
     def require_policy(self, notebook: str) -> Path:
         """The folder of this run's policy; FileNotFoundError names the notebook that makes it."""

@@ -19,8 +19,9 @@ LEVELS = [
     ["corpora", "rewards"],
     ["experiments"],
     ["prompts", "runs"],
-    ["training", "generate"],
-    ["pretrain", "sft", "srl", "evaluate"],
+    ["training"],
+    ["pretrain", "sft", "srl", "generate"],
+    ["evaluate"],
     ["tables", "figures"],
     ["pipeline"],
 ]

@@ -13,6 +13,8 @@ def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
         Run("iu_xray/srl_wrong", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match=r"Unknown experiment 'srl_mccs'.*corpus/arm"):
         Run("srl_mccs", "smoke", 0, tmp_path)
+    with pytest.raises(ValueError, match=r"Unknown experiment 'padchest/srl_mccs'.*known corpora: iu_xray, phantom"):
+        Run("padchest/srl_mccs", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match="Unknown scale 'huge'; known scales: smoke, laptop"):
         Run("iu_xray/srl_mccs", "huge", 0, tmp_path)
 
@@ -49,6 +51,15 @@ def test_a_step_is_finished_until_settings_or_start_change(run, monkeypatch, min
     run.mark_finished("train")
     monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", experiments.replace(run.settings, margin=0.5))
     assert not run.finished("train")
+
+
+def test_scores_are_out_of_date_when_the_policy_was_trained_again(run):
+    run.policy.mkdir(parents=True)
+    (run.policy / "model.safetensors").write_bytes(b"weights")
+    run.mark_finished("test")
+    assert run.finished("test")
+    (run.policy / "model.safetensors").write_bytes(b"weights of another training")
+    assert not run.finished("test")
 
 
 def test_another_seed_is_another_run(run):

@@ -11,7 +11,7 @@ from trl import GRPOTrainer
 
 from mrg_r1_lib import experiments, srl
 from mrg_r1_lib.advantage import combine_rewards, group_advantage
-from mrg_r1_lib.evaluate import evaluate, read_completions
+from mrg_r1_lib.evaluate import evaluate
 from mrg_r1_lib.files import locked
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.policies import load_policy
@@ -88,12 +88,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(run, minut
 
 def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):
     leak = "<think>Cardiomegaly, Edema, Fracture</think>\n<report>Words.</report>"
-    monkeypatch.setattr("mrg_r1_lib.evaluate.write_completions", lambda run, studies, labeler: [leak] * len(studies))
+    monkeypatch.setattr("mrg_r1_lib.evaluate.write_completions", lambda run, split: [leak] * run.size.studies[split])
     metrics = evaluate(trained.start)
     labels = pd.read_csv(trained.start.folder / "labels_per_study.csv", index_col="study_id")
     assert (labels.drop(columns="No Finding") == 0).all(axis=None)
     assert metrics["format_rate"] == 1.0 and metrics["studies"] == trained.size.studies["test"]
-    assert read_completions(trained.start) == [leak] * metrics["studies"]
     assert len(metrics["clinical_efficacy"]) == 18
 
 
