@@ -1,8 +1,7 @@
-"""The whole study as a grid of notebook executions: what run_all.sh calls after the set-up.
+"""The whole study as a grid of steps in stages: what run_all.sh calls after the set-up.
 
-The grid comes in stages; the steps of one stage are independent of each other. A step that has finished with the same
-settings, notebook and library is skipped, and a step is repeated when one before it was. Executed copies go to
-`<results>/<scale>/notebooks` (seed 0 of the main runs) or beside the run.
+The steps of one stage are independent of each other. A finished step is skipped, and a step is repeated when one of an earlier
+stage was.
 """
 
 import argparse
@@ -10,58 +9,20 @@ import json
 import os
 import resource
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
-from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-import papermill
-from papermill.exceptions import PapermillExecutionError
-
 from mrg_r1_lib.experiments import SCALES, load_scale
-from mrg_r1_lib.files import file_digest, locked, write_aside, write_text
-from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.runs import Run, library_digest
+from mrg_r1_lib.files import locked
+from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.steps import NOTEBOOKS, Step, execute, finished, marker
 from mrg_r1_lib.tables import movement_table
 
-NOTEBOOKS = REPOSITORY / "notebooks"
 METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
 SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
 ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One execution of a notebook for a run."""
-
-    notebook: str
-    run: Run
-
-    @property
-    def output(self) -> Path:
-        """Where the executed copy goes."""
-        main = self.run.experiment.endswith(load_scale(self.run.scale).arms[0]) and self.run.seed == 0
-        folder = self.run.results / self.run.scale / "notebooks" if main else self.run.private
-        return folder / f"{self.notebook}.ipynb"
-
-    @property
-    def parameters(self) -> dict:
-        return {
-            "EXPERIMENT": self.run.experiment,
-            "SCALE": self.run.scale,
-            "SEED": self.run.seed,
-            "RESULTS": os.path.relpath(self.run.results, NOTEBOOKS),
-        }
-
-    def __str__(self) -> str:
-        return f"{self.notebook} {self.run.experiment} {self.run.scale} seed {self.run.seed}"
-
-    def command(self) -> str:
-        """The command that runs this step alone."""
-        named = {key: value for key, value in self.parameters.items() if key != "RESULTS"}
-        return f"./run_all.sh notebook {self.notebook} " + " ".join(f"{key}={value}" for key, value in named.items())
 
 
 def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]:
@@ -79,80 +40,6 @@ def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]
         steps(ABLATIONS, main, first),
         steps(TABLES, main, first),
     ]
-
-
-def state(step: Step) -> dict:
-    """What a finished step depends on: settings, notebook source, library source."""
-    return {
-        "settings": step.run.fingerprint(),
-        "notebook": file_digest(NOTEBOOKS / f"{step.notebook}.ipynb"),
-        "library": library_digest(),
-    }
-
-
-def marker(step: Step) -> Path:
-    """The file that says with which state a step has finished, and in how many seconds."""
-    return step.run.private / f"{step.notebook}.done"
-
-
-def finished(step: Step) -> bool:
-    """Whether the step has finished in its present state and its executed copy is there."""
-    path = marker(step)
-    return path.exists() and step.output.exists() and json.loads(path.read_text())["state"] == state(step)
-
-
-def execute(step: Step, parameters: dict | None = None) -> float:
-    """Execute one notebook and return the seconds; the executed copy takes its place only when all cells ran.
-
-    Its kernel starts in the present folder, which must be the notebooks' (`RESULTS` is relative to it).
-    ValueError names a parameter that the notebook does not have; RuntimeError names notebook, cell and error.
-    """
-    source = NOTEBOOKS / f"{step.notebook}.ipynb"
-    if not source.exists():
-        known = ", ".join(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
-        raise ValueError(f"Unknown notebook {step.notebook!r}; known notebooks: {known}.")
-    values = step.parameters | (parameters or {})
-    known = papermill.inspect_notebook(source)
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise ValueError(f"{step.notebook} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
-    step.run.private.mkdir(parents=True, exist_ok=True)
-    draft = step.run.private / f"{step.notebook}.draft.ipynb"
-    started = time.monotonic()
-    try:
-        papermill.execute_notebook(
-            source,
-            draft,
-            values,
-            kernel_name="python3",
-            stderr_file=sys.stderr,  # progress of long cells, live
-            extra_arguments=["--log-level=ERROR"],  # a kernel's word on its socket is of no use to a reader
-        )
-    except PapermillExecutionError as error:
-        raise RuntimeError(
-            f"{source.relative_to(REPOSITORY)} failed in cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
-            f"The executed copy with the traceback is {draft}.\n"
-            f"To go on after mending it, run the same command again: finished steps are skipped. This step alone:\n"
-            f"  {step.command()}"
-        ) from None
-    seconds = time.monotonic() - started
-    publish(draft, step.output)
-    write_text(marker(step), json.dumps({"state": state(step), "seconds": seconds}))
-    return seconds
-
-
-def publish(draft: Path, output: Path) -> None:
-    """Move an executed notebook to its place, without progress bars, times and paths of this machine."""
-    notebook = nbformat.read(draft, as_version=4)
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    with write_aside(output) as aside:
-        nbformat.write(notebook, aside)
-    draft.unlink()
 
 
 def run_study(scale: str, results: Path) -> None:

@@ -22,7 +22,7 @@ LEVELS = [
     ["training"],
     ["pretrain", "sft", "srl", "generate"],
     ["evaluate"],
-    ["tables", "figures"],
+    ["tables", "figures", "steps"],
     ["pipeline"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -3,10 +3,11 @@ import json
 import nbformat
 import pytest
 
-from mrg_r1_lib import pipeline
+from mrg_r1_lib import pipeline, steps
 from mrg_r1_lib.files import locked
-from mrg_r1_lib.pipeline import Step, execute, finished, grid
+from mrg_r1_lib.pipeline import grid
 from mrg_r1_lib.runs import Run
+from mrg_r1_lib.steps import Step, execute, finished
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
 
@@ -14,8 +15,8 @@ PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULT
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
     """Write a notebook of one's own code under a name of the study, in a folder of its own."""
-    monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(pipeline, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(steps, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(steps, "REPOSITORY", tmp_path)
     (tmp_path / "notebooks").mkdir()
 
     def write(code, name=pipeline.METHOD):
@@ -58,7 +59,7 @@ def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
         execute(step)
     for part in (
         "notebooks/00_method_on_one_study.ipynb",
-        "cell 3",
+        "cell 3 of its executed copy",
         "ZeroDivisionError",
         "run the same command again",
         "./run_all.sh notebook 00_method_on_one_study EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0",

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -121,3 +123,21 @@ def test_no_report_text_stands_in_what_may_be_committed(trained):
     for path in trained.start.folder.rglob("*"):
         assert findings[:30] not in path.read_text(encoding="utf-8")
     assert json.loads((trained.start.private / "completions_test.json").read_text())
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "srl", "generate", "evaluate"])
+def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        f"mrg_r1_lib.{stage}",
+        "--experiment",
+        "iu_xray/srl_mccs",
+        "--scale",
+        "huge",
+        "--seed",
+        "1",
+    ]
+    answer = subprocess.run([*command, "--results", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == "Unknown scale 'huge'; known scales: smoke, laptop."

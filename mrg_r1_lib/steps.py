@@ -1,0 +1,130 @@
+"""One step of the study: a notebook executed by papermill for a run, whole or not at all, and skipped once it has finished.
+
+A step has finished with the state that its marker holds: settings, notebook source, library source. Executed copies go to
+`<results>/<scale>/notebooks` (seed 0 of the main runs) or beside the run.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.files import file_digest, write_text
+from mrg_r1_lib.paths import REPOSITORY
+from mrg_r1_lib.runs import Run, library_digest
+
+NOTEBOOKS = REPOSITORY / "notebooks"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One execution of a notebook for a run."""
+
+    notebook: str
+    run: Run
+
+    @property
+    def output(self) -> Path:
+        """Where the executed copy goes."""
+        main = self.run.experiment.endswith(load_scale(self.run.scale).arms[0]) and self.run.seed == 0
+        folder = self.run.results / self.run.scale / "notebooks" if main else self.run.private
+        return folder / f"{self.notebook}.ipynb"
+
+    @property
+    def parameters(self) -> dict:
+        return {
+            "EXPERIMENT": self.run.experiment,
+            "SCALE": self.run.scale,
+            "SEED": self.run.seed,
+            "RESULTS": os.path.relpath(self.run.results, NOTEBOOKS),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.notebook} {self.run.experiment} {self.run.scale} seed {self.run.seed}"
+
+    def command(self) -> str:
+        """The command that runs this step alone."""
+        named = {key: value for key, value in self.parameters.items() if key != "RESULTS"}
+        return f"./run_all.sh notebook {self.notebook} " + " ".join(f"{key}={value}" for key, value in named.items())
+
+
+def state(step: Step) -> dict:
+    """What a finished step depends on: settings, notebook source, library source."""
+    return {
+        "settings": step.run.fingerprint(),
+        "notebook": file_digest(NOTEBOOKS / f"{step.notebook}.ipynb"),
+        "library": library_digest(),
+    }
+
+
+def marker(step: Step) -> Path:
+    """The file that says with which state a step has finished, and in how many seconds."""
+    return step.run.private / f"{step.notebook}.done"
+
+
+def finished(step: Step) -> bool:
+    """Whether the step has finished in its present state and its executed copy is there."""
+    path = marker(step)
+    return path.exists() and step.output.exists() and json.loads(path.read_text())["state"] == state(step)
+
+
+def execute(step: Step, parameters: dict | None = None) -> float:
+    """Execute one notebook and return the seconds; the executed copy takes its place only when all cells ran.
+
+    Its kernel starts in the present folder, which must be the notebooks' (`RESULTS` is relative to it).
+    ValueError names a parameter that the notebook does not have; RuntimeError names notebook, cell and error.
+    """
+    source = NOTEBOOKS / f"{step.notebook}.ipynb"
+    if not source.exists():
+        known = ", ".join(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+        raise ValueError(f"Unknown notebook {step.notebook!r}; known notebooks: {known}.")
+    values = step.parameters | (parameters or {})
+    known = papermill.inspect_notebook(source)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise ValueError(f"{step.notebook} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
+    step.run.private.mkdir(parents=True, exist_ok=True)
+    draft = step.run.private / f"{step.notebook}.draft.ipynb"
+    started = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            source,
+            draft,
+            values,
+            kernel_name="python3",
+            stderr_file=sys.stderr,  # progress of long cells, live
+            extra_arguments=["--log-level=ERROR"],  # a kernel's word on its socket is of no use to a reader
+        )
+    except PapermillExecutionError as error:
+        raise RuntimeError(
+            f"{source.relative_to(REPOSITORY)} failed in cell {error.cell_index + 1} of its executed copy: "
+            f"{error.ename}: {error.evalue}\n"
+            f"That copy, with the traceback: {draft}\n"
+            f"To go on after mending it, run the same command again: finished steps are skipped. This step alone:\n"
+            f"  {step.command()}"
+        ) from None
+    seconds = time.monotonic() - started
+    publish(draft, step.output)
+    write_text(marker(step), json.dumps({"state": state(step), "seconds": seconds}))
+    return seconds
+
+
+def publish(draft: Path, output: Path) -> None:
+    """Move an executed notebook to its place, without progress bars, times and paths of this machine."""
+    notebook = nbformat.read(draft, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    text = nbformat.writes(notebook) + "\n"
+    write_text(output, text.replace(str(REPOSITORY), "<repository>"))
+    draft.unlink()
