@@ -49,12 +49,13 @@ install() {
 set_up() {
   venv=.venv
   local state
-  state=$(cat requirements.lock pyproject.toml | cksum)
+  state=$({ cat requirements.lock pyproject.toml; pwd; } | cksum) # the folder too: an environment does not survive a move
   if [ "$(cat "$venv/installed" 2>/dev/null)" != "$state" ]; then
     local python
     python=$(find_python)
     echo "Set-up with $("$python" --version): a few minutes, once."
-    if [ ! -x "$venv/bin/python" ]; then
+    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+      rm -rf "$venv"
       "$python" -m venv "$venv" || { rm -rf "$venv"; stop "$python could not make a virtual environment." \
         "On Debian and Ubuntu install its venv package (apt-get install python3-venv), then run the same command again."; }
     fi
@@ -89,6 +90,6 @@ case "$command" in
   list) exec "$python" -m mrg_r1_lib.pipeline list "$@" ;;
   notebook) exec "$python" -m mrg_r1_lib.pipeline notebook "$@" ;;
   test) exec "$python" -m pytest "$@" ;;
-  lab) exec "$venv/bin/jupyter" lab --notebook-dir=. notebooks ;;
+  lab) exec "$venv/bin/jupyter" lab --notebook-dir=. notebooks "$@" ;;
   setup) echo "Ready." ;;
 esac
