@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # The whole study from one command: sets up what is missing (.venv, the pinned packages, the library, the reports), then runs.
 set -euo pipefail
+case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac # notebooks run in a folder of their own
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat <<'TEXT'
 usage: ./run_all.sh [COMMAND]
 
-  laptop             the default study: every real report of IU X-Ray, about an hour on two cores
+  laptop             the default study: every real report of IU X-Ray, more than an hour on two cores
   smoke              the whole study, small: about five minutes on two cores
   test               the tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages
   notebook NAME [KEY=VALUE ...]
-                     one notebook, for example: notebook 03_semantic_reinforcement_learning SCALE=smoke SEED=1
+                     one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
   lab                JupyterLab
   setup              only the set-up
 
@@ -67,7 +68,7 @@ set_up() {
     install --no-deps --no-build-isolation --editable .
     echo "$state" > "$venv/installed"
   fi
-  "$venv/bin/python" -m mrg_r1_lib.corpora.iu_xray
+  "$venv/bin/python" -m mrg_r1_lib.corpora.iu_xray >&2
 }
 
 command=${1:-laptop}
@@ -90,6 +91,6 @@ case "$command" in
   list) exec "$python" -m mrg_r1_lib.pipeline list "$@" ;;
   notebook) exec "$python" -m mrg_r1_lib.pipeline notebook "$@" ;;
   test) exec "$python" -m pytest "$@" ;;
-  lab) exec "$venv/bin/jupyter" lab --notebook-dir=. notebooks "$@" ;;
+  lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
   setup) echo "Ready." ;;
 esac

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from mrg_r1_lib.corpora import CORPORA
 
-STAGES = ("baseline", "pretrain", "sft", "srl")
-
 
 @dataclass(frozen=True)
 class Experiment:
     """One row of the results table. `start` names the arm whose policy it continues; `rewards` are weights by name."""
 
-    stage: str
+    stage: str  # baseline, pretrain, sft or srl
     label: str  # as tables and figures print it
     start: str | None = None
     rewards: dict[str, float] = field(default_factory=dict)
@@ -58,7 +56,7 @@ class Scale:
     srl_steps: int
     studies_per_step: int  # groups a step of SRL
     lora: bool
-    max_completion_length: int  # tokens
+    max_completion_length: int  # tokens; paper value unknown
     resamples: int  # of the bootstrap
     classifier_phantoms: int = 4000  # for notebook 01's visibility check
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first

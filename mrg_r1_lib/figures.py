@@ -75,12 +75,12 @@ def report_lengths(words: Mapping[str, Sequence[int]]) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def training_curves(log: pd.DataFrame, panels: Mapping[str, str], window: int = 5) -> Figure:
+def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 5) -> Figure:
     """One panel a column of a training log: each run's smoothed curve, its raw points faint.
 
     `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band.
     """
-    figure, axes = _figure(1, len(panels), 2.5)
+    figure, axes = _figure(1, len(panels), 2.5, note)
     order = list(dict.fromkeys(log["system"]))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
@@ -125,7 +125,7 @@ def heatmap(table: pd.DataFrame, title: str, note: str = "") -> Figure:
 @matplotlib.rc_context(THEME)
 def margin_curve(table: pd.DataFrame) -> Figure:
     """Mean reward against the margin: a curve for each kind of report. Columns margin, reward, report."""
-    figure, axes = _figure(1, 1, 2.6, note="")
+    figure, axes = _figure(1, 1, 2.6, note="real reports")
     sns.lineplot(
         table,
         x="margin",

@@ -53,7 +53,7 @@ def generate(
     model: PreTrainedModel, processor: ProcessorMixin, studies: Sequence[Study], max_completion_length: int
 ) -> list[str]:
     """One completion a study, greedy, at most `max_completion_length` tokens; the result does not depend on other studies."""
-    model.eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     completions: list[str] = []
     for start in tqdm(range(0, len(studies), BATCH), desc="writing reports", mininterval=1.0):
         batch = studies[start : start + BATCH]

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from pathlib import Path
 
+import psutil
+
 from mrg_r1_lib.experiments import SCALES, load_scale
 from mrg_r1_lib.files import locked
 from mrg_r1_lib.paths import results_root
@@ -62,16 +64,23 @@ def run_study(scale: str, results: Path) -> None:
                 _run_stage(waiting, _workers(waiting, scale))
                 repeat = True
         check_movement(results, scale)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
     _say(f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(results / scale / 'notebooks')}.")
 
 
 def _run_stage(steps: list[Step], workers: int) -> None:
     with chdir(NOTEBOOKS), ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(execute, step): step for step in steps}
-        for future in as_completed(running):
-            if future.exception() is None:
-                _say(f"{running[future]}: {future.result():.0f} s")
+        try:
+            for future in as_completed(running):
+                if future.exception() is None:
+                    _say(f"{running[future]}: {future.result():.0f} s")
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for kernel in psutil.Process().children(recursive=True):
+                kernel.kill()  # a kernel has a session of its own: Ctrl-C does not reach it
+            raise
     for future in running:  # all have ended: the first error stops the study
         future.result()
 
@@ -119,6 +128,23 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def run_notebook(name: str, pairs: list[str], results: Path) -> None:
+    """Execute one notebook with parameters given as KEY=VALUE; ValueError names a pair that is none."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
+    values = dict(pair.split("=", 1) for pair in pairs)
+    seed = values.pop("SEED", "0")
+    if not seed.isdecimal():
+        raise ValueError(f"SEED={seed}: expected a whole number.")
+    folder = Path(values.pop("RESULTS", results)).resolve()
+    run = Run(values.pop("EXPERIMENT", "iu_xray/srl_mccs"), values.pop("SCALE", "smoke"), int(seed), folder)
+    step = Step(name, run)
+    with chdir(NOTEBOOKS):
+        execute(step, values)
+    _say(f"Executed copy: {os.path.relpath(step.output)}")
+
+
 def main() -> None:
     """`run SCALE`, `list SCALE` or `notebook NAME KEY=VALUE …`: the command line behind run_all.sh."""
     shared = argparse.ArgumentParser(add_help=False)
@@ -138,16 +164,12 @@ def main() -> None:
             run_study(named.scale, results)
         elif named.command == "list":
             for number, stage in enumerate(grid(named.scale, results), start=1):
-                _say(f"# stage {number}: after all of the stage before; its lines are independent of each other")
-                for step in stage:
-                    _say(step.command())
+                sys.stdout.write(f"# stage {number}: after all of the stage before; its lines are independent of each other\n")
+                sys.stdout.write("".join(f"{step.command()}\n" for step in stage))
         else:
-            values = dict(pair.partition("=")[::2] for pair in named.parameters)
-            run = Run(
-                values.pop("EXPERIMENT", "iu_xray/srl_mccs"), values.pop("SCALE", "smoke"), int(values.pop("SEED", 0)), results
-            )
-            with chdir(NOTEBOOKS):
-                execute(Step(named.name, run), values)
+            run_notebook(named.name, named.parameters, results)
+    except KeyboardInterrupt:
+        parser.exit(130, "\nStopped. The same command goes on with the step that was cut off; finished ones are skipped.\n")
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
 

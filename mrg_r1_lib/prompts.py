@@ -18,11 +18,16 @@ from mrg_r1_lib.study import SPLITS, Study
 
 
 def load_split(corpus: str, split: str, scale: Scale) -> list[Study]:
-    """The studies of one split that have FINDINGS, as many as the scale takes, in the corpus's order."""
+    """The studies of one split that have FINDINGS, as many as the scale takes, in the corpus's order.
+
+    ValueError for an unknown split, or one that the corpus has no studies in.
+    """
     if split not in SPLITS:
         raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(SPLITS)}.")
     studies = _studies(corpus, scale.images, scale.image_size)
     chosen = [study for study in studies if study.split == split and study.findings]
+    if not chosen:
+        raise ValueError(f"{corpus} has no studies with FINDINGS in split {split!r}: it cannot be trained on and scored.")
     return chosen[: scale.studies[split]]
 
 

@@ -1,8 +1,8 @@
 """One run: an experiment at a scale with a seed. Its folders, manifest and completion markers; what makes it resumable.
 
 Two folders: `<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed (scores, labels, logs, manifest), and
-`<results>/runs/…` what may not (weights, completions). A marker there says that a step has finished and with which settings:
-the step is skipped while both settings and the weights that it depends on are the same.
+`<results>/runs/…` what may not (weights, completions). A marker there says that a step has finished: it is skipped while its
+settings, its sources, the weights that it depends on and its products are as they were.
 """
 
 import ast
@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -32,6 +33,9 @@ PACKAGES = (
     "sacrebleu",
     "rouge-score",
 )
+
+BOOKKEEPING = {"mrg_r1_lib.experiments", "mrg_r1_lib.runs", "mrg_r1_lib.files", "mrg_r1_lib.paths"}
+BESIDE_THE_RUN = {"label", "arms", "seeds", "seconds", "resamples", "classifier_phantoms"}  # settings that change no run
 
 
 @dataclass(frozen=True)
@@ -101,29 +105,53 @@ class Run:
         )
 
     def fingerprint(self) -> str:
-        """Digest of the settings of this run and of all that it starts from."""
+        """Digest of the settings, of this run and of all that it starts from, that change what it learns or scores."""
         described = {
-            "experiment": asdict(self.settings),
-            "scale": asdict(self.size),
+            "experiment": {name: value for name, value in asdict(self.settings).items() if name not in BESIDE_THE_RUN},
+            "scale": {name: value for name, value in asdict(self.size).items() if name not in BESIDE_THE_RUN},
             "seed": self.seed,
             "start": self.start.fingerprint() if self.start else None,
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def finished(self, step: str) -> bool:
-        """Whether `step` ("train", "test", …) has finished with the present settings, from the present start."""
+        """Whether `step` ("train", "completions_test", "test", …) has finished in its present state and left its products."""
         marker = self.private / f"{step}.done"
-        return marker.exists() and json.loads(marker.read_text()) == self._state(step)
+        if not marker.exists() or not all(path.exists() for path in self.products(step)):
+            return False
+        return json.loads(marker.read_text()) == self._state(step)
+
+    def products(self, step: str) -> list[Path]:
+        """The files that a step leaves; scores of another split than test carry its name."""
+        if step == "train":
+            return [self.policy / "model.safetensors", self.folder / "train_log.csv"]
+        if step.startswith("completions_"):
+            return [self.private / f"{step}.json"]
+        suffix = "" if step == "test" else f"_{step}"
+        return [self.folder / f"metrics{suffix}.json", self.folder / f"labels_per_study{suffix}.csv"]
+
+    def make_private(self) -> Path:
+        """Make the folder of what may not be committed, in a `runs/` that git ignores wherever it lies."""
+        self.private.mkdir(parents=True, exist_ok=True)
+        ignore = self.results / "runs" / ".gitignore"
+        if not ignore.exists():
+            write_text(ignore, "*\n")
+        return self.private
 
     def mark_finished(self, step: str) -> None:
         """Leave the marker that makes `finished(step)` true until the settings or the start change."""
         write_text(self.private / f"{step}.done", json.dumps(self._state(step)))
 
     def _state(self, step: str) -> dict[str, str | None]:
-        """What a step depends on: settings, and the weights it starts from (training) or speaks with (all else)."""
+        """What a step depends on: settings, sources, and the weights it starts from (training) or speaks with (all else)."""
         before = self.start if step == "train" else self
         weights = before.policy / "model.safetensors" if before else None
-        return {"settings": self.fingerprint(), "weights": file_digest(weights) if weights and weights.exists() else None}
+        stage = self.settings.stage if step == "train" else "generate" if step.startswith("completions_") else "evaluate"
+        return {
+            "settings": self.fingerprint(),
+            "sources": source_digest(f"mrg_r1_lib.{stage}"),
+            "weights": file_digest(weights) if weights and weights.exists() else None,
+        }
 
     def require_policy(self, notebook: str) -> Path:
         """The folder of this run's policy; FileNotFoundError names the notebook that makes it."""
@@ -148,15 +176,19 @@ class Run:
             "experiment": asdict(self.settings) | {"name": self.experiment},
             "scale": asdict(self.size) | {"name": self.scale},
             "seed": self.seed,
+        }
+        manifest[module] = entries | {
+            "source_digest": source_digest(module),
             "commit": _commit(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         }
-        manifest[module] = {"source_digest": source_digest(module)} | entries
         write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def _commit() -> str:
+    if not shutil.which("git"):
+        return "unknown"
     answer = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=REPOSITORY, capture_output=True, text=True
     )
@@ -193,9 +225,12 @@ def direct_imports(module: str) -> list[str]:
 
 
 def source_digest(module: str) -> str:
-    """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables."""
+    """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
+
+    Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
+    """
     digest = hashlib.sha256()
-    for name in sorted(imported_modules(module)):
+    for name in sorted(imported_modules(module) - BOOKKEEPING):
         file = module_file(name)
         digest.update(name.encode() + file.read_bytes())
         for table in sorted(file.parent.glob("*.csv")):

@@ -18,7 +18,7 @@ from mrg_r1_lib.training import command_line, common_settings, prepare, read_log
 
 
 def config(run: Run) -> GRPOConfig:
-    """TRL's settings for SRL; ValueError if the batch does not hold whole groups."""
+    """TRL's settings for SRL; a step holds whole groups."""
     settings = run.settings
     return GRPOConfig(
         **common_settings(run),
@@ -31,11 +31,15 @@ def config(run: Run) -> GRPOConfig:
         multi_objective_aggregation="sum_then_normalize",
         num_iterations=1,  # paper value unknown
         epsilon=0.2,  # paper value unknown; DeepSeekMath's
+        importance_sampling_level="token",
+        use_bias_correction_kl=False,  # TRL's default weighs the KL term by the importance ratio; DeepSeekMath does not
+        mask_truncated_completions=False,  # a report that was cut off counts, without its format reward
         disable_dropout=True,
         # sampling: from the policy as it is
         temperature=1.0,
         top_p=1.0,
         top_k=0,
+        repetition_penalty=1.0,
         max_completion_length=run.size.max_completion_length,
         # optimisation
         max_steps=run.size.srl_steps,

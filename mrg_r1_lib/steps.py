@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from mrg_r1_lib.experiments import load_scale
@@ -90,8 +91,7 @@ def execute(step: Step, parameters: dict | None = None) -> float:
     unknown = [name for name in values if name not in known]
     if unknown:
         raise ValueError(f"{step.notebook} has no parameter {unknown[0]!r}; its parameters: {', '.join(known)}.")
-    step.run.private.mkdir(parents=True, exist_ok=True)
-    draft = step.run.private / f"{step.notebook}.draft.ipynb"
+    draft = step.run.make_private() / f"{step.notebook}.draft.ipynb"
     started = time.monotonic()
     try:
         papermill.execute_notebook(
@@ -109,6 +109,11 @@ def execute(step: Step, parameters: dict | None = None) -> float:
             f"That copy, with the traceback: {draft}\n"
             f"To go on after mending it, run the same command again: finished steps are skipped. This step alone:\n"
             f"  {step.command()}"
+        ) from None
+    except DeadKernelError:
+        raise RuntimeError(
+            f"{source.relative_to(REPOSITORY)}: its kernel was killed, most often for want of memory. Close what "
+            f"else runs, then run the same command again: finished steps are skipped. This step alone:\n  {step.command()}"
         ) from None
     seconds = time.monotonic() - started
     publish(draft, step.output)

@@ -42,6 +42,17 @@ def reference_labels(results: Path, scale: str, corpus: str = "iu_xray") -> pd.D
     return read_labels(folder)
 
 
+def aligned_labels(folder: Path, reference: pd.DataFrame) -> np.ndarray:
+    """The label codes of one run in the order of the reference's studies; ValueError if they are not the same studies."""
+    labels = read_labels(folder)
+    if set(labels.index) != set(reference.index):
+        raise ValueError(
+            f"{folder} was scored on {len(labels)} studies, the reference has {len(reference)}, and they are not the same: "
+            f"it comes from other settings. Run it again, or move the folder away."
+        )
+    return labels.loc[reference.index].to_numpy()
+
+
 def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """One row a system, seed, metric and definition: system, seed, metric, average, classes, uncertain, value, low, high.
 
@@ -59,8 +70,8 @@ def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFra
                 name | {"metric": f"ce_{part}"} | definition | {"value": row[part]} for part in ("precision", "recall", "f1")
             ]
             if definition == PRIMARY:
-                labels = read_labels(folder).loc[reference.index]
-                _, low, high = interval(reference.to_numpy(), labels.to_numpy(), Efficacy(**PRIMARY), resamples=resamples)
+                labels = aligned_labels(folder, reference)
+                _, low, high = interval(reference.to_numpy(), labels, Efficacy(**PRIMARY), resamples=resamples)
                 rows[-1] |= {"low": low, "high": high}
         others = metrics["text"] | metrics["style"] | {"format_rate": metrics["format_rate"]}
         rows += [name | {"metric": metric, "value": value} for metric, value in others.items()]
@@ -92,21 +103,22 @@ def summary(main: pd.DataFrame) -> pd.DataFrame:
     return table[[*shown, "bleu_1", "bleu_4", "rouge_l", "format_rate"]]
 
 
-def comparison_table(results: Path, scale: str, baseline: str = "sft", corpus: str = "iu_xray") -> pd.DataFrame:
-    """SRL arms against `baseline`, paired by study: system, difference of the primary measure, low, high, p, seeds.
+def comparison_table(
+    results: Path, scale: str, arms: tuple[str, ...], baseline: str = "sft", corpus: str = "iu_xray"
+) -> pd.DataFrame:
+    """Each arm minus `baseline`, paired by study: system, against, difference of the primary measure, low, high, p, seeds.
 
     Uses the seeds that both systems have; an arm without a common seed has an empty row, not none.
     """
     reference = reference_labels(results, scale, corpus)
     folders = run_folders(results, scale, corpus)
     rows = []
-    for arm in load_scale(scale).arms:
+    for arm in arms:
         seeds = sorted(seed for name, seed in folders if name == arm and (baseline, seed) in folders)
         row: dict = {"system": EXPERIMENTS[arm].label, "against": EXPERIMENTS[baseline].label, "seeds": len(seeds)}
         if seeds:
             first, second = (
-                np.stack([read_labels(folders[name, seed]).loc[reference.index].to_numpy() for seed in seeds])
-                for name in (arm, baseline)
+                np.stack([aligned_labels(folders[name, seed], reference) for seed in seeds]) for name in (arm, baseline)
             )
             result = paired_bootstrap(
                 reference.to_numpy(), first, second, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples
@@ -122,7 +134,7 @@ def observation_table(results: Path, scale: str, arms: tuple[str, ...], corpus: 
     frames = []
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
         if arm in arms:
-            frame = per_observation(reference.to_numpy(), read_labels(folder).loc[reference.index].to_numpy())
+            frame = per_observation(reference.to_numpy(), aligned_labels(folder, reference))
             frames.append(frame.assign(system=EXPERIMENTS[arm].label, seed=seed))
     return pd.concat(frames, ignore_index=True)
 
@@ -133,6 +145,11 @@ def training_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str 
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
         if arm in arms and (folder / "train_log.csv").exists():
             frames.append(pd.read_csv(folder / "train_log.csv").assign(system=EXPERIMENTS[arm].label, seed=seed))
+    if not frames:
+        raise FileNotFoundError(
+            f"No training log of {', '.join(arms)} below {Path(results) / scale}. "
+            f"Run notebooks/03_semantic_reinforcement_learning.ipynb with one of these arms as EXPERIMENT first."
+        )
     return pd.concat(frames, ignore_index=True)
 
 

@@ -4,7 +4,6 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +43,7 @@ class Progress(TrainerCallback):
 
 def prepare(run: Run) -> None:
     """Threads and quiet libraries, before a model is made or loaded."""
+    run.make_private()
     if run.settings.stage in run.size.threads:
         torch.set_num_threads(run.size.threads[run.settings.stage])
     logging.disable_progress_bar()
@@ -61,7 +61,7 @@ def common_settings(run: Run) -> dict:
         "disable_tqdm": True,  # Progress is the one bar
         "logging_steps": 1,
         "save_strategy": "no",
-        "bf16": on_gpu,
+        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
         "use_cpu": not on_gpu,
         "activation_checkpointing": False,
         "dataloader_pin_memory": on_gpu,
@@ -94,7 +94,6 @@ def train(run: Run, trainer: Trainer, module: str) -> pd.DataFrame:
         run.update_manifest(
             module,
             seconds=round(seconds, 1),
-            time=str(timedelta(seconds=round(seconds))),
             steps=trainer.state.global_step,
             parameters=sum(p.numel() for p in trainer.model.parameters()),
             trained_parameters=sum(p.numel() for p in trained.values()),

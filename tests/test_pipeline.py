@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import nbformat
 import pytest
@@ -39,6 +40,21 @@ def test_the_grid_trains_before_it_compares_and_has_one_step_an_arm(tmp_path):
     ]
     arms = [step.run.experiment for step in grid("smoke", tmp_path)[2]]
     assert arms == ["iu_xray/srl_mccs", "iu_xray/srl_label_f1", "iu_xray/srl_rouge_l"]
+
+
+def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["run_all.sh", "list", "smoke"])
+    pipeline.main()
+    lines = capsys.readouterr().out.splitlines()
+    commands = [shlex.split(line) for line in lines if not line.startswith("#")]
+    assert len(commands) == 8 and all(command[:2] == ["./run_all.sh", "notebook"] for command in commands)
+    assert commands[-1][2:] == [pipeline.TABLES, "EXPERIMENT=iu_xray/srl_mccs", "SCALE=smoke", "SEED=0"]
+
+
+@pytest.mark.parametrize(("pair", "message"), [("SMOKE", "expected KEY=VALUE"), ("SEED=one", "expected a whole number")])
+def test_a_parameter_that_is_none_is_named(tmp_path, pair, message):
+    with pytest.raises(ValueError, match=message):
+        pipeline.run_notebook(pipeline.METHOD, [pair], tmp_path)
 
 
 def test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path(notebook, tmp_path):

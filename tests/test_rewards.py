@@ -201,6 +201,12 @@ def test_mccs_lies_in_0_to_1_is_symmetric_and_falls_with_the_margin(generated, r
     np.testing.assert_allclose(values[both], margin_cosine(reference, generated, margin)[both])
 
 
+def test_label_f1_pays_nothing_for_silence_on_a_normal_study():
+    reward = build_reward("label_f1", labeler=lambda reports: np.zeros((len(reports), 14), dtype=np.int8))
+    completions = ["", "<think>Edema</think>", "<think></think><report>Lungs are clear.</report>"]
+    assert reward(completions=completions, reference_labels=[[0] * 14] * 3) == [0.0, 0.0, 1.0]
+
+
 def test_label_f1_by_hand():
     # {C, E} and {E, F}: 2 * 1 / 4; {} and {}: 1; {} and {E}: 0; {E} and {}: 0; negatives and No Finding do not count
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])

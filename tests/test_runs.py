@@ -23,7 +23,7 @@ def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards()
     for experiment in EXPERIMENTS.values():
         assert experiment.start is None or experiment.start in EXPERIMENTS
         assert set(experiment.rewards) <= set(REWARDS)
-        assert experiment.stage in experiments.STAGES
+        assert experiment.stage in ("baseline", "pretrain", "sft", "srl")
     assert EXPERIMENTS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
     for scale in SCALES.values():
         assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
@@ -41,7 +41,17 @@ def test_a_missing_policy_names_the_notebook_that_makes_it(run):
         run.start.require_policy("02_supervised_finetuning")
 
 
-def test_a_step_is_finished_until_settings_or_start_change(run, monkeypatch, minute_scale):
+@pytest.fixture
+def with_products(run):
+    """The files of a finished training and of finished scores, with nothing in them."""
+    for path in (*run.products("train"), *run.products("test")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return run
+
+
+def test_a_step_is_finished_until_settings_or_start_change(with_products, monkeypatch, minute_scale):
+    run = with_products
     (run.start.policy).mkdir(parents=True)
     (run.start.policy / "model.safetensors").write_bytes(b"weights")
     run.mark_finished("train")
@@ -53,13 +63,35 @@ def test_a_step_is_finished_until_settings_or_start_change(run, monkeypatch, min
     assert not run.finished("train")
 
 
-def test_scores_are_out_of_date_when_the_policy_was_trained_again(run):
-    run.policy.mkdir(parents=True)
+def test_scores_are_out_of_date_when_the_policy_was_trained_again(with_products):
+    run = with_products
     (run.policy / "model.safetensors").write_bytes(b"weights")
     run.mark_finished("test")
     assert run.finished("test")
     (run.policy / "model.safetensors").write_bytes(b"weights of another training")
     assert not run.finished("test")
+
+
+def test_a_step_without_its_products_is_not_finished(with_products):
+    with_products.mark_finished("test")
+    assert with_products.finished("test")
+    (with_products.folder / "metrics.json").unlink()
+    assert not with_products.finished("test")
+
+
+def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_label(with_products, monkeypatch):
+    with_products.mark_finished("train")
+    monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", experiments.replace(with_products.settings, label="another name"))
+    scale = experiments.replace(with_products.size, arms=("srl_mccs",), seconds={}, resamples=7)
+    monkeypatch.setitem(experiments.SCALES, "smoke", scale)
+    assert with_products.finished("train")
+    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module: f"another {module}")
+    assert not with_products.finished("train")
+
+
+def test_what_may_not_be_committed_is_ignored_wherever_it_lies(run):
+    run.make_private()
+    assert (run.results / "runs" / ".gitignore").read_text() == "*\n"
 
 
 def test_another_seed_is_another_run(run):
@@ -72,7 +104,7 @@ def test_the_manifest_keeps_what_each_stage_said(run):
     run.update_manifest("mrg_r1_lib.bootstrap", seconds=2)
     manifest = json.loads((run.folder / "manifest.json").read_text())
     assert manifest["mrg_r1_lib.metrics"]["seconds"] == 1 and manifest["mrg_r1_lib.bootstrap"]["seconds"] == 2
-    assert manifest["experiment"]["name"] == run.experiment and manifest["versions"]["torch"]
+    assert manifest["experiment"]["name"] == run.experiment and manifest["mrg_r1_lib.metrics"]["versions"]["torch"]
 
 
 def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(monkeypatch, tmp_path):

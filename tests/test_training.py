@@ -20,6 +20,7 @@ from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.pretrain import pretrain
 from mrg_r1_lib.prompts import load_split, srl_rows
 from mrg_r1_lib.runs import Run
+from mrg_r1_lib.sft import config as sft_config
 from mrg_r1_lib.sft import sft
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,31 @@ def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
         np.testing.assert_allclose(table["advantage"].to_numpy().reshape(expected.shape), expected, atol=1e-5)
 
 
+def test_every_setting_that_the_method_needs_is_the_methods_and_not_trls_default(run):
+    config = srl.config(run)
+    method = {
+        "loss_type": "grpo",
+        "beta": 0.04,
+        "scale_rewards": "group",
+        "reward_weights": [0.75, 0.25],
+        "multi_objective_aggregation": "sum_then_normalize",
+        "num_iterations": 1,
+        "epsilon": 0.2,
+        "importance_sampling_level": "token",
+        "use_bias_correction_kl": False,
+        "mask_truncated_completions": False,
+        "repetition_penalty": 1.0,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "disable_dropout": True,
+        "report_to": [],
+        "log_completions": False,
+    }
+    assert {name: getattr(config, name) for name in method} == method
+    assert sft_config(run).max_length is None and sft_config(run).completion_only_loss
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(run, minute_scale, indiana, tmp_path):
     runs = [run, Run(run.experiment, run.scale, 0, tmp_path / "again"), Run(run.experiment, run.scale, 1, tmp_path / "seed")]
     for each in runs:
@@ -86,6 +112,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(run, minut
     for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
         assert (first.folder / name).read_bytes() == (again.folder / name).read_bytes()
     assert (first.folder / "train_log.csv").read_bytes() != (other.folder / "train_log.csv").read_bytes()
+
+
+def test_reinforcement_learning_is_the_same_to_the_byte_for_one_seed(finished_results, tmp_path):
+    runs = []
+    for name in ("first", "again"):
+        shutil.copytree(finished_results, tmp_path / name)
+        runs.append(Run("iu_xray/srl_mccs", "smoke", 0, tmp_path / name))
+        srl.srl(runs[-1])
+        evaluate(runs[-1])
+    for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
+        assert (runs[0].folder / name).read_bytes() == (runs[1].folder / name).read_bytes()
 
 
 def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):

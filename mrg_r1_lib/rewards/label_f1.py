@@ -1,7 +1,8 @@
 """A plain label reward, the control of MCCS: F1 of the positive observations of the generated and the reference report.
 
 Completion -> report -> 14 labels -> set of positives among the 13 abnormalities (uncertain counts as positive, as in MCCS).
-Negatives earn nothing here. Two empty sets agree: F1 is 1, so that a normal report for a normal study is rewarded.
+Negatives earn nothing here. Two empty sets agree: F1 is 1, so that a normal report for a normal study is rewarded; but a
+completion without a report earns 0, or silence would be paid on every normal study.
 """
 
 from collections.abc import Callable
@@ -27,10 +28,11 @@ def positive_f1(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def build(labeler: Callable[[list[str]], np.ndarray]) -> Callable[..., list[float | None]]:
-    """The reward over `reference_labels`: F1 in [0, 1], never None."""
+    """The reward over `reference_labels`: F1 in [0, 1], never None; 0 where the completion holds no report."""
 
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
-        generated = labeler([parse_completion(completion).report for completion in completions])
-        return positive_f1(generated, np.asarray(reference_labels)).tolist()
+        reports = [parse_completion(completion).report for completion in completions]
+        values = positive_f1(labeler(reports), np.asarray(reference_labels))
+        return [float(value) if report else 0.0 for value, report in zip(values, reports, strict=True)]
 
     return reward
