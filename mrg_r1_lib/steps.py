@@ -6,6 +6,7 @@ A step has finished with the state that its marker holds: settings, notebook sou
 
 import json
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.files import file_digest, write_text
-from mrg_r1_lib.paths import REPOSITORY
+from mrg_r1_lib.paths import REPOSITORY, results_root
 from mrg_r1_lib.runs import Run, library_digest
 
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -52,8 +53,10 @@ class Step:
 
     def command(self) -> str:
         """The command that runs this step alone."""
-        named = {key: value for key, value in self.parameters.items() if key != "RESULTS"}
-        return f"./run_all.sh notebook {self.notebook} " + " ".join(f"{key}={value}" for key, value in named.items())
+        named = self.parameters | {"RESULTS": self.run.results}
+        if self.run.results == results_root():
+            del named["RESULTS"]
+        return shlex.join(["./run_all.sh", "notebook", self.notebook, *(f"{key}={value}" for key, value in named.items())])
 
 
 def state(step: Step) -> dict:

@@ -78,7 +78,7 @@ def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
         "cell 3 of its executed copy",
         "ZeroDivisionError",
         "run the same command again",
-        "./run_all.sh notebook 00_method_on_one_study EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0",
+        "./run_all.sh notebook 00_method_on_one_study EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0 RESULTS=/",
     ):
         assert part in str(error.value)
     assert not step.output.exists() and not finished(step)
