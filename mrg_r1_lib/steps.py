@@ -20,7 +20,8 @@ from papermill.exceptions import PapermillExecutionError
 from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.files import file_digest, write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.runs import Run, library_digest
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.sources import library_digest
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 

@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.runs import direct_imports
+from mrg_r1_lib.sources import direct_imports
 
 LEVELS = [
     ["observations", "report_format", "paths", "files", "advantage"],
+    ["sources"],
     ["study", "body", "metrics", "labelers", "policies", "image_classifier"],
     ["anatomy", "placement", "bootstrap", "baselines"],
     ["devices", "bends"],

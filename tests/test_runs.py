@@ -5,7 +5,8 @@ import pytest
 from mrg_r1_lib import experiments
 from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
 from mrg_r1_lib.rewards import REWARDS
-from mrg_r1_lib.runs import Run, module_file, source_digest
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.sources import module_file, source_digest
 
 
 def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
@@ -113,7 +114,7 @@ def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(monkey
     changed.write_bytes(module_file("mrg_r1_lib.metrics").read_bytes() + b"\n# changed\n")
     real = module_file
     monkeypatch.setattr(
-        "mrg_r1_lib.runs.module_file", lambda module: changed if module == "mrg_r1_lib.metrics" else real(module)
+        "mrg_r1_lib.sources.module_file", lambda module: changed if module == "mrg_r1_lib.metrics" else real(module)
     )
     assert source_digest("mrg_r1_lib.bootstrap") != before["mrg_r1_lib.bootstrap"]
     assert source_digest("mrg_r1_lib.report_format") == before["mrg_r1_lib.report_format"]

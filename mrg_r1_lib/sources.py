@@ -1,0 +1,63 @@
+"""The library's own sources: which modules a stage imports, and a digest that says whether its results are of this code."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+from mrg_r1_lib.paths import REPOSITORY
+
+# settings are compared by value, and where files lie changes no number
+BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "runs", "sources", "files", "paths")}
+
+
+def imported_modules(module: str) -> set[str]:
+    """The library's modules that `module` imports, itself and all levels below included, read from the sources."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting += direct_imports(name)
+    return found
+
+
+def module_file(module: str) -> Path:
+    """The source file of a dotted module name of this library."""
+    base = REPOSITORY.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def direct_imports(module: str) -> list[str]:
+    """The library's modules that a module's source imports directly."""
+    names = []
+    for node in ast.walk(ast.parse(module_file(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mrg_r1_lib"):
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            names += [name for name in submodules if module_file(name).exists()] or [node.module]
+    return names
+
+
+def source_digest(module: str) -> str:
+    """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
+
+    Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(imported_modules(module) - BOOKKEEPING):
+        file = module_file(name)
+        digest.update(name.encode() + file.read_bytes())
+        for table in sorted(file.parent.glob("*.csv")):
+            if table.name in file.read_text(encoding="utf-8"):
+                digest.update(table.read_bytes())
+    return digest.hexdigest()
+
+
+def library_digest() -> str:
+    """SHA-256 over all sources and tables of the library: what an executed notebook depends on."""
+    digest = hashlib.sha256()
+    for path in sorted((REPOSITORY / "mrg_r1_lib").rglob("*")):
+        if path.suffix in (".py", ".csv"):
+            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
