@@ -5,7 +5,7 @@ committed file never holds report text.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from mrg_r1_lib.baselines import best_single_report, constant_normal, nearest_neighbour
 from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.generate import write_completions
-from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.labelers import Labeler, load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
 from mrg_r1_lib.prompts import load_split
@@ -21,8 +21,6 @@ from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study, pixels
 from mrg_r1_lib.training import command_line, prepare
-
-Labeler = Callable[[list[str]], np.ndarray]
 
 
 def evaluate(run: Run, split: str = "test") -> dict:

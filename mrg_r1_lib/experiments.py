@@ -61,7 +61,7 @@ class Scale:
     classifier_phantoms: int = 4000  # for notebook 01's visibility check
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
     seeds: tuple[int, ...] = (0,)
-    seconds: dict[str, float] = field(default_factory=dict)  # by notebook, measured on two cores: only for the first estimate
+    seconds: dict[str, float] = field(default_factory=dict)  # by notebook, for the first estimate only
     group_size: int | None = None  # overrides the experiment's
 
 
@@ -99,6 +99,7 @@ SCALES = {
         lora=False,
         max_completion_length=128,
         resamples=2000,
+        # guesses: a laptop study has not been finished yet
         seconds={"00": 15, "01": 60, "02": 1200, "03": 700, "04": 15, "05": 30},
     ),
 }

@@ -8,11 +8,9 @@ rewards by `reward_weights` (MRG-R1: 0.75 mccs + 0.25 report_tags, second-hand n
 import inspect
 from collections.abc import Callable
 
-import numpy as np
-
+from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.rewards import label_f1, mccs, report_tags, rouge_l
 
-Labeler = Callable[[list[str]], np.ndarray]  # n reports -> label codes (n, 14) int8
 Reward = Callable[..., list[float | None]]
 
 REWARDS: dict[str, Callable[..., Reward]] = {
