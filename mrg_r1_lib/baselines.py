@@ -4,7 +4,7 @@ Training reports, labels and images in; reports, indices and permutations out. M
 everybody scores high wherever "No Finding" counts: every results table prints these systems beside the policies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from PIL import Image
@@ -12,16 +12,44 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from mrg_r1_lib.metrics import positives
 
-NORMAL_REPORT = (
-    "Heart size is normal and the mediastinal contours are unremarkable. The lungs are clear, with no focal consolidation. "
-    "There is no pleural effusion and no pneumothorax. No acute bony abnormality."
-)
+# a region in one normal sentence, and the sentence that takes its place for each abnormality there
+TEMPLATE = {
+    "Heart size is normal and the mediastinal contours are unremarkable.": {
+        "Enlarged Cardiomediastinum": "The mediastinum is widened.",
+        "Cardiomegaly": "The heart is enlarged.",
+    },
+    "The lungs are clear, with no focal consolidation.": {
+        "Lung Opacity": "There is a lung opacity.",
+        "Lung Lesion": "There is a pulmonary nodule.",
+        "Edema": "There is pulmonary edema.",
+        "Consolidation": "There is a consolidation.",
+        "Pneumonia": "There is pneumonia.",
+        "Atelectasis": "There is atelectasis.",
+    },
+    "There is no pleural effusion and no pneumothorax.": {
+        "Pneumothorax": "There is a pneumothorax.",
+        "Pleural Effusion": "There is a pleural effusion.",
+        "Pleural Other": "There is pleural thickening.",
+    },
+    "No acute bony abnormality.": {"Fracture": "There is a rib fracture."},
+    "": {"Support Devices": "A catheter is in place."},
+}
 THUMBNAIL = 32  # pixels a side
+
+
+def template_report(present: Collection[str]) -> str:
+    """A report of fixed sentences that asserts the abnormalities in `present`, by name, and is normal on the other regions.
+
+    >>> template_report({"Cardiomegaly"}).split(". ")[:2]
+    ['The heart is enlarged', 'The lungs are clear, with no focal consolidation']
+    """
+    regions = [[said for name, said in region.items() if name in present] or [normal] for normal, region in TEMPLATE.items()]
+    return " ".join(sentence for region in regions for sentence in region if sentence)
 
 
 def constant_normal(n: int) -> list[str]:
     """The same normal report for each of n studies."""
-    return [NORMAL_REPORT] * n
+    return [template_report(())] * n
 
 
 def best_single_report(

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.baselines import best_single_report, constant_normal, nearest_neighbour
+from mrg_r1_lib.baseline_reports import baseline_reports
 from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.generate import write_completions
-from mrg_r1_lib.labelers import Labeler, load_labeler
+from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
 from mrg_r1_lib.prompts import load_split
 from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.study import Study, pixels
+from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import command_line, prepare
 
 
@@ -56,22 +56,6 @@ def evaluate(run: Run, split: str = "test") -> dict:
         run.update_manifest("mrg_r1_lib.evaluate")
         run.mark_finished(split)
     return metrics
-
-
-def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
-    """The reports of a baseline that needs no training: they come from the training split, or (reference) from the study."""
-    arm = run.experiment.partition("/")[2]
-    train = load_split(run.corpus, "train", run.size)
-    findings = [study.findings for study in train]
-    if arm == "reference":
-        return [study.findings for study in studies]
-    if arm == "constant_normal":
-        return constant_normal(len(studies))
-    if arm == "best_single_report":
-        return [best_single_report(findings, labeler(findings))] * len(studies)
-    if arm == "nearest_neighbour":
-        return [findings[index] for index in nearest_neighbour(pixels(train), pixels(studies))]
-    raise ValueError(f"{run.experiment}: baseline {arm!r} is not built; expected one of the experiments of stage baseline.")
 
 
 def efficacy_rows(reference: np.ndarray, labels: np.ndarray) -> list[dict]:

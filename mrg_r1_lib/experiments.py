@@ -13,7 +13,7 @@ from mrg_r1_lib.corpora import CORPORA
 class Experiment:
     """One row of the results table. `start` names the arm whose policy it continues; `rewards` are weights by name."""
 
-    stage: str  # baseline, pretrain, sft or srl
+    stage: str  # baseline, pretrain, sft, srl or shuffled
     label: str  # as tables and figures print it
     start: str | None = None
     rewards: dict[str, float] = field(default_factory=dict)
@@ -25,11 +25,25 @@ class Experiment:
 
 SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
 
-EXPERIMENTS = {
+
+def with_twins(arms: dict[str, Experiment]) -> dict[str, Experiment]:
+    """The arms, each trained on reports followed by its twin: the same policy, shown another study's images (does it look?)."""
+    both = {}
+    for arm, experiment in arms.items():
+        both[arm] = experiment
+        if experiment.stage in ("sft", "srl"):
+            twin = Experiment("shuffled", f"{experiment.label}, images shuffled", start=arm, labeler=experiment.labeler)
+            both[f"{arm}_shuffled"] = twin
+    return both
+
+
+ARMS = {
     "reference": Experiment("baseline", "the reference itself"),  # the labeler against itself: the ceiling
     "constant_normal": Experiment("baseline", "constant normal report"),  # what does "No Finding" alone earn?
     "best_single_report": Experiment("baseline", "best single training report"),  # and one report for everybody?
     "nearest_neighbour": Experiment("baseline", "nearest training image's report"),  # and looking without learning?
+    "image_classifier": Experiment("baseline", "image classifier + template sentences"),  # looking without writing?
+    "drawn_template": Experiment("baseline", "template from the drawn observations"),  # and reading the picture perfectly?
     "pretrained": Experiment("pretrain", "pretrained only"),
     "sft": Experiment("sft", "SFT", start="pretrained"),
     "srl_mccs": SRL,  # the paper's reward
@@ -38,6 +52,7 @@ EXPERIMENTS = {
     ),  # is the cosine needed?
     "srl_rouge_l": replace(SRL, label="SRL, ROUGE-L", rewards={"rouge_l": 0.75, "report_tags": 0.25}),  # or does wording do?
 }
+EXPERIMENTS = with_twins(ARMS)
 
 
 @dataclass(frozen=True)
@@ -49,13 +64,17 @@ class Scale:
     image_size: int  # pixels a side
     threads: dict[str, int]  # of torch, by stage; what is not named takes torch's own choice
     studies: dict[str, int | None]
-    phantoms: int  # synthetic studies for pretraining
+    phantoms: int  # synthetic studies whose radiographs train the vision tower
+    tower_epochs: int
+    phantoms_named: int  # as many of them are named in words in pretraining
+    phantom_reports: int  # and as many of them have their reports written in pretraining
     pretrain_epochs: int
     sft_epochs: int
     batch_size: int  # studies a step of pretraining and SFT
     srl_steps: int
     studies_per_step: int  # groups a step of SRL
     lora: bool
+    disk_gib: float  # free room that a study asks for before it starts
     max_completion_length: int  # tokens; paper value unknown
     resamples: int  # of the bootstrap
     classifier_phantoms: int = 4000  # for notebook 01's visibility check
@@ -73,12 +92,16 @@ SCALES = {
         threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": 240, "validate": 40, "test": 60},
         phantoms=640,
+        tower_epochs=2,
+        phantoms_named=320,
+        phantom_reports=640,
         pretrain_epochs=1,
         sft_epochs=4,
         batch_size=8,
         srl_steps=10,
         studies_per_step=4,
         lora=True,
+        disk_gib=0.5,
         max_completion_length=72,
         resamples=500,
         group_size=4,
@@ -91,14 +114,19 @@ SCALES = {
         threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": None, "validate": None, "test": None},
         phantoms=16000,
+        tower_epochs=4,
+        phantoms_named=12800,
+        phantom_reports=6400,
         pretrain_epochs=1,
-        sft_epochs=8,
+        sft_epochs=6,
         batch_size=32,
-        srl_steps=200,
+        srl_steps=120,
         studies_per_step=8,
         lora=False,
+        disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
+        arms=("srl_mccs", "srl_rouge_l"),  # the paper's reward and its lexical control, side by side
         # guesses: a laptop study has not been finished yet
         seconds={"00": 15, "01": 60, "02": 1200, "03": 700, "04": 15, "05": 30},
     ),

@@ -1,8 +1,9 @@
-"""Files that are never half-written, folders that two runs cannot use at once, and digests."""
+"""Files that are never half-written, folders with room that two runs cannot use at once, and digests."""
 
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,28 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to `path`, whole or not at all."""
     with write_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def require_room(folder: Path, gibibytes: float) -> None:
+    """Make `folder`, write a file in it, and see that so much is free; RuntimeError says what is wrong and what to do.
+
+    Asked before any work: an hour of training should not end at a folder that nobody may write in or at a full disk.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".room") as file:
+            file.write(b"is there room?")
+        free = shutil.disk_usage(folder).free / 2**30
+    except OSError as error:
+        raise RuntimeError(
+            f"The results folder {folder} cannot be written in: {error.strerror or error}. "
+            f"Mend that, or name another folder: --results /path/to/folder."
+        ) from None
+    if free < gibibytes:
+        raise RuntimeError(
+            f"The results folder {folder} has {free:.1f} GiB free, {gibibytes:.1f} GiB are needed. "
+            f"Free some space, or name a folder on another disk: --results /path/to/folder."
+        )
 
 
 @contextmanager

@@ -5,11 +5,13 @@ Completions are report text: they stay in the git-ignored half of the run.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
+from mrg_r1_lib.baselines import shuffled
 from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.prompts import load_split, user_message
@@ -17,7 +19,7 @@ from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import command_line, prepare
 
-BATCH = 40  # studies written side by side
+BATCH = 128  # studies written side by side
 NOTEBOOK_OF_STAGE = {
     "pretrain": "02_supervised_finetuning",
     "sft": "02_supervised_finetuning",
@@ -28,15 +30,21 @@ NOTEBOOK_OF_STAGE = {
 def write_completions(run: Run, split: str = "test") -> list[str]:
     """One completion of the run's policy for each study of a split that has FINDINGS; finished ones are read.
 
+    A twin's studies have exchanged their images, each with another; who with whom comes from the run's seed.
+
     Raises FileNotFoundError, naming the notebook, if the policy is missing, and ValueError if the run is a baseline.
     """
-    if run.settings.stage not in NOTEBOOK_OF_STAGE:
+    stage = run.writer.settings.stage
+    if stage not in NOTEBOOK_OF_STAGE:
         raise ValueError(f"{run.experiment} is a baseline: it has no policy to write with. Evaluate it instead.")
     if run.finished(f"completions_{split}"):
         return read_completions(run, split)
-    policy = run.require_policy(NOTEBOOK_OF_STAGE[run.settings.stage])
+    policy = run.writer.require_policy(NOTEBOOK_OF_STAGE[stage])
     prepare(run)
     studies = load_split(run.corpus, split, run.size)
+    if run.settings.stage == "shuffled":
+        partners = shuffled(len(studies), run.seed)
+        studies = [replace(study, images=studies[partner].images) for study, partner in zip(studies, partners, strict=True)]
     with locked(run.folder):
         completions = generate(*load_policy(policy), studies, run.size.max_completion_length)
         write_text(run.private / f"completions_{split}.json", json.dumps(completions, ensure_ascii=False, indent=1))

@@ -5,7 +5,8 @@ that nothing can see teaches a policy to guess) and measures how hard each obser
 part of the paper's method.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -62,11 +63,12 @@ def train_image_classifier(
     batch_size: int = 64,
     learning_rate: float = 3e-3,
     width: int = 16,
+    start: ImageClassifier | None = None,
     progress: bool = False,
 ) -> ImageClassifier:
     """Train on `images` `(n, H, W) uint8` and `labels` `(n, classes)` of 0 and 1; the same seed gives the same network.
 
-    AdamW on the binary cross-entropy with a one-cycle learning rate. The global random state is left as it was.
+    It goes on from `start`, which stays as it is, or from random weights. The global random state is left as it was.
     ValueError where the lengths differ or a label is neither 0 nor 1.
     """
     labels = np.asarray(labels)
@@ -74,21 +76,49 @@ def train_image_classifier(
         raise ValueError(f"labels: expected shape ({len(images)}, classes) for {len(images)} images, got {labels.shape}.")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"labels: expected 0 and 1, got {np.setdiff1d(labels, (0, 1))[0]}; map label codes first.")
-    pixels, wanted = _to_tensor(images), torch.from_numpy(labels.astype(np.float32))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _network(labels.shape[1], width)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
-        steps = epochs * -(-len(images) // batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-        for _ in tqdm(range(epochs), desc="image classifier", disable=not progress):
+        network = deepcopy(start.network).train() if start else _network(labels.shape[1], width)
+    options = {"batch_size": batch_size, "learning_rate": learning_rate, "progress": progress}
+    fit(network, _to_tensor, images, labels, epochs=epochs, seed=seed, **options)
+    return ImageClassifier(network.eval())
+
+
+def fit(
+    network: nn.Module,
+    to_tensor: Callable[[np.ndarray], torch.Tensor],
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    epochs: int,
+    seed: int,
+    batch_size: int = 64,
+    learning_rate: float = 3e-3,
+    progress: bool = False,
+) -> list[float]:
+    """Train `network` in place on `to_tensor(images[batch])` and `labels` `(n, classes)` of 0 and 1; the mean loss by epoch.
+
+    AdamW on the binary cross-entropy with a one-cycle learning rate. The global random state is left as it was.
+    """
+    wanted = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
+    steps = epochs * -(-len(images) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
+    losses = []
+    with torch.random.fork_rng(devices=[]), tqdm(total=steps, desc="image classifier", disable=not progress) as bar:
+        torch.manual_seed(seed)
+        for _ in range(epochs):
+            total = 0.0
             for batch in torch.randperm(len(images)).split(batch_size):
-                loss = nn.functional.binary_cross_entropy_with_logits(network(pixels[batch]), wanted[batch])
+                loss = nn.functional.binary_cross_entropy_with_logits(network(to_tensor(images[batch.numpy()])), wanted[batch])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-    return ImageClassifier(network.eval())
+                total += loss.item() * len(batch)
+                bar.update()
+            losses.append(total / len(images))
+    return losses
 
 
 def auroc_by_observation(labels: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> pd.DataFrame:

@@ -5,10 +5,10 @@ stage was.
 """
 
 import argparse
-import json
 import os
 import resource
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from pathlib import Path
@@ -16,11 +16,12 @@ from pathlib import Path
 import psutil
 
 from mrg_r1_lib.experiments import SCALES, load_scale
-from mrg_r1_lib.files import locked
+from mrg_r1_lib.files import locked, require_room, save_table
 from mrg_r1_lib.paths import results_root
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.steps import NOTEBOOKS, Step, execute, finished, marker
+from mrg_r1_lib.steps import NOTEBOOKS, Step, execute, finished
 from mrg_r1_lib.tables import movement_table
+from mrg_r1_lib.times import estimate, estimate_text, times_table, times_text
 
 METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
 SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
@@ -45,28 +46,45 @@ def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]
 
 
 def run_study(scale: str, results: Path) -> None:
-    """Run every step of the grid that has not finished, with an estimate, and check at the end that training moved.
+    """Run every step of the grid that has not finished, say how long it will take and took, and check that training moved.
 
     Steps of one stage run side by side where the scale's thread counts leave cores free. A step that fails lets its
-    neighbours finish, then stops the study with its RuntimeError.
+    neighbours finish, then stops the study with its RuntimeError; so does, before any work, a folder without room.
     """
+    size = load_scale(scale)
+    require_room(results, size.disk_gib)
     stages = grid(scale, results)
+    workers = [_workers(stage, scale) for stage in stages]
     with locked(results / scale):
-        repeat = False
-        for number, stage in enumerate(stages, start=1):
-            waiting = [step for step in stage if repeat or not finished(step)]
+        waiting = unfinished(stages)
+        expected = estimate(waiting, workers)
+        _say(f"The study at scale {scale}, {estimate_text(expected)}")
+        walls = []
+        for number, (stage, ahead, beside) in enumerate(zip(stages, waiting, workers, strict=True)):
             for step in stage:
-                if step not in waiting:
+                if step not in ahead:
                     _say(f"{step}: finished before, skipped")
-            if waiting:
-                left = _expected_seconds(waiting, scale) + sum(_expected_seconds(later, scale) for later in stages[number:])
-                _say(f"stage {number} of {len(stages)}, about {left / 60:.1f} minutes left")
-                _run_stage(waiting, _workers(waiting, scale))
-                repeat = True
+            started = time.monotonic()
+            if ahead:
+                _say(f"stage {number + 1} of {len(stages)}, about {sum(expected[number:]) / 60:.1f} minutes left")
+                _run_stage(ahead, beside)
+            walls.append(time.monotonic() - started)
+        taken = times_table(stages, workers, waiting, walls)
+        save_table(taken, results / "runs" / scale / "times.csv")
         check_movement(results, scale)
+    _say(times_text(taken))
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
     _say(f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(results / scale / 'notebooks')}.")
+
+
+def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
+    """The steps of each stage that must run: those that have not finished, and all that come after a stage with one."""
+    waiting: list[list[Step]] = []
+    for stage in stages:
+        repeat = any(waiting)
+        waiting.append([step for step in stage if repeat or not finished(step)])
+    return waiting
 
 
 def _run_stage(steps: list[Step], workers: int) -> None:
@@ -111,17 +129,6 @@ def check_movement(results: Path, scale: str) -> None:
         )
 
 
-def _expected_seconds(stage: list[Step], scale: str) -> float:
-    """Seconds of a stage from the last execution of its steps, else from the scale's own numbers."""
-    seconds = []
-    for step in stage:
-        path = marker(step)
-        last = json.loads(path.read_text())["seconds"] if path.exists() else None
-        seconds.append(last or load_scale(scale).seconds[step.notebook[:2]])
-    workers = _workers(stage, scale)
-    return sum(seconds) / min(workers, len(seconds))
-
-
 def _say(line: str) -> None:
     sys.stderr.flush()
     sys.stdout.write(f"\r{line:<100}\n")  # over what is left of a progress bar
@@ -129,7 +136,7 @@ def _say(line: str) -> None:
 
 
 def run_notebook(name: str, pairs: list[str], results: Path) -> None:
-    """Execute one notebook with parameters given as KEY=VALUE; ValueError names a pair that is none."""
+    """Execute one notebook with parameters given as KEY=VALUE; ValueError names a pair that is none, RuntimeError no room."""
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise ValueError(f"{wrong[0]!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
@@ -140,6 +147,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     folder = Path(values.pop("RESULTS", results)).resolve()
     run = Run(values.pop("EXPERIMENT", "iu_xray/srl_mccs"), values.pop("SCALE", "smoke"), int(seed), folder)
     step = Step(name, run)
+    require_room(folder, run.size.disk_gib)
     with chdir(NOTEBOOKS):
         execute(step, values)
     _say(f"Executed copy: {os.path.relpath(step.output)}")

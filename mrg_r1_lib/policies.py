@@ -1,8 +1,8 @@
 """Policies: vision-language models that write a completion for a study's prompt; made, loaded and saved here.
 
-`tiny_llava` has the architecture of LLaVA (arXiv:2304.08485: vision tower, two-layer projector, language model) from
-transformers' own classes, small enough for a laptop. A saved policy is always one whole model: adapters are merged, so that
-the next stage's reference policy is simply what it was loaded from.
+`tiny_llava` has the architecture of LLaVA (arXiv:2304.08485: vision tower, two-layer projector, language model) in
+transformers' own classes, but for the tower's stem, small enough for a laptop. A saved policy is always one whole model:
+adapters are merged, so that the next stage's reference policy is simply what it was loaded from.
 """
 
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ from transformers import (
     ProcessorMixin,
     Qwen2Config,
     SiglipImageProcessorPil,
-    SiglipVisionConfig,
     set_seed,
 )
 
 from mrg_r1_lib.files import write_aside
 from mrg_r1_lib.report_format import INSTRUCTION, TAGS
+from mrg_r1_lib.vision_tower import PATCH_SIZE, ConvStemVisionConfig
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>"
@@ -65,16 +65,15 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
     """A new LLaVA of just under 4 million parameters with random weights from `seed` and a tokenizer trained on `texts`."""
-    patch_size = 16
-    if image_size % patch_size:
-        raise ValueError(f"tiny_llava: image_size {image_size} is no multiple of its patch size {patch_size}.")
+    if image_size % PATCH_SIZE:
+        raise ValueError(f"tiny_llava: image_size {image_size} is no multiple of its patch size {PATCH_SIZE}.")
     tokenizer = train_tokenizer(texts)
-    vision = SiglipVisionConfig(
+    vision = ConvStemVisionConfig(
         image_size=image_size,
-        patch_size=patch_size,
+        patch_size=PATCH_SIZE,
         hidden_size=192,
         intermediate_size=512,
-        num_hidden_layers=3,
+        num_hidden_layers=2,
         num_attention_heads=4,
         vision_use_head=False,  # LLaVA reads patches, not the pooled vector
     )
@@ -87,6 +86,7 @@ def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
         num_key_value_heads=4,
         max_position_embeddings=1024,
         tie_word_embeddings=False,
+        initializer_range=192**-0.5,  # the default 0.02 suits wide models: this narrow one would hear its image tokens late
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -95,7 +95,7 @@ def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
         vision_config=vision,
         text_config=text,
         image_token_index=tokenizer.image_token_id,
-        image_seq_length=(image_size // patch_size) ** 2,
+        image_seq_length=(image_size // PATCH_SIZE) ** 2,
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
     )
@@ -105,7 +105,7 @@ def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
     processor = LlavaProcessor(
-        images, tokenizer, patch_size=patch_size, vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE
+        images, tokenizer, patch_size=PATCH_SIZE, vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE
     )
     return model, processor
 

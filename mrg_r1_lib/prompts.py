@@ -16,6 +16,8 @@ from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
 from mrg_r1_lib.study import SPLITS, Study
 
+IMAGE_CACHE = 2**28  # bytes
+
 
 def load_split(corpus: str, split: str, scale: Scale) -> list[Study]:
     """The studies of one split that have FINDINGS, as many as the scale takes, in the corpus's order.
@@ -67,8 +69,14 @@ def srl_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
     )
 
 
+def _images_to_keep(studies: Sequence[Study]) -> int:
+    """How many studies' images stay in memory: a quarter of a GiB, so all of a small corpus's phantoms."""
+    width, height = studies[0].images[0]().size
+    return max(64, IMAGE_CACHE // (3 * width * height * len(studies[0].images)))
+
+
 def _with_images(studies: Sequence[Study], columns: dict[str, list]) -> Dataset:
-    @lru_cache(maxsize=512)  # a group asks for its study's images once a completion
+    @lru_cache(maxsize=_images_to_keep(studies))  # a group asks for its study's images once a completion, an epoch again
     def images(index: int) -> list:
         return [image().convert("RGB") for image in studies[index].images]
 

@@ -34,7 +34,7 @@ PACKAGES = (
     "rouge-score",
 )
 
-BESIDE_THE_RUN = {"label", "arms", "seeds", "seconds", "resamples", "classifier_phantoms"}  # settings that change no run
+BESIDE_THE_RUN = {"label", "arms", "seeds", "seconds", "resamples", "disk_gib"}  # settings that change no run
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,16 @@ class Run:
         arm = self.settings.start
         return Run(f"{self.corpus}/{arm}", self.scale, self.seed, self.results) if arm else None
 
+    @property
+    def twin(self) -> "Run":
+        """The same policy, shown another study's images; ValueError if this run has none."""
+        return Run(f"{self.experiment}_shuffled", self.scale, self.seed, self.results)
+
+    @property
+    def writer(self) -> "Run":
+        """The run whose policy writes this run's reports: a twin has its start's."""
+        return self.start if self.settings.stage == "shuffled" else self
+
     def of_stage(self, stage: str) -> "Run":
         """This run or the one among its starts that is of `stage`; ValueError if there is none."""
         run = self
@@ -143,7 +153,7 @@ class Run:
 
     def _state(self, step: str) -> dict[str, str | None]:
         """What a step depends on: settings, sources, and the weights it starts from (training) or speaks with (all else)."""
-        before = self.start if step == "train" else self
+        before = self.start if step == "train" else self.writer
         weights = before.policy / "model.safetensors" if before else None
         stage = self.settings.stage if step == "train" else "generate" if step.startswith("completions_") else "evaluate"
         return {

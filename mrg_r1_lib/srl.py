@@ -22,6 +22,7 @@ def config(run: Run) -> GRPOConfig:
     settings = run.settings
     return GRPOConfig(
         **common_settings(run),
+        save_strategy="no",
         # the method
         loss_type="grpo",  # TRL's default is dapo
         beta=settings.beta,  # TRL's default 0.0 drops the KL term

@@ -103,6 +103,21 @@ def summary(main: pd.DataFrame) -> pd.DataFrame:
     return table[[*shown, "bleu_1", "bleu_4", "rouge_l", "format_rate"]]
 
 
+def score_table(main: pd.DataFrame) -> pd.DataFrame:
+    """The primary measure as a figure shows it, means over seeds: system, value, low, high, kind of system."""
+    chosen = main[(main["metric"] == "ce_f1") & main["low"].notna()]
+    scores = chosen.groupby("system", sort=False)[["value", "low", "high"]].mean().reset_index()
+    return scores.assign(kind=scores["system"].map({experiment.label: _kind(arm) for arm, experiment in EXPERIMENTS.items()}))
+
+
+def _kind(arm: str) -> str:
+    if EXPERIMENTS[arm].stage == "shuffled":
+        return "images shuffled"
+    if arm in ("reference", "drawn_template"):
+        return "ceiling"
+    return "trivial" if EXPERIMENTS[arm].stage == "baseline" else "policy"
+
+
 def comparison_table(
     results: Path, scale: str, arms: tuple[str, ...], baseline: str = "sft", corpus: str = "iu_xray"
 ) -> pd.DataFrame:

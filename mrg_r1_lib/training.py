@@ -1,9 +1,10 @@
 """What the three trained stages share: one way to run a TRL trainer, watch it, check that it moved, and keep what it made."""
 
 import argparse
+import shutil
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.utils import logging
 
-from mrg_r1_lib.files import locked, write_text
+from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.files import locked, require_room, save_table, write_text
 from mrg_r1_lib.paths import results_root
 from mrg_r1_lib.policies import save_policy
 from mrg_r1_lib.runs import Run
@@ -60,7 +62,6 @@ def common_settings(run: Run) -> dict:
         "report_to": "none",
         "disable_tqdm": True,  # Progress is the one bar
         "logging_steps": 1,
-        "save_strategy": "no",
         "bf16": on_gpu and torch.cuda.is_bf16_supported(),
         "use_cpu": not on_gpu,
         "activation_checkpointing": False,
@@ -69,8 +70,12 @@ def common_settings(run: Run) -> dict:
     }
 
 
-def train(run: Run, trainer: Trainer, module: str) -> pd.DataFrame:
+def train(
+    run: Run, trainer: Trainer, module: str, tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None
+) -> pd.DataFrame:
     """Train, check that every trained tensor changed, and keep policy, log and manifest; returns the log, a row a step.
+
+    `tables` maps further file names of the run's folder to what makes them after training.
 
     Raises RuntimeError if a trained tensor kept its value or a loss is not finite: such a run would say nothing.
     """
@@ -90,6 +95,8 @@ def train(run: Run, trainer: Trainer, module: str) -> pd.DataFrame:
                 f"{', the first is ' + still[0] if still else ''}; losses {log['loss'].min()} to {log['loss'].max()}."
             )
         write_text(run.folder / "train_log.csv", log.to_csv(index=False, lineterminator="\n"))
+        for name, table in (tables or {}).items():
+            save_table(table(), run.folder / name)
         save_policy(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, run.policy)
         run.update_manifest(
             module,
@@ -101,6 +108,7 @@ def train(run: Run, trainer: Trainer, module: str) -> pd.DataFrame:
             changed_tensors=len(trained) - len(still),
         )
         run.mark_finished("train")
+        shutil.rmtree(run.private / "trainer", ignore_errors=True)  # checkpoints: what was kept is in the policy
     return log
 
 
@@ -126,6 +134,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
     named = parser.parse_args()
     try:
+        require_room(named.results, load_scale(named.scale).disk_gib)
         stage(Run(named.experiment, named.scale, named.seed, named.results))
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")

@@ -12,18 +12,21 @@ from mrg_r1_lib.sources import direct_imports
 LEVELS = [
     ["observations", "report_format", "paths", "files", "advantage"],
     ["sources"],
-    ["study", "body", "metrics", "labelers", "policies", "image_classifier"],
-    ["anatomy", "placement", "bootstrap", "baselines"],
+    ["study", "body", "metrics", "labelers", "image_classifier"],
+    ["vision_tower"],
+    ["anatomy", "placement", "bootstrap", "baselines", "data_card", "policies"],
     ["devices", "bends"],
     ["signs"],
     ["radiograph"],
     ["corpora", "rewards"],
     ["experiments"],
     ["prompts", "runs"],
-    ["training"],
-    ["pretrain", "sft", "srl", "generate"],
+    ["training", "baseline_reports"],
+    ["pretrain", "srl", "generate"],
+    ["sft"],
     ["evaluate"],
     ["tables", "figures", "steps"],
+    ["times", "readme"],
     ["pipeline"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
@@ -54,7 +57,7 @@ def test_only_paths_reads_environment_variables():
 
 
 @pytest.mark.parametrize(
-    "module", ["tables", "figures", "metrics", "bootstrap", "baselines", "advantage", "corpora", "rewards"]
+    "module", ["tables", "figures", "metrics", "bootstrap", "baselines", "advantage", "corpora", "rewards", "data_card"]
 )
 def test_what_reads_saved_scores_does_not_import_torch(module):
     code = f"import sys, mrg_r1_lib.{module}; sys.exit('torch' in sys.modules)"

@@ -2,9 +2,11 @@ import json
 import shlex
 
 import nbformat
+import pandas as pd
 import pytest
 
-from mrg_r1_lib import pipeline, steps
+from mrg_r1_lib import pipeline, steps, times
+from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.files import locked
 from mrg_r1_lib.pipeline import grid
 from mrg_r1_lib.runs import Run
@@ -34,12 +36,12 @@ def test_the_grid_trains_before_it_compares_and_has_one_step_an_arm(tmp_path):
     assert stages == [
         [pipeline.METHOD, pipeline.DATA],
         [pipeline.SFT],
-        [pipeline.SRL] * 3,
+        [pipeline.SRL] * len(SCALES["smoke"].arms) * len(SCALES["smoke"].seeds),
         [pipeline.ABLATIONS],
         [pipeline.TABLES],
     ]
     arms = [step.run.experiment for step in grid("smoke", tmp_path)[2]]
-    assert arms == ["iu_xray/srl_mccs", "iu_xray/srl_label_f1", "iu_xray/srl_rouge_l"]
+    assert arms[0] == "iu_xray/srl_mccs" and len(set(arms)) == len(SCALES["smoke"].arms)
 
 
 def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
@@ -47,7 +49,8 @@ def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
     pipeline.main()
     lines = capsys.readouterr().out.splitlines()
     commands = [shlex.split(line) for line in lines if not line.startswith("#")]
-    assert len(commands) == 8 and all(command[:2] == ["./run_all.sh", "notebook"] for command in commands)
+    assert len(commands) == sum(len(stage) for stage in grid("smoke", tmp_path))
+    assert all(command[:2] == ["./run_all.sh", "notebook"] for command in commands)
     assert commands[-1][2:] == [pipeline.TABLES, "EXPERIMENT=iu_xray/srl_mccs", "SCALE=smoke", "SEED=0"]
 
 
@@ -120,3 +123,87 @@ def test_the_study_says_whether_training_moved(tmp_path, capsys):
     trained("srl_label_f1", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.01\n2,0.1,0.6,0.02\n")
     with pytest.raises(RuntimeError, match=r"KL to the start is not 0 at the first step in \['SRL, label F1'\]"):
         pipeline.check_movement(tmp_path, "smoke")
+
+
+@pytest.fixture
+def quick_study(tmp_path, monkeypatch):
+    """Steps that execute nothing and take a minute each by their markers; returns the list of the executed ones."""
+    executed = []
+
+    def execute(step):
+        executed.append(step)
+        step.output.parent.mkdir(parents=True, exist_ok=True)
+        step.output.touch()
+        steps.marker(step).parent.mkdir(parents=True, exist_ok=True)
+        steps.marker(step).write_text(json.dumps({"state": steps.state(step), "seconds": 60.0}))
+        return 60.0
+
+    monkeypatch.setattr(pipeline, "execute", execute)
+    monkeypatch.setattr(pipeline, "check_movement", lambda results, scale: None)
+    return executed
+
+
+@pytest.mark.parametrize(
+    "call", [lambda results: pipeline.run_study("smoke", results), lambda results: pipeline.run_notebook("00", [], results)]
+)
+def test_a_folder_without_room_is_said_before_the_first_step(tmp_path, quick_study, call):
+    (tmp_path / "file").touch()
+    with pytest.raises(RuntimeError, match="cannot be written in"):
+        call(tmp_path / "file" / "results")
+    assert not quick_study
+
+
+def test_a_study_goes_on_after_its_finished_steps_and_repeats_what_comes_later(tmp_path, quick_study):
+    pipeline.run_study("smoke", tmp_path)
+    every = [step for stage in grid("smoke", tmp_path) for step in stage]
+    assert len(quick_study) == len(every)
+    steps.marker(every[2]).unlink()  # the one of stage 2
+    quick_study.clear()
+    pipeline.run_study("smoke", tmp_path)
+    assert set(quick_study) == set(every[2:])
+
+
+def test_a_study_says_and_keeps_how_long_each_step_took_and_what_dominates(tmp_path, quick_study, capsys):
+    pipeline.run_study("smoke", tmp_path)
+    pipeline.run_study("smoke", tmp_path)  # all have finished before: a minute each
+    said = capsys.readouterr().out
+    assert "00_method_on_one_study iu_xray/srl_mccs seed 0" in said and "1.0 min, finished before" in said
+    stages = grid("smoke", tmp_path)
+    assert "about 0.0 minutes: stage 1 finished, stage 2 finished" in said
+    table = pd.read_csv(tmp_path / "runs" / "smoke" / "times.csv")
+    assert len(table) == sum(len(stage) for stage in stages) and set(table["finished"]) == {"before"}
+    assert (table["minutes"] == 1).all()
+    first = table[table["stage"] == 1]["stage_minutes"].unique()
+    assert list(first) == [times.wall_seconds([1, 1], pipeline._workers(stages[0], "smoke"))]
+
+
+def test_three_steps_on_two_workers_take_two_rounds():
+    assert times.wall_seconds([60, 60, 60], workers=2) == 120
+    assert times.wall_seconds([60, 60, 60], workers=3) == 60
+    assert times.wall_seconds([100, 10, 10, 10], workers=2) == 100  # the short ones beside the long one
+    assert times.wall_seconds([], workers=2) == 0
+
+
+def test_the_estimate_knows_last_times_and_else_the_scale(tmp_path):
+    stages = grid("smoke", tmp_path)
+    seconds = SCALES["smoke"].seconds
+    expected = times.estimate(stages, [1, 1, 2, 1, 1])
+    assert expected[:2] == [seconds["00"] + seconds["01"], seconds["02"]]
+    assert expected[2] == seconds["03"] * -(-len(stages[2]) // 2)
+    method = stages[0][0]
+    steps.marker(method).parent.mkdir(parents=True)
+    steps.marker(method).write_text('{"seconds": 1000, "state": {}}')
+    assert times.estimate(stages, [1, 1, 2, 1, 1])[0] == 1000 + seconds["01"]
+
+
+def test_the_times_name_the_longest_stage_and_its_share(tmp_path):
+    stages = grid("smoke", tmp_path)[1:3]
+    for step in stages[0] + stages[1]:
+        steps.marker(step).parent.mkdir(parents=True, exist_ok=True)
+        steps.marker(step).write_text('{"seconds": 30, "state": {}}')
+    table = times.times_table(stages, [1, 2], [[], stages[1]], [0.0, 90.0])
+    assert list(table.groupby("stage")["stage_minutes"].first()) == [0.5, 1.5]  # by the marker, by the clock
+    assert list(table.groupby("stage")["finished"].first()) == ["before", "now"]
+    text = times.times_text(table)
+    assert "Longest: semantic reinforcement learning, 75% of the time." in text
+    assert text.count("finished before") == len(stages[0])

@@ -1,0 +1,82 @@
+"""Figures of training: curves of the log by step, validation by epoch."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import matplotlib.ticker
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from mrg_r1_lib.figures.theme import NOTE, PALETTE, THEME, new_figure
+
+
+@matplotlib.rc_context(THEME)
+def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 5) -> Figure:
+    """One panel a column of a training log: each run's smoothed curve, its raw points faint.
+
+    `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band.
+    """
+    figure, axes = new_figure(1, len(panels), 2.5, note)
+    order = list(dict.fromkeys(log["system"]))
+    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
+        sns.scatterplot(
+            log,
+            x="step",
+            y=column,
+            hue="system",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            s=6,
+            alpha=0.3,
+            legend=False,
+            ax=axis,
+        )
+        sns.lineplot(
+            smooth,
+            x="step",
+            y="value",
+            hue="system",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            legend=axis is axes[0, 0],
+            ax=axis,
+        )
+        axis.set(xlabel="step", ylabel="", title=title)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
+    axes[0, 0].legend(title="", fontsize=6.5)
+    return figure
+
+
+@matplotlib.rc_context(THEME)
+def validation_curve(table: pd.DataFrame, note: str = NOTE) -> Figure:
+    """Validation loss and CE micro-F1 over 13 by epoch, the chosen epoch marked.
+
+    Columns epoch, loss, f1 and, where one was chosen, chosen (bool).
+    """
+    figure, axes = new_figure(1, 2, 2.6, note)
+    table = table.assign(chosen=table.get("chosen", False))
+    marked = table[table["chosen"].astype(bool)]
+    panels = {"loss": "validation loss a token", "f1": "validation CE micro-F1 (13)"}
+    for axis, (column, title), colour in zip(axes.flat, panels.items(), (PALETTE[0], PALETTE[2]), strict=True):
+        axis.plot(table["epoch"], table[column], "o-", color=colour, markersize=4)
+        for row in marked.itertuples():
+            axis.axvline(row.epoch, color="0.6", linewidth=1, linestyle="--", zorder=0)
+            axis.plot(row.epoch, getattr(row, column), "o", markersize=9, markerfacecolor="none", markeredgecolor="0.15")
+            axis.annotate(
+                f"chosen: epoch {row.epoch:g}, {getattr(row, column):.2f}",
+                (row.epoch, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(-4, -3) if row.epoch > table["epoch"].mean() else (4, -3),
+                textcoords="offset points",
+                ha="right" if row.epoch > table["epoch"].mean() else "left",
+                va="top",
+                fontsize=7,
+                color="0.25",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )
+        axis.set(xlabel="epoch", title=title)
+        axis.margins(y=0.15)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True))
+    return figure

@@ -1,0 +1,127 @@
+"""The numbers of the README: blocks between `<!-- generated: NAME -->` and `<!-- end: NAME -->`, written from saved tables.
+
+`python -m mrg_r1_lib.readme` rewrites them from `results/laptop/tables/main.csv`; with `--check` it only says whether they are
+what it would write. No number of a result stands in the README outside these blocks.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mrg_r1_lib.files import write_text
+from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.tables import PRIMARY, summary
+
+SCALE = "laptop"
+COLUMNS = {  # of tables.summary -> as the README prints them
+    "F1 micro-13": "CE F1 micro-13 [95 %]",
+    "precision micro-13": "precision",
+    "recall micro-13": "recall",
+    "F1 macro-13": "F1 macro-13",
+    "F1 example-14": "F1 example-14",
+    "F1 micro-14": "F1 micro-14",
+    "F1 micro-5": "F1 micro-5",
+    "bleu_4": "BLEU-4",
+    "rouge_l": "ROUGE-L",
+    "format_rate": "format rate",
+}
+
+
+def read_main(results: Path) -> pd.DataFrame:
+    """The saved main table of the laptop study; FileNotFoundError names the command that makes it."""
+    path = Path(results) / SCALE / "tables" / "main.csv"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there. It is made by the study: ./run_all.sh {SCALE}")
+    return pd.read_csv(path, dtype={"classes": "Int64"})
+
+
+def main_table(main: pd.DataFrame) -> str:
+    """The systems as a markdown table, three digits a number, a dash for what a system does not have.
+
+    Numbers are means over a system's seeds; its interval runs from the lowest end of a seed's interval to the highest.
+    """
+    table = summary(main)
+    primary = main[(main["metric"] == "ce_f1") & (main[list(PRIMARY)] == pd.Series(PRIMARY)).all(axis="columns")]
+    ends = primary.groupby("system").agg(low=("low", "min"), high=("high", "max"))
+    lines = ["| system | " + " | ".join(COLUMNS.values()) + " |", "|---|" + "---:|" * len(COLUMNS)]
+    for system, row in table.iterrows():
+        cells = [_digits(row[column]) for column in COLUMNS]
+        if ends.loc[system].notna().all():
+            cells[0] += f" [{_digits(ends.loc[system, 'low'])}, {_digits(ends.loc[system, 'high'])}]"
+        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _digits(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.3f}"
+
+
+def status(main: pd.DataFrame) -> str:
+    """One sentence: scale and number of seeds, and that one seed is preliminary."""
+    seeds = main.groupby("system", sort=False)["seed"].nunique()
+    if seeds.max() == 1:
+        return f"**Preliminary: one seed.** Scale `{SCALE}`, {len(seeds)} systems."
+    several = seeds[seeds > 1]
+    counts = " to ".join(str(count) for count in sorted({several.min(), several.max()}))
+    rest = ", one seed of the others" if len(several) < len(seeds) else ""
+    return f"Scale `{SCALE}`, {len(seeds)} systems: {counts} seeds of {', '.join(several.index)}{rest}."
+
+
+BLOCKS: dict[str, Callable[[pd.DataFrame], str]] = {"status": status, "main_table": main_table}
+
+
+def render(readme: str, results: Path) -> str:
+    """The README's text with every block of BLOCKS written anew from the tables below `results`.
+
+    ValueError names a marker that is missing, doubled, unknown or without its other half; FileNotFoundError a missing table.
+    """
+    _check_markers(readme)
+    main = read_main(results)
+    for name, write in BLOCKS.items():
+        start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
+        before, _, rest = readme.partition(start)
+        after = rest.partition(end)[2]
+        readme = f"{before}{start}\n{write(main)}\n{end}{after}"
+    return readme
+
+
+def _check_markers(readme: str) -> None:
+    """ValueError unless each block has one start and then one end, and no block lies in another."""
+    found = re.findall(r"<!-- (generated|end): (\w+) -->", readme)
+    for name in dict.fromkeys([*BLOCKS, *(name for _, name in found)]):
+        halves = [half for half, other in found if other == name]
+        if name not in BLOCKS:
+            raise ValueError(f"README.md: nothing writes the block {name!r}; expected one of {', '.join(BLOCKS)}.")
+        if halves != ["generated", "end"]:
+            raise ValueError(
+                f"README.md: the block {name!r} has the markers {halves or 'none'}; expected one "
+                f"<!-- generated: {name} --> and below it one <!-- end: {name} -->."
+            )
+    if [half for half, _ in found] != ["generated", "end"] * len(BLOCKS):
+        raise ValueError("README.md: one block lies in another; expected each end before the next block begins.")
+
+
+def main() -> None:
+    """Rewrite the README's blocks; with --check change nothing and exit with 1 if they are stale."""
+    parser = argparse.ArgumentParser(prog="python -m mrg_r1_lib.readme", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether the blocks are up to date")
+    named = parser.parse_args()
+    path = REPOSITORY / "README.md"
+    text = path.read_text(encoding="utf-8")
+    try:
+        rendered = render(text, results_root())
+    except (ValueError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    if named.check and rendered != text:
+        parser.exit(1, "README.md: its numbers are not those of results/. Write them anew: ./run_all.sh readme\n")
+    if not named.check:
+        write_text(path, rendered)
+    sys.stdout.write("README.md: its numbers are those of results/.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""How fast this machine reads, labels, draws and loads: `./run_all.sh benchmark`. Medians; nothing is asserted.
+
+Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and nothing more, which says the
+same thing on every machine.
+"""
+
+import gzip
+import io
+import statistics
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from transformers.utils import logging
+
+from mrg_r1_lib.corpora import iu_xray, load_corpus
+from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.labelers.rules import _read_sentence
+from mrg_r1_lib.paths import data_root
+from mrg_r1_lib.policies import create_policy, load_policy, save_policy
+
+DRAWN = 500  # radiographs
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall seconds of one call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def median(work: Callable[[], object], times: int = 3) -> float:
+    """Median wall seconds of several calls."""
+    return statistics.median(seconds(work) for _ in range(times))
+
+
+def read_raw() -> int:
+    """The floor of reading: unpack the reports and parse their XML, without a check, a study or a split."""
+    files = sorted((data_root() / iu_xray.FOLDER).glob("*.xml"))
+    if files:
+        return sum(1 for path in files if ElementTree.fromstring(path.read_bytes()) is not None)
+    with zipfile.ZipFile(data_root() / iu_xray.WHEEL) as wheel:
+        unpacked = io.BytesIO(gzip.decompress(wheel.read(iu_xray.REPORTS)))
+    with tarfile.open(fileobj=unpacked, mode="r:") as archive:
+        members = [member for member in archive if member.name.endswith(".xml")]
+        texts = [archive.extractfile(member).read() for member in members]
+    return sum(1 for text in texts if ElementTree.fromstring(text) is not None)  # no tree is kept: nor does the loader
+
+
+def row(name: str, value: float, rate: str = "") -> None:
+    """Print one line: what, seconds, rate."""
+    sys.stdout.write(f"{name:<28}{value:>9.3f} s  {rate}".rstrip() + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Print the table."""
+    logging.disable_progress_bar()
+    try:
+        studies = load_corpus("iu_xray")
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    pairs = [(seconds(lambda: load_corpus("iu_xray")), seconds(read_raw)) for _ in range(3)]  # in turn: the same weather
+    loading, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
+    row(f"read {len(studies)} studies", loading, f"{loading / floor:>12.2f} times unpacking and parsing the XML alone")
+
+    findings = [study.findings for study in studies if study.findings]
+    labeler = load_labeler("rules")
+
+    def label() -> None:
+        _read_sentence.cache_clear()  # each call reads every sentence anew
+        labeler(findings)
+
+    labelling = median(label)
+    row(f"label {len(findings)} FINDINGS", labelling, f"{len(findings) / labelling:>12.0f} reports/s")
+
+    drawing = median(lambda: [study.images[0]() for study in studies[:DRAWN]])
+    row(f"draw {DRAWN} radiographs", drawing, f"{DRAWN / drawing:>12.0f} radiographs/s, one process")
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "policy"
+        save_policy(*create_policy("tiny_llava", findings[:200], 96, seed=0), path)
+        row("load a tiny policy", median(lambda: load_policy(path), times=5))
+
+
+if __name__ == "__main__":
+    main()
