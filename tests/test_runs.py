@@ -10,7 +10,7 @@ from mrg_r1_lib.sources import module_file, source_digest
 
 
 def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"Unknown experiment 'iu_xray/srl_wrong'.*srl_mccs, srl_label_f1"):
+    with pytest.raises(ValueError, match=r"Unknown experiment 'iu_xray/srl_wrong'.*srl_mccs, srl_mccs_shuffled, srl_label_f1"):
         Run("iu_xray/srl_wrong", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match=r"Unknown experiment 'srl_mccs'.*corpus/arm"):
         Run("srl_mccs", "smoke", 0, tmp_path)
@@ -24,7 +24,7 @@ def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards()
     for experiment in EXPERIMENTS.values():
         assert experiment.start is None or experiment.start in EXPERIMENTS
         assert set(experiment.rewards) <= set(REWARDS)
-        assert experiment.stage in ("baseline", "pretrain", "sft", "srl")
+        assert experiment.stage in ("baseline", "pretrain", "sft", "srl", "shuffled")
     assert EXPERIMENTS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
     for scale in SCALES.values():
         assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
@@ -35,6 +35,27 @@ def test_a_run_knows_the_stages_that_it_starts_from(run):
     assert run.start.start.experiment == run.of_stage("pretrain").experiment == "iu_xray/pretrained"
     with pytest.raises(ValueError, match="iu_xray/sft has no stage 'srl'"):
         run.of_stage("sft").of_stage("srl")
+
+
+def test_every_policy_of_real_reports_has_a_twin_that_writes_with_its_weights(run):
+    for arm, experiment in EXPERIMENTS.items():
+        assert (f"{arm}_shuffled" in EXPERIMENTS) == (experiment.stage in ("sft", "srl"))
+    assert run.twin.experiment == "iu_xray/srl_mccs_shuffled" and run.twin.writer == run and run.writer == run
+    with pytest.raises(ValueError, match="Unknown experiment 'iu_xray/pretrained_shuffled'"):
+        run.of_stage("pretrain").twin  # noqa: B018
+
+
+def test_a_twins_scores_are_out_of_date_when_its_policy_was_trained_again(with_products):
+    twin = with_products.twin
+    for path in twin.products("test"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (with_products.policy / "model.safetensors").write_bytes(b"weights")
+    twin.make_private()
+    twin.mark_finished("test")
+    assert twin.finished("test")
+    (with_products.policy / "model.safetensors").write_bytes(b"weights of another training")
+    assert not twin.finished("test")
 
 
 def test_a_missing_policy_names_the_notebook_that_makes_it(run):

@@ -15,6 +15,7 @@ from mrg_r1_lib import experiments, srl
 from mrg_r1_lib.advantage import combine_rewards, group_advantage
 from mrg_r1_lib.evaluate import evaluate
 from mrg_r1_lib.files import locked
+from mrg_r1_lib.generate import write_completions
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.pretrain import pretrain
@@ -123,6 +124,32 @@ def test_reinforcement_learning_is_the_same_to_the_byte_for_one_seed(finished_re
         evaluate(runs[-1])
     for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
         assert (runs[0].folder / name).read_bytes() == (runs[1].folder / name).read_bytes()
+
+
+def test_sft_keeps_the_epoch_that_validates_best(trained):
+    validation = pd.read_csv(trained.start.folder / "validation.csv")
+    assert validation["epoch"].tolist() == [1, 2, 3, 4] and validation["chosen"].sum() == 1
+    kept = validation[validation["chosen"]].iloc[0]
+    equal = validation[validation["f1"] == validation["f1"].max()]
+    assert kept["f1"] == validation["f1"].max() and kept["loss"] == equal["loss"].min()
+    evaluate(trained.start, "validate")
+    scores = json.loads((trained.start.folder / "metrics_validate.json").read_text())["clinical_efficacy"]
+    primary = {"average": "micro", "classes": 13, "uncertain": "positive"}
+    (row,) = [row for row in scores if {name: row[name] for name in primary} == primary]
+    assert row["f1"] == pytest.approx(kept["f1"], abs=1e-6)
+
+
+def test_a_twin_writes_for_each_study_what_its_policy_sees_in_anothers_image(trained, monkeypatch):
+    seen = {}
+
+    def look(model, processor, studies, length):
+        return [str(np.asarray(study.images[0]()).sum()) for study in studies]
+
+    monkeypatch.setattr("mrg_r1_lib.generate.generate", look)
+    for run in (trained.start, trained.start.twin):
+        seen[run.experiment] = write_completions(run)
+    own, others = seen.values()
+    assert sorted(own) == sorted(others) and all(mine != theirs for mine, theirs in zip(own, others, strict=True))
 
 
 def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):
