@@ -35,6 +35,18 @@ PACKAGES = (
 )
 
 BESIDE_THE_RUN = {"label", "arms", "seeds", "seconds", "resamples", "disk_gib"}  # settings that change no run
+STAGE_OF = {  # settings of a scale that one stage alone reads: more SRL steps must not train SFT again
+    "phantoms": "pretrain",
+    "tower_epochs": "pretrain",
+    "phantoms_named": "pretrain",
+    "phantom_reports": "pretrain",
+    "pretrain_epochs": "pretrain",
+    "sft_epochs": "sft",
+    "srl_steps": "srl",
+    "studies_per_step": "srl",
+    "group_size": "srl",
+    "classifier_phantoms": "baseline",
+}
 
 
 @dataclass(frozen=True)
@@ -115,9 +127,14 @@ class Run:
 
     def fingerprint(self) -> str:
         """Digest of the settings, of this run and of all that it starts from, that change what it learns or scores."""
+        stage = self.settings.stage
         described = {
             "experiment": {name: value for name, value in asdict(self.settings).items() if name not in BESIDE_THE_RUN},
-            "scale": {name: value for name, value in asdict(self.size).items() if name not in BESIDE_THE_RUN},
+            "scale": {
+                name: value
+                for name, value in asdict(self.size).items()
+                if name not in BESIDE_THE_RUN and STAGE_OF.get(name, stage) == stage
+            },
             "seed": self.seed,
             "start": self.start.fingerprint() if self.start else None,
         }

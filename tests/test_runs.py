@@ -111,6 +111,13 @@ def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_l
     assert not with_products.finished("train")
 
 
+def test_more_steps_of_one_stage_leave_the_stages_before_it_as_they_are(run, monkeypatch):
+    runs = [run, run.start, run.start.start]
+    before = [each.fingerprint() for each in runs]
+    monkeypatch.setitem(experiments.SCALES, "smoke", experiments.replace(run.size, sft_epochs=99))
+    assert [each.fingerprint() == old for each, old in zip(runs, before, strict=True)] == [False, False, True]
+
+
 def test_what_may_not_be_committed_is_ignored_wherever_it_lies(run):
     run.make_private()
     assert (run.results / "runs" / ".gitignore").read_text() == "*\n"
