@@ -60,7 +60,7 @@ def config(run: Run) -> SFTConfig:
         greater_is_better=True,
         load_best_model_at_end=True,
         per_device_train_batch_size=run.size.batch_size,  # paper value unknown
-        learning_rate=2e-3 if run.size.lora else 5e-4,  # paper value unknown
+        learning_rate=2e-3 if run.size.lora else 1e-3,  # paper value unknown
         lr_scheduler_type="cosine",
         warmup_steps=10,
         weight_decay=0.0,
