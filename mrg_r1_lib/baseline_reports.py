@@ -47,10 +47,11 @@ def template_reports(present: np.ndarray) -> list[str]:
 
 
 def classifier_reports(run: Run, train: Sequence[Study], studies: Sequence[Study], labeler: Labeler) -> list[str]:
-    """What a discriminative model of the same data earns: images -> 13 probabilities -> template sentences.
+    """What a discriminative model earns: images -> 13 probabilities -> template sentences.
 
-    A small convolutional network learns from phantoms and their index terms, as pretraining does, then from the training
-    split's images and the labeler's reading of its reports. One threshold for all observations: the best on validation.
+    A small convolutional network learns from phantoms and their index terms (`classifier_phantoms` of them: fewer than a laptop
+    policy is pretrained on), then from the training split's images and the labeler's reading of its reports. One threshold for
+    all observations: the best on validation.
     """
     phantoms = load_corpus("phantom", studies=run.size.classifier_phantoms, seed=run.seed, image_size=run.size.image_size)
     start = train_image_classifier(

@@ -60,7 +60,6 @@ def train_image_classifier(
     *,
     epochs: int,
     seed: int,
-    batch_size: int = 64,
     learning_rate: float = 3e-3,
     width: int = 16,
     start: ImageClassifier | None = None,
@@ -79,8 +78,8 @@ def train_image_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = deepcopy(start.network).train() if start else _network(labels.shape[1], width)
-    options = {"batch_size": batch_size, "learning_rate": learning_rate, "progress": progress}
-    fit(network, _to_tensor, images, labels, epochs=epochs, seed=seed, **options)
+    bar = "image classifier" if progress else ""
+    fit(network, _to_tensor, images, labels, epochs=epochs, seed=seed, learning_rate=learning_rate, bar=bar)
     return ImageClassifier(network.eval())
 
 
@@ -92,20 +91,21 @@ def fit(
     *,
     epochs: int,
     seed: int,
+    learning_rate: float,
     batch_size: int = 64,
-    learning_rate: float = 3e-3,
-    progress: bool = False,
+    bar: str = "",
 ) -> list[float]:
     """Train `network` in place on `to_tensor(images[batch])` and `labels` `(n, classes)` of 0 and 1; the mean loss by epoch.
 
-    AdamW on the binary cross-entropy with a one-cycle learning rate. The global random state is left as it was.
+    AdamW on the binary cross-entropy with a one-cycle learning rate. `bar` names the progress
+    bar, "" shows none. The global random state is left as it was.
     """
     wanted = torch.from_numpy(np.asarray(labels, dtype=np.float32))
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
     steps = epochs * -(-len(images) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     losses = []
-    with torch.random.fork_rng(devices=[]), tqdm(total=steps, desc="image classifier", disable=not progress) as bar:
+    with torch.random.fork_rng(devices=[]), tqdm(total=steps, desc=bar, disable=not bar) as steps_done:
         torch.manual_seed(seed)
         for _ in range(epochs):
             total = 0.0
@@ -116,7 +116,7 @@ def fit(
                 optimizer.step()
                 schedule.step()
                 total += loss.item() * len(batch)
-                bar.update()
+                steps_done.update()
             losses.append(total / len(images))
     return losses
 

@@ -64,7 +64,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
-    """A new LLaVA of just under 4 million parameters with random weights from `seed` and a tokenizer trained on `texts`."""
+    """A new LLaVA of about 3 million parameters with random weights from `seed` and a tokenizer trained on `texts`."""
     if image_size % PATCH_SIZE:
         raise ValueError(f"tiny_llava: image_size {image_size} is no multiple of its patch size {PATCH_SIZE}.")
     tokenizer = train_tokenizer(texts)

@@ -59,7 +59,6 @@ def pretrain(run: Run) -> pd.DataFrame:
         positives(index_labels(images)),
         epochs=run.size.tower_epochs,
         seed=run.seed,
-        progress=True,
     )
     tower_log = pd.DataFrame({"epoch": range(1, len(losses) + 1), "loss": losses})
     new = run.private / "new_policy"  # saved once and loaded, as every other start

@@ -67,9 +67,7 @@ class TowerClassifier(nn.Module):
         return self.head(hidden.mean(1))
 
 
-def train_tower(
-    tower: SiglipVisionModel, images: np.ndarray, present: np.ndarray, *, epochs: int, seed: int, progress: bool = False
-) -> list[float]:
+def train_tower(tower: SiglipVisionModel, images: np.ndarray, present: np.ndarray, *, epochs: int, seed: int) -> list[float]:
     """Train `tower` in place to name what is on `images` `(n, H, W) uint8`, `present` `(n, classes)` bool.
 
     Returns the mean binary cross-entropy of each epoch. `H` and `W` are the tower's image size.
@@ -78,7 +76,7 @@ def train_tower(
         torch.manual_seed(seed)
         classifier = TowerClassifier(tower, present.shape[1])
     return fit(
-        classifier, _as_the_processor_does, images, present, epochs=epochs, seed=seed, learning_rate=1e-3, progress=progress
+        classifier, _as_the_processor_does, images, present, epochs=epochs, seed=seed, learning_rate=1e-3, bar="vision tower"
     )
 
 

@@ -185,10 +185,14 @@ def test_any_text_is_labelled_sentence_by_sentence(pieces):
 
 @pytest.mark.parametrize("piece", ["no effusion and mild ", "heart ", "effusion is not seen or ", "mild, "])
 def test_reading_is_linear_in_the_length_of_a_sentence(piece):
-    def seconds(copies: int) -> float:
-        start = time.process_time()
-        label_reports([piece * copies])
-        return time.process_time() - start
+    def seconds(copies: int) -> float:  # the least of five: a busy machine only adds; each text is new to the cache
+        texts = [piece * (copies + i) for i in range(5)]
+        taken = []
+        for text in texts:
+            start = time.process_time()
+            label_reports([text])
+            taken.append(time.process_time() - start)
+        return min(taken)
 
     assert seconds(16_000) < 12 * max(seconds(4_001), 0.02)  # 4 where linear, 16 where quadratic
 
