@@ -15,7 +15,7 @@ REPORTS = ["Heart size is normal. No effusion.", "", "Mild edema, possible pneum
 # --- the contract of every labeler
 
 
-@pytest.fixture(params=sorted(LABELERS))
+@pytest.fixture(params=sorted(set(LABELERS) - {"chexbert"}))  # its weights are the user's: tested with small ones of its own
 def labeler(request):
     return load_labeler(request.param)
 

@@ -12,8 +12,17 @@ from mrg_r1_lib.labelers.rules import load_rules
 
 Labeler = Callable[[Sequence[str]], np.ndarray]
 
+
+
+def _load_chexbert() -> Labeler:
+    from mrg_r1_lib.labelers.chexbert import load_chexbert  # torch and transformers: only who asks for it waits for them
+
+    return load_chexbert()
+
+
 LABELERS: dict[str, Callable[[], Labeler]] = {
     "rules": load_rules,  # vocabulary and clause scopes; no weights
+    "chexbert": _load_chexbert,  # the original, from a checkpoint that the user brings
 }
 
 

@@ -34,6 +34,15 @@ def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
 
 def label_reports(reports: Sequence[str]) -> np.ndarray:
     """The labels `(reports, 14) int8` of reports; TypeError names the first entry that is not text."""
+    check_reports(reports)
+    labels = np.zeros((len(reports), len(OBSERVATIONS)), dtype=np.int8)
+    for row, report in zip(labels, reports, strict=True):
+        row[:] = _label_report(report)
+    return labels
+
+
+def check_reports(reports: Sequence[str]) -> None:
+    """TypeError unless every entry is text; it names the first that is not."""
     if isinstance(reports, str):
         raise TypeError("reports: got one str, expected a list of them. Wrap it: [report].")
     for position, report in enumerate(reports):
@@ -42,10 +51,6 @@ def label_reports(reports: Sequence[str]) -> np.ndarray:
                 f"reports[{position}] is {report!r} ({type(report).__name__}), expected a str. "
                 'Leave the study out or give "" for a missing report.'
             )
-    labels = np.zeros((len(reports), len(OBSERVATIONS)), dtype=np.int8)
-    for row, report in zip(labels, reports, strict=True):
-        row[:] = _label_report(report)
-    return labels
 
 
 def explain(report: str) -> list[Decision]:

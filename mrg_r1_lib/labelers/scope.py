@@ -63,7 +63,7 @@ def _observations_of(mention: _Mention) -> tuple[str, ...]:
     kind = mention.at.phrase.kind
     if kind == "generic":
         return (OTHER,) if mention.label == Label.NEGATIVE else ()
-    return mention.at.phrase.meanings if kind == "finding" else ()
+    return mention.at.phrase.meanings if kind in ("finding", "alternative") else ()
 
 
 def _apply_cues(found: list[Found]) -> list[_Mention]:
@@ -87,6 +87,8 @@ def _apply_cues(found: list[Found]) -> list[_Mention]:
         elif kind == "alternative" and label == Label.POSITIVE:
             _doubt_last(mentions, item, clause)
             label, cue, rule = Label.UNCERTAIN, item, kind
+            if item.phrase.meanings[0]:  # "versus infiltrate" is cue and finding at once
+                mentions.append(_Mention(item, label, cue, rule, clause, part))
     return mentions
 
 

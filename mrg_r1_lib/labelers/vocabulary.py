@@ -28,7 +28,7 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "uncertainty before": "puts what follows in doubt",
     "uncertainty after": "puts what precedes in doubt",
     "history before": "speaks of the past: what follows stays blank",
-    "alternative": "puts the findings on both sides in doubt",
+    "alternative": "puts the findings on both sides in doubt; one with a meaning is itself the second",
     "list": "joins the members of a list",
     "break": "ends every scope",
     "assertion": "after a comma begins a new positive clause",
@@ -121,11 +121,11 @@ class Vocabulary:
 
 
 def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) -> None:
-    if kind == "finding":
+    if kind == "finding" or (kind == "alternative" and meaning):
         _check_observation(meaning, text)
     key = tuple(words_of(text))
     earlier = phrases.get(key)
-    if earlier and not (kind == earlier.kind == "finding"):
+    if earlier and not (kind == earlier.kind and kind in ("finding", "alternative")):
         raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
     phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
