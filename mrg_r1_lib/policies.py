@@ -121,10 +121,13 @@ def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -
 
 
 def load_policy(folder: Path) -> Policy:
-    """A saved policy; its processor pads left, as generation needs."""
+    """A saved policy; its processor pads left, as generation needs. Its vision tower is not trained further, as in LLaVA.
+
+    (`results/README.md` has the trial: while a new language model learned to speak, the tower forgot a sixth of what it saw.)
+    """
     model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)
     for name, parameter in model.named_parameters():
-        if "vision_tower.post_layernorm" in name:  # lies behind the features that LLaVA reads: no gradient reaches it
+        if "vision_tower" in name:
             parameter.requires_grad_(False)
     return model, AutoProcessor.from_pretrained(folder, padding_side="left", local_files_only=True)
 

@@ -2,7 +2,8 @@
 
 `phantom_wordings.csv` holds every sentence: the observations it speaks of, what it says of them, and slots for side, zone and
 size. A finding is stated once, hedged ("possible", "may") for a share of them; of what is not drawn a report denies what
-reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), groups and sentences in random order.
+reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), as most reports have them, and in a group
+what is there comes before what is not: an order that a new policy can learn, since it is also that of the think part.
 """
 
 import csv
@@ -48,6 +49,7 @@ HABITS = {
     "Support Devices": Habit("devices", 0.10),
     "No Finding": Habit("lungs", 0.0),
 }
+GROUPS = tuple(dict.fromkeys(habit.group for habit in HABITS.values()))  # in the order in which a report speaks of them
 NORMAL_STATED = 0.50  # share of the normal studies whose text also says that they are normal
 
 # what a report does not deny, though it is not drawn, beside these findings: it would contradict itself
@@ -120,7 +122,7 @@ def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[
     for wording, _ in said:
         labels[[OBSERVATIONS.index(name) for name in wording.observations]] = wording.value
     labels[NO_FINDING] = Label.BLANK if findings else Label.POSITIVE
-    return _in_groups([(wording.group, sentence) for wording, sentence in said], rng), labels
+    return " ".join(sentence for _, sentence in sorted(said, key=_place)), labels
 
 
 def _denied(present: set[str], rng: Random) -> list[Wording]:
@@ -136,8 +138,7 @@ def _denied(present: set[str], rng: Random) -> list[Wording]:
     return chosen
 
 
-def _in_groups(sentences: list[tuple[str, str]], rng: Random) -> str:
-    """Sentences joined group by group; groups, and sentences within a group, in random order."""
-    rng.shuffle(sentences)
-    order = list(dict.fromkeys(group for group, _ in sentences))
-    return " ".join(sentence for _, sentence in sorted(sentences, key=lambda pair: order.index(pair[0])))
+def _place(said: tuple[Wording, str]) -> tuple[int, bool, int]:
+    """Where a sentence stands: by group, what is there first, then in the order of the observations."""
+    wording, _ = said
+    return GROUPS.index(wording.group), wording.value == Label.NEGATIVE, OBSERVATIONS.index(wording.observations[-1])
