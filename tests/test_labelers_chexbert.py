@@ -10,7 +10,12 @@ from mrg_r1_lib.observations import NO_FINDING
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "edema", "small", "effusion", "the", "heart", "##s", "."]
 CONFIG = BertConfig(
-    vocab_size=len(VOCABULARY), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, initializer_range=0.5
+    vocab_size=len(VOCABULARY),
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    initializer_range=0.5,
 )
 REPORTS = ["No edema.", "", "Small  effusions.\nThe heart.", "edema " * 700, "Small effusion. No edema. No effusion."]
 
@@ -88,7 +93,7 @@ def test_a_checkpoint_of_another_layout_is_refused_by_the_name_of_a_tensor(small
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(small):
     torch.save({"model_state_dict": {"x": Runs()}}, small[0] / CHECKPOINT)
-    with pytest.raises(Exception, match="(?i)weights.only"):
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
         load_chexbert(small[0], CONFIG)
 
 

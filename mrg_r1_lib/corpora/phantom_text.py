@@ -2,8 +2,8 @@
 
 `phantom_wordings.csv` holds every sentence: the observations it speaks of, what it says of them, and slots for side, zone and
 size. A finding is stated once, hedged ("possible", "may") for a share of them; of what is not drawn a report denies what
-reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), as most reports have them, and in a group
-what is there comes before what is not: an order that a new policy can learn, since it is also that of the think part.
+reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), as most reports have them, and in a
+group what is there comes before what is not: an order that a new policy can learn, since it is also that of the think part.
 """
 
 import csv

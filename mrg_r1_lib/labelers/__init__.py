@@ -13,7 +13,6 @@ from mrg_r1_lib.labelers.rules import load_rules
 Labeler = Callable[[Sequence[str]], np.ndarray]
 
 
-
 def _load_chexbert() -> Labeler:
     from mrg_r1_lib.labelers.chexbert import load_chexbert  # torch and transformers: only who asks for it waits for them
 

@@ -54,9 +54,9 @@ def load_chexbert(folder: Path | None = None, config: BertConfig | None = None) 
     for name in (CHECKPOINT, WORDS):
         if not (folder / name).is_file():
             raise FileNotFoundError(
-                f"labeler chexbert: {folder / name} is missing. The weights are published on the Hugging Face hub as {CHECKPOINT} "
-                f"of {HUB_CHECKPOINT}, the words as {WORDS} of {HUB_WORDS}. With a network, `{FETCH}` fetches both; else put "
-                f"them there yourself, or set MRG_R1_DATA to the folder that holds {FOLDER}/."
+                f"labeler chexbert: {folder / name} is missing. The weights are published on the Hugging Face hub as "
+                f"{CHECKPOINT} of {HUB_CHECKPOINT}, the words as {WORDS} of {HUB_WORDS}. With a network, `{FETCH}` fetches "
+                f"both; else put them there yourself, or set MRG_R1_DATA to the folder that holds {FOLDER}/."
             )
     tokenizer = BertTokenizerFast(str(folder / WORDS), do_lower_case=True)
     model = Chexbert(config or BertConfig())
