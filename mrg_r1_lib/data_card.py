@@ -1,4 +1,4 @@
-"""The data card's numbers: what is left at each filter, how splits repeat each other, words, prevalence, agreement.
+"""The data card's numbers: what is left at each filter, how splits repeat each other, words, prevalence.
 
 Studies and label codes in, frames out. A word is a run of letters and digits, lower-cased, hyphen and apostrophe inside
 (`words`); two texts are equal after normalising if their words are. Only studies with FINDINGS have a split. Positive means
@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from mrg_r1_lib.metrics import clinical_efficacy, per_observation, positives
-from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, OBSERVATIONS
+from mrg_r1_lib.metrics import positives
+from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
 from mrg_r1_lib.study import SPLITS, Study
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
@@ -137,17 +137,3 @@ def prevalence_table(labels: Mapping[str, np.ndarray], splits: Sequence[str]) ->
                 row = {"observation": name, "source": source, "split": split, "positives": count, "studies": len(chosen)}
                 rows.append(row | share)
     return pd.DataFrame(rows)
-
-
-def agreement_table(index: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """The labeler's reading of the reports against the hand-made index, codes `(studies, 14)` each; the index is the reference.
-
-    Columns observation, index and labeler (positives of each), precision, recall, f1; a row for each of the 14 and a last one,
-    "micro over 13". Radiographs are drawn from the index and reports scored by the labeler, so that row is what somebody
-    who reads every drawn observation perfectly can hope for.
-    """
-    table = per_observation(index, labels).rename(columns={"support": "index"})
-    table.insert(2, "labeler", positives(labels, classes=14).sum(axis=0))
-    abnormal = table[table["observation"].isin(ABNORMALITIES)]
-    micro = {"observation": "micro over 13", "index": abnormal["index"].sum(), "labeler": abnormal["labeler"].sum()}
-    return pd.concat([table, pd.DataFrame([micro | clinical_efficacy(index, labels)])], ignore_index=True)

@@ -69,8 +69,9 @@ class Scale:
     phantoms_named: int  # as many of them are named in words in pretraining
     phantom_reports: int  # and as many of them have their reports written in pretraining
     pretrain_epochs: int
+    batch_size: int  # studies a step of pretraining
     sft_epochs: int
-    batch_size: int  # studies a step of pretraining and SFT
+    sft_batch_size: int
     srl_steps: int
     studies_per_step: int  # groups a step of SRL
     lora: bool
@@ -96,8 +97,9 @@ SCALES = {
         phantoms_named=320,
         phantom_reports=640,
         pretrain_epochs=1,
-        sft_epochs=4,
         batch_size=8,
+        sft_epochs=4,
+        sft_batch_size=8,
         srl_steps=10,
         studies_per_step=4,
         lora=True,
@@ -111,15 +113,16 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
+        threads={"pretrain": 2, "sft": 1, "srl": 1},  # a second thread speeds small batches up but little
         studies={"train": None, "validate": None, "test": None},
         phantoms=16000,
         tower_epochs=6,
         phantoms_named=12800,
         phantom_reports=16000,
         pretrain_epochs=1,
-        sft_epochs=8,
         batch_size=16,
+        sft_epochs=8,
+        sft_batch_size=8,
         srl_steps=120,
         studies_per_step=8,
         lora=False,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.files import file_digest, write_text
+from mrg_r1_lib.labelers import labeler_weights
 from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.sources import source_digest
 
@@ -42,6 +43,7 @@ STAGE_OF = {  # settings of a scale that one stage alone reads: more SRL steps m
     "phantom_reports": "pretrain",
     "pretrain_epochs": "pretrain",
     "sft_epochs": "sft",
+    "sft_batch_size": "sft",
     "srl_steps": "srl",
     "studies_per_step": "srl",
     "group_size": "srl",
@@ -176,7 +178,8 @@ class Run:
         return {
             "settings": self.fingerprint(),
             "sources": source_digest(f"mrg_r1_lib.{stage}"),
-            "weights": file_digest(weights) if weights and weights.exists() else None,
+            "weights": _digest(weights),
+            "labeler": _digest(labeler_weights(self.settings.labeler)),
         }
 
     def require_policy(self, notebook: str) -> Path:
@@ -205,11 +208,16 @@ class Run:
         }
         manifest[module] = entries | {
             "source_digest": source_digest(module),
+            "labeler_digest": _digest(labeler_weights(self.settings.labeler)),
             "commit": _commit(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         }
         write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _digest(path: Path | None) -> str | None:
+    return file_digest(path) if path and path.exists() else None
 
 
 def _commit() -> str:

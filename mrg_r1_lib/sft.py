@@ -1,11 +1,12 @@
 """Supervised finetuning (SFT): the policy learns to write the corpus's reports, word by word, in the think/report format.
 
 Likelihood is the objective that the paper holds against clinical correctness; it is also the start of reinforcement learning.
-The loss counts the completion only. How long to train is chosen on the validation split: after each epoch the policy writes its
-reports, and the epoch with the highest primary measure is kept.
+The loss counts the completion only. How long to train is chosen on the validation split: after each epoch the policy writes
+its reports, and the epoch with the highest primary measure is kept.
 """
 
 import pandas as pd
+import torch
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -18,11 +19,13 @@ from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
 
-CHOSEN_BY = "eval_ce_f1"
-
 
 class Validation(TrainerCallback):
-    """After each epoch: the validation split's reports by greedy decoding, and their clinical efficacy for the trainer."""
+    """After each epoch the clinical efficacy of the validation split's reports, greedily written; at the end the best weights.
+
+    The trainer's own `load_best_model_at_end` leaves a LLaVA as the last epoch made it, with a warning only: transformers
+    saves such models under other names than they have in memory, and that loader skips names that it does not know.
+    """
 
     def __init__(self, run: Run, processor) -> None:
         self.run, self.processor = run, processor
@@ -30,20 +33,27 @@ class Validation(TrainerCallback):
         self.labeler = load_labeler(run.settings.labeler)
         self.reference = self.labeler([study.findings for study in self.studies])
         self.rows: list[dict] = []
+        self.best: dict[str, torch.Tensor] = {}  # what is trained, as the best epoch left it
 
     def on_evaluate(self, args, state, control, model, metrics, **_) -> None:
         completions = generate(model, self.processor, self.studies, self.run.size.max_completion_length)
         labels = self.labeler([parse_completion(completion).report for completion in completions])
         efficacy = clinical_efficacy(self.reference, labels)  # micro, 13, uncertain as positive: the primary measure
-        metrics[CHOSEN_BY] = efficacy["f1"] - 1e-6 * metrics["eval_loss"]  # of equal ones the epoch with the lower loss
-        self.rows.append(
-            {"epoch": round(state.epoch), "loss": metrics["eval_loss"]} | efficacy | {"choice": metrics[CHOSEN_BY]}
-        )
+        self.rows.append({"epoch": round(state.epoch), "loss": metrics["eval_loss"]} | efficacy)
+        if self.table()["chosen"].iloc[-1]:
+            self.best = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+    def on_train_end(self, args, state, control, model, **_) -> None:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name in self.best:
+                    parameter.copy_(self.best[name])
 
     def table(self) -> pd.DataFrame:
-        """Columns epoch, loss, precision, recall, f1, chosen: true for the epoch that the trainer keeps."""
+        """Columns epoch, loss, precision, recall, f1, chosen: true for the epoch that is kept; of equal ones the lower loss."""
         table = pd.DataFrame(self.rows)
-        return table.assign(chosen=table.index == table["choice"].idxmax()).drop(columns="choice")
+        best = table.sort_values(["f1", "loss"], ascending=[False, True]).index[0]
+        return table.assign(chosen=table.index == best)
 
 
 def config(run: Run) -> SFTConfig:
@@ -52,14 +62,9 @@ def config(run: Run) -> SFTConfig:
         **common_settings(run),
         num_train_epochs=run.size.sft_epochs,  # at most; paper value unknown
         eval_strategy="epoch",
-        per_device_eval_batch_size=run.size.batch_size,
-        save_strategy="best",
-        save_only_model=True,
-        save_total_limit=1,
-        metric_for_best_model=CHOSEN_BY,
-        greater_is_better=True,
-        load_best_model_at_end=True,
-        per_device_train_batch_size=run.size.batch_size,  # paper value unknown
+        per_device_eval_batch_size=run.size.sft_batch_size,
+        save_strategy="no",
+        per_device_train_batch_size=run.size.sft_batch_size,  # paper value unknown
         learning_rate=2e-3 if run.size.lora else 1e-3,  # paper value unknown
         lr_scheduler_type="cosine",
         warmup_steps=10,

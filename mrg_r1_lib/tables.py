@@ -4,6 +4,7 @@ Reads `metrics.json` and `labels_per_study.csv` of the runs below `<results>/<sc
 """
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +172,8 @@ def training_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str 
 def movement_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """What training did, a row a trained run: loss, reward and their direction, KL at the first step, tensors that changed.
 
-    First and last are means over the first and the last quarter of the steps; reward and KL are NaN for supervised runs.
+    First and last are means over the first and the last quarter of the steps; reward and KL are NaN for supervised runs. Of
+    pretraining the steps on reports count: those before only name, and two kinds of text have two kinds of loss.
     """
     rows = []
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
@@ -180,6 +182,8 @@ def movement_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.Dat
         log = pd.read_csv(folder / "train_log.csv")
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         trained = manifest[f"mrg_r1_lib.{EXPERIMENTS[arm].stage}"]
+        if EXPERIMENTS[arm].stage == "pretrain":
+            log = log.tail(math.ceil(manifest["scale"]["phantom_reports"] / manifest["scale"]["batch_size"]))
         quarter = max(1, len(log) // 4)
         row = {"system": EXPERIMENTS[arm].label, "seed": seed, "steps": len(log)}
         for name in ("loss", "reward"):

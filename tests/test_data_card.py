@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mrg_r1_lib.data_card import (
-    agreement_table,
     duplicates_table,
     filter_counts,
     prevalence_table,
@@ -99,17 +98,6 @@ def test_prevalence_names_the_source_that_has_other_studies_and_the_split_that_h
         prevalence_table({"index": SIX_LABELS[:5]}, SIX_SPLITS)
     with pytest.raises(ValueError, match="No study is in split 'test'"):
         prevalence_table({"index": SIX_LABELS[:4]}, SIX_SPLITS[:4])
-
-
-def test_agreement_takes_the_index_as_the_reference_and_leaves_no_finding_out_of_micro():
-    index = np.array([HEART, HEART, NORMAL, NORMAL])
-    labels = np.array([HEART, DENIED, DOUBT, HEART])
-    table = by(agreement_table(index, labels), "observation")
-    columns = ["index", "labeler", "precision", "recall", "f1"]
-    expected = [2, 3, 1 / 3, 1 / 2, 2 / 5]  # both say heart once
-    assert table.loc["Cardiomegaly", columns].tolist() == pytest.approx(expected)
-    assert table.loc["micro over 13", columns].tolist() == pytest.approx(expected)
-    assert table.loc["No Finding", ["index", "labeler"]].tolist() == [2, 0]
 
 
 def test_the_real_corpus_has_the_published_counts(indiana):

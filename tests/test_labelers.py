@@ -82,8 +82,8 @@ def test_rules_agree_with_chexbert_on_impressions(studies):
     truth = np.array([[row[name] == "1" for name in OBSERVATIONS[:13]] for row in rows])
     labels = load_labeler("rules")([studies[study].impression for study in ids])[:, :13]
     found = np.isin(labels, (Label.POSITIVE, Label.UNCERTAIN))
-    assert f1(truth.reshape(-1, 1), found.reshape(-1, 1))[0] > 0.92
-    assert f1(truth, found).mean() > 0.86
+    assert f1(truth.reshape(-1, 1), found.reshape(-1, 1))[0] >= 0.945
+    assert f1(truth, found).mean() >= 0.86
 
 
 def test_rules_agree_with_hand_made_labels(studies):
@@ -92,4 +92,4 @@ def test_rules_agree_with_hand_made_labels(studies):
     truth = np.array([[row[OBSERVATIONS[i]] == "1" for i in columns] for row in rows])
     texts = [f"{studies[study].findings} {studies[study].impression}" for study in ids]
     found = load_labeler("rules")(texts)[:, columns] == Label.POSITIVE
-    assert f1(truth.reshape(-1, 1), found.reshape(-1, 1))[0] > 0.88
+    assert f1(truth.reshape(-1, 1), found.reshape(-1, 1))[0] >= 0.86

@@ -1,12 +1,17 @@
 """Tests of the CheXbert labeler with a small random checkpoint in the published layout, against a forward pass of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from mrg_r1_lib.labelers.chexbert import CHECKPOINT, WORDS, fetch, load_chexbert
+from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.files import file_digest
+from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER, WORDS, fetch, load_chexbert
 from mrg_r1_lib.observations import NO_FINDING
+from mrg_r1_lib.runs import Run
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "edema", "small", "effusion", "the", "heart", "##s", "."]
 CONFIG = BertConfig(
@@ -116,3 +121,23 @@ def test_fetching_takes_files_by_path_or_hub_id_and_prints_the_digest(small, tmp
     assert "SHA-256" in fetch(str(folder / CHECKPOINT))
     assert asked == [("google-bert/bert-base-uncased", WORDS)]
     assert (root / "chexbert" / CHECKPOINT).read_bytes() == (folder / CHECKPOINT).read_bytes()
+
+
+def test_the_digest_of_the_weights_is_part_of_a_runs_state_and_manifest(small, tmp_path, monkeypatch):
+    folder, *_ = small
+    (tmp_path / FOLDER).mkdir()
+    (folder / CHECKPOINT).rename(tmp_path / FOLDER / CHECKPOINT)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    monkeypatch.setitem(EXPERIMENTS, "constant_normal", replace(EXPERIMENTS["constant_normal"], labeler="chexbert"))
+    run = Run("iu_xray/constant_normal", "smoke", 0, tmp_path / "results")
+    run.update_manifest("mrg_r1_lib.evaluate")
+    digest = file_digest(tmp_path / FOLDER / CHECKPOINT)
+    assert run.read_manifest()["mrg_r1_lib.evaluate"]["labeler_digest"] == digest
+    run.make_private()
+    for path in run.products("test"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    run.mark_finished("test")
+    assert run.finished("test")
+    (tmp_path / FOLDER / CHECKPOINT).write_bytes(b"other weights")
+    assert not run.finished("test")

@@ -14,7 +14,7 @@ LEVELS = [
     ["sources"],
     ["study", "body", "metrics", "labelers", "image_classifier"],
     ["vision_tower"],
-    ["anatomy", "placement", "bootstrap", "baselines", "data_card", "policies"],
+    ["anatomy", "placement", "bootstrap", "baselines", "data_card", "agreement", "policies"],
     ["devices", "bends"],
     ["signs"],
     ["radiograph"],

@@ -112,12 +112,15 @@ def test_the_study_says_whether_training_moved(tmp_path, capsys):
         (folder / "metrics.json").write_text("{}")
         (folder / "train_log.csv").write_text(log)
         manifest = {f"mrg_r1_lib.{stage}": {"trained_tensors": 3, "changed_tensors": 3, "seconds": 1}}
+        manifest["scale"] = {"phantom_reports": 5, "batch_size": 4}
         (folder / "manifest.json").write_text(json.dumps(manifest))
 
+    trained("pretrained", "pretrain", "step,loss\n1,0.3\n2,0.2\n3,3.0\n4,2.0\n")  # the first two steps only name
     trained("sft", "sft", "step,loss\n1,4.0\n2,1.0\n")
     trained("srl_mccs", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.0\n2,0.1,0.4,0.02\n")
     pipeline.check_movement(tmp_path, "smoke")
     said = capsys.readouterr().out
+    assert "pretrained only, seed 0: loss 3.000 -> 2.000" in said
     assert "SFT, seed 0: loss 4.000 -> 1.000" in said
     assert "SRL, MCCS, seed 0: reward 0.500 -> 0.400 (did not rise), KL at the first step 0.0e+00" in said
     trained("srl_label_f1", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.01\n2,0.1,0.6,0.02\n")

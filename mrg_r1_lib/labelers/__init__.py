@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -34,3 +35,13 @@ def load_labeler(name: str) -> Labeler:
     if name not in LABELERS:
         raise ValueError(f"labeler {name!r} is unknown; expected one of {', '.join(LABELERS)}.")
     return LABELERS[name]()
+
+
+def labeler_weights(name: str) -> Path | None:
+    """The file of weights that a labeler reads, None for one without: a run's labels depend on it."""
+    if name != "chexbert":
+        return None
+    from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER
+    from mrg_r1_lib.paths import data_root
+
+    return data_root() / FOLDER / CHECKPOINT

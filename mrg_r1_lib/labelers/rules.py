@@ -56,10 +56,15 @@ def check_reports(reports: Sequence[str]) -> None:
 def explain(report: str) -> list[Decision]:
     """Every decision behind a report's labels, sentence by sentence; also those on abnormalities beyond the 13.
 
+    The strongest decision on an observation is its label. No Finding comes last, from the report as a whole.
+
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
-    [('Pneumothorax', 'NEGATIVE', 'no')]
+    [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
     """
-    return [decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]]
+    decisions = [decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]]
+    if _label_report(report)[NO_FINDING]:
+        decisions.append(Decision(OBSERVATIONS[NO_FINDING], Label.POSITIVE, "", "", "", "something said, nothing asserted"))
+    return decisions
 
 
 def sentences_of(report: str) -> list[str]:
