@@ -30,12 +30,21 @@ def words(text: str) -> list[str]:
 
 
 def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:
-    """How many studies are left at each filter, then by split: kind (filter or split), step, remaining, left_out, reason."""
+    """How many studies are left at each filter, then by split: kind (filter or split), step, remaining, left_out, reason.
+
+    What the corpus itself left out as it was read comes first, a row a kind of reason.
+    """
+    kinds = Counter(getattr(studies, "left_out", {}).values())
+    left = len(studies) + kinds.total()
+    read = [("filter", "all reports", left, 0, "")]
+    for kind, count in kinds.items():
+        left -= count
+        read.append(("filter", f"without: {kind}", left, count, kind))
     any_section = sum(bool(study.findings or study.impression) for study in studies)
     with_findings = sum(bool(study.findings) for study in studies)
     in_split = Counter(study.split for study in studies if study.findings)
     rows = [
-        ("filter", "all reports", len(studies), 0, ""),
+        *read,
         ("filter", "with FINDINGS or IMPRESSION", any_section, len(studies) - any_section, "neither section"),
         ("filter", "with FINDINGS", with_findings, any_section - with_findings, "IMPRESSION only"),
         *(("split", split, in_split[split], 0, "") for split in SPLITS),

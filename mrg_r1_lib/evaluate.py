@@ -1,7 +1,7 @@
 """Evaluation of one run on held-out studies: reports -> labels -> scores, for trained policies and trivial baselines alike.
 
 Writes `labels_per_study.csv` and `metrics.json` into the run's folder. Completions stay in the git-ignored half of the run: a
-committed file never holds report text.
+committed file never holds report text, and of a credentialed corpus no id.
 """
 
 import json
@@ -16,6 +16,7 @@ from mrg_r1_lib.generate import write_completions
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
+from mrg_r1_lib.privacy import is_credentialed
 from mrg_r1_lib.prompts import load_split
 from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.runs import Run
@@ -51,7 +52,7 @@ def evaluate(run: Run, split: str = "test") -> dict:
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
         name = "labels_per_study.csv" if split == "test" else f"labels_per_study_{split}.csv"
-        write_text(run.folder / name, labels_table(studies, labels).to_csv(index=False, lineterminator="\n"))
+        write_text(run.folder / name, labels_table(run.corpus, studies, labels).to_csv(index=False, lineterminator="\n"))
         write_text(path, json.dumps(metrics, indent=1) + "\n")
         run.update_manifest("mrg_r1_lib.evaluate")
         run.mark_finished(split)
@@ -69,10 +70,11 @@ def efficacy_rows(reference: np.ndarray, labels: np.ndarray) -> list[dict]:
     ]
 
 
-def labels_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:
-    """Columns study_id and the 14 observations with their codes."""
+def labels_table(corpus: str, studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:
+    """Columns study_id (of a credentialed corpus the row's number instead) and the 14 observations with their codes."""
     table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
-    table.insert(0, "study_id", [study.study_id for study in studies])
+    ids = range(len(table)) if is_credentialed(corpus) else [study.study_id for study in studies]
+    table.insert(0, "study_id", ids)
     return table
 
 

@@ -1,12 +1,31 @@
 """The ladder of experiments, one change a line, and the three scales they run at.
 
-An experiment is named "corpus/arm" ("iu_xray/srl_mccs"). An arm starts from the policy that another arm trained, so that a
-comparison differs in one thing. What an optimiser needs stands in the stages, beside its source; here stands what is run.
+An experiment is named "corpus/arm" ("iu_xray/srl_mccs"); its first half names a corpus in one preparation. An arm starts from
+the policy that another arm trained, so that a comparison differs in one thing. What an optimiser needs stands in the stages,
+beside its source; here stands what is run.
 """
 
 from dataclasses import dataclass, field, replace
 
-from mrg_r1_lib.corpora import CORPORA
+
+@dataclass(frozen=True)
+class Preparation:
+    """A corpus and how its studies are made ready. `images` "" leaves the choice to the scale."""
+
+    corpus: str
+    images: str = ""  # phantom or files
+    views: int = 1  # images a study at most; paper value unknown
+    text: str = "as_written"  # the normalisation of reports; paper value unknown
+
+
+DEFAULT_CORPUS = "iu_xray"
+PREPARATIONS = {
+    "iu_xray": Preparation("iu_xray"),
+    "iu_xray_files": Preparation("iu_xray", images="files"),  # the published images, in any of the three layouts
+    "iu_xray_r2gen": Preparation("iu_xray", images="files", views=2, text="r2gen"),  # as R2Gen and its followers have it
+    "mimic_cxr": Preparation("mimic_cxr", images="files"),
+    "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
+}
 
 
 @dataclass(frozen=True)
@@ -138,12 +157,18 @@ SCALES = {
 def parse_experiment(name: str) -> tuple[str, str]:
     """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known ones."""
     corpus, _, arm = name.partition("/")
-    if corpus not in CORPORA or arm not in EXPERIMENTS:
+    if corpus not in PREPARATIONS or arm not in EXPERIMENTS:
         raise ValueError(
             f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as iu_xray/srl_mccs; "
-            f"known corpora: {', '.join(CORPORA)}; known arms: {', '.join(EXPERIMENTS)}."
+            f"known corpora: {', '.join(PREPARATIONS)}; known arms: {', '.join(EXPERIMENTS)}."
         )
     return corpus, arm
+
+
+def baselines(corpus: str, scale: Scale) -> list[str]:
+    """The arms that train no policy and make sense on a corpus: what was drawn is known of phantoms only."""
+    drawn = (PREPARATIONS[corpus].images or scale.images) == "phantom"
+    return [arm for arm, each in EXPERIMENTS.items() if each.stage == "baseline" and (drawn or arm != "drawn_template")]
 
 
 def load_scale(name: str) -> Scale:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mrg_r1_lib.privacy import require_publishable
+
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
@@ -28,7 +30,8 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
+    """Write UTF-8 text to `path`, whole or not at all; PermissionError for what `privacy` keeps out of committed files."""
+    require_publishable(path, text)
     with write_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
 

@@ -16,7 +16,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
+from mrg_r1_lib.experiments import (
+    DEFAULT_CORPUS,
+    EXPERIMENTS,
+    PREPARATIONS,
+    Experiment,
+    Preparation,
+    Scale,
+    load_scale,
+    parse_experiment,
+)
 from mrg_r1_lib.files import file_digest, write_text
 from mrg_r1_lib.labelers import labeler_weights
 from mrg_r1_lib.paths import REPOSITORY
@@ -73,6 +82,10 @@ class Run:
         return parse_experiment(self.experiment)[0]
 
     @property
+    def preparation(self) -> Preparation:
+        return PREPARATIONS[self.corpus]
+
+    @property
     def settings(self) -> Experiment:
         return EXPERIMENTS[parse_experiment(self.experiment)[1]]
 
@@ -88,6 +101,12 @@ class Run:
     def folder(self) -> Path:
         """What may be committed."""
         return self.results / self.scale / self.experiment / f"seed{self.seed}"
+
+    @property
+    def summary(self) -> Path:
+        """Where its corpus's tables, figures and executed notebooks go: of the default corpus into the scale's folder."""
+        folder = self.results / self.scale
+        return folder if self.corpus == DEFAULT_CORPUS else folder / self.corpus
 
     @property
     def private(self) -> Path:
@@ -137,6 +156,7 @@ class Run:
                 for name, value in asdict(self.size).items()
                 if name not in BESIDE_THE_RUN and STAGE_OF.get(name, stage) == stage
             },
+            "preparation": asdict(self.preparation),
             "seed": self.seed,
             "start": self.start.fingerprint() if self.start else None,
         }
@@ -203,6 +223,7 @@ class Run:
         """
         manifest = self.read_manifest() | {
             "experiment": asdict(self.settings) | {"name": self.experiment},
+            "preparation": asdict(self.preparation) | {"name": self.corpus},
             "scale": asdict(self.size) | {"name": self.scale},
             "seed": self.seed,
         }

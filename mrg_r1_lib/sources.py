@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mrg_r1_lib.paths import REPOSITORY
 
-# settings are compared by value, and where files lie changes no number
-BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "runs", "sources", "files", "paths")}
+# settings are compared by value, and neither where files lie nor what may be written there changes a number
+BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "runs", "sources", "files", "paths", "privacy")}
 
 
 def imported_modules(module: str) -> set[str]:

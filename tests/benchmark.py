@@ -41,7 +41,7 @@ def median(work: Callable[[], object], times: int = 3) -> float:
 
 def read_raw() -> int:
     """The floor of reading: unpack the reports and parse their XML, without a check, a study or a split."""
-    files = sorted((data_root() / iu_xray.FOLDER).glob("*.xml"))
+    files = sorted((data_root() / iu_xray.XML_FOLDER).glob("*.xml"))
     if files:
         return sum(1 for path in files if ElementTree.fromstring(path.read_bytes()) is not None)
     with zipfile.ZipFile(data_root() / iu_xray.WHEEL) as wheel:

@@ -31,9 +31,22 @@ def test_an_unknown_corpus_is_refused_with_the_known_names():
 
 
 @pytest.mark.parametrize("name", CORPORA)
-def test_images_that_are_not_built_are_refused_with_the_known_kind(name):
-    with pytest.raises(ValueError, match=r"images='files': only 'phantom'"):
-        load_corpus(name, images="files")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"images": "drawn"}, r"images='drawn': expected one of 'phantom', 'files'"),
+        ({"text": "upper"}, r"text='upper': expected one of 'as_written', 'r2gen'"),
+        ({"views": 3}, r"views=3: expected 1 or 2"),
+    ],
+)
+def test_a_setting_that_no_corpus_has_is_refused_with_the_known_ones(name, setting, message):
+    with pytest.raises(ValueError, match=message):
+        load_corpus(name, **setting)
+
+
+def test_phantoms_have_no_files():
+    with pytest.raises(ValueError, match="images='files', but the corpus reads no files"):
+        load_corpus("phantom", images="files")
 
 
 # index terms

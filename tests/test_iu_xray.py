@@ -38,10 +38,10 @@ def report(number: int, findings: str = "Clear.", majors: tuple[str, ...] = ("no
 
 def write_reports(root: Path, numbers, changed: dict[int, str] | None = None) -> Path:
     """Open-i's layout with one good report a number, but for the `changed` texts."""
-    (root / iu_xray.FOLDER).mkdir(parents=True)
+    (root / iu_xray.XML_FOLDER).mkdir(parents=True)
     for number in numbers:
         text = (changed or {}).get(number, report(number))
-        (root / iu_xray.FOLDER / f"{number}.xml").write_text(text, encoding="utf-8")
+        (root / iu_xray.XML_FOLDER / f"{number}.xml").write_text(text, encoding="utf-8")
     return root
 
 
@@ -135,20 +135,22 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY b SYSTEM "file:///etc/hostname">]>'
 )
 def test_one_bad_report_is_named_and_the_others_load(tmp_path, bad, reason):
     root = write_reports(tmp_path, range(1, 31), {3: bad})
-    with pytest.warns(UserWarning, match=rf"1 of 30 reports in .* cannot be read: 3\.xml \(.*{reason}.*\)\. They are left out"):
+    with pytest.warns(
+        UserWarning, match=rf"1 files or rows of 30 studies in .* cannot be read: 3\.xml \(.*{reason}.*\)\. They are left out"
+    ):
         studies = load_corpus("iu_xray", root=root)
     assert [study.study_id for study in studies] == [f"CXR{number}" for number in range(1, 31) if number != 3]
 
 
 def test_more_than_one_bad_report_in_twenty_is_an_error(tmp_path):
     root = write_reports(tmp_path, range(1, 31), {3: "", 4: ""})
-    with pytest.raises(ValueError, match=r"2 of 30 reports .*3\.xml.*4\.xml.*At most 5%"):
+    with pytest.raises(ValueError, match=r"2 files or rows of 30 studies .*3\.xml.*4\.xml.*At most 5%"):
         load_corpus("iu_xray", root=root)
 
 
 def test_good_reports_load_without_a_warning_and_hidden_files_are_none(tmp_path):
     root = write_reports(tmp_path, [1])
-    (root / iu_xray.FOLDER / "._1.xml").write_bytes(b"\0")  # macOS leaves these beside unpacked files
+    (root / iu_xray.XML_FOLDER / "._1.xml").write_bytes(b"\0")  # macOS leaves these beside unpacked files
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(load_corpus("iu_xray", root=root)) == 1
@@ -157,7 +159,9 @@ def test_good_reports_load_without_a_warning_and_hidden_files_are_none(tmp_path)
 def test_a_named_folder_that_is_missing_or_holds_no_reports_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist. Name the folder"):
         load_corpus("iu_xray", root=tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"holds neither ecgen-radiology/\*\.xml nor torchxrayvision"):
+    with pytest.raises(
+        FileNotFoundError, match=r"holds neither ecgen-radiology/\*\.xml nor annotation\.json, .* torchxrayvision"
+    ):
         load_corpus("iu_xray", root=tmp_path)
 
 

@@ -10,8 +10,8 @@ from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.sources import direct_imports
 
 LEVELS = [
-    ["observations", "report_format", "paths", "files", "advantage"],
-    ["sources"],
+    ["observations", "report_format", "paths", "privacy", "advantage"],
+    ["files", "sources"],
     ["study", "body", "metrics", "labelers", "image_classifier"],
     ["vision_tower"],
     ["anatomy", "placement", "bootstrap", "baselines", "data_card", "agreement", "policies"],

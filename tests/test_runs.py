@@ -14,7 +14,7 @@ def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
         Run("iu_xray/srl_wrong", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match=r"Unknown experiment 'srl_mccs'.*corpus/arm"):
         Run("srl_mccs", "smoke", 0, tmp_path)
-    with pytest.raises(ValueError, match=r"Unknown experiment 'padchest/srl_mccs'.*known corpora: iu_xray, phantom"):
+    with pytest.raises(ValueError, match=r"Unknown experiment 'padchest/srl_mccs'.*known corpora: iu_xray, iu_xray_files"):
         Run("padchest/srl_mccs", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match="Unknown scale 'huge'; known scales: smoke, laptop"):
         Run("iu_xray/srl_mccs", "huge", 0, tmp_path)

@@ -1,86 +1,127 @@
 """IU X-Ray (Indiana University, Open-i): 3,955 radiograph reports with hand-made index terms, CC BY-NC-ND 4.0.
 
-    <eCitation>
-      <uId id="CXR1"/>
-      <Abstract> <AbstractText Label="FINDINGS">…</AbstractText> <AbstractText Label="IMPRESSION">…</AbstractText> </Abstract>
-      <MeSH> <major>Pleural Effusion/left/small</major> … </MeSH>
-      <parentImage id="CXR1_1_IM-0001-3001"> … </parentImage>
-    </eCitation>
-
-Reports come from `ecgen-radiology/*.xml` in a folder that the user names, else from the wheel of torchxrayvision in the data
-root, which carries them; `python -m mrg_r1_lib.corpora.iu_xray` fetches it. Decisions: text is kept but for white space; every
-report is a study, also those without FINDINGS or image; the radiograph is a phantom drawn from the index terms (the reports
-stay real); the corpus names no patients, so each report counts as its own; the split is by report, 70/10/20, without a seed.
+A folder in one of the three published layouts (`iu_layouts`) or, with nothing at hand but the data root, the wheel of
+torchxrayvision, which carries the reports without images; `python -m mrg_r1_lib.corpora.iu_xray` fetches it. Decisions: text is
+kept but for white space; images are phantoms drawn from the index terms, or the files; with phantoms every report is a study,
+with files those that have an image; the corpus names no patients, so each report counts as its own; the split is R2Gen's in
+R2Gen's layout, else by report, 70/10/20, without a seed, over all reports with FINDINGS, the same with phantoms and files.
 """
 
 import hashlib
 import re
 import sys
-import warnings
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.ElementTree import fromstring
-
-from mrg_r1_lib.corpora.archive import MEMBER_LIMIT, fetch_wheel, read_tar_gz, read_zip_member
-from mrg_r1_lib.corpora.index_terms import parse_index_term
+from mrg_r1_lib.corpora.account import BAD_IMAGE, DUPLICATE, NO_IMAGE, Account
+from mrg_r1_lib.corpora.archive import fetch_wheel, read_tar_gz, read_zip_member
+from mrg_r1_lib.corpora.image_files import check_image, readers
+from mrg_r1_lib.corpora.iu_layouts import (
+    ANNOTATION,
+    KAGGLE_PROJECTIONS,
+    KAGGLE_REPORTS,
+    XML_FOLDER,
+    Report,
+    image_folder,
+    read_kaggle,
+    read_open_i,
+    read_r2gen,
+    read_xml,
+)
+from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.paths import data_root
 from mrg_r1_lib.radiograph import draw_radiograph
-from mrg_r1_lib.study import Study, check_studies
+from mrg_r1_lib.study import Corpus, Study, check_studies
 
 REQUIREMENT = "torchxrayvision==1.5.7"
 WHEEL = "torchxrayvision-1.5.7-py3-none-any.whl"
 WHEEL_SHA256 = "95f6c3475661f3515d4258deb0855bd5d1b1a56e0b65384251d3dd3fa61fac41"
 REPORTS = "torchxrayvision/data/NLMCXR_reports.tgz"
 REPORTS_SHA256 = "8fb6de7eec73d8c3665067ad4bb003ccd57f971ae316d2642e1627ac7268667a"
-FOLDER = "ecgen-radiology"
 FETCH = "python -m mrg_r1_lib.corpora.iu_xray"
-UNREADABLE_SHARE = 0.05  # more unreadable reports than this is a damaged corpus, not a few damaged files
+LAYOUTS = {"open_i": read_open_i, "r2gen": read_r2gen, "kaggle": read_kaggle}
+MARKS = {  # a file of each layout, as a pattern
+    "open_i": (f"{XML_FOLDER}/[!.]*.xml",),
+    "r2gen": (ANNOTATION,),
+    "kaggle": (KAGGLE_REPORTS, KAGGLE_PROJECTIONS),
+}
 
 
-def load(root: Path | str | None = None, image_size: int = 96) -> list[Study]:
-    """All reports as studies, by number, each with one phantom radiograph of `image_size` pixels a side.
+def load(
+    root: Path | str | None = None,
+    images: str = "phantom",
+    image_size: int = 96,
+    views: int = 1,
+    text: str = "as_written",
+    layout: str | None = None,
+) -> Corpus:
+    """All reports as studies, by number, each with up to `views` images of `image_size` pixels a side.
 
-    A report that cannot be read is left out and named in a warning; ValueError if that is more than 5 % of them.
-    FileNotFoundError if there are no reports: nothing is fetched here.
+    `images`: "phantom" (one drawn radiograph) or "files"; `text` names the normalisation of FINDINGS and IMPRESSION; `layout`
+    chooses where a folder holds several ("wheel": the reports that the set-up fetched). What cannot be read is left out and
+    named in a warning; ValueError if that is more than 5 % of the studies, if several layouts are found, or if phantoms are
+    asked of one without index terms. FileNotFoundError if there are no reports: nothing is fetched here.
     """
-    source, documents = _documents(root)
-    studies: list[Study] = []
-    unreadable: dict[str, str] = {}
-    for name, xml in documents:
-        try:
-            studies.append(parse_report(xml, image_size))
-        except (ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-            unreadable[name] = str(error)
-    _report_unreadable(unreadable, len(documents), source)
-    splits = fixed_split(study.study_id for study in studies if study.findings)
-    studies = [replace(study, split=splits.get(study.study_id, "")) for study in studies]
+    folder, layout = find(root, layout)
+    if images == "files" and layout == "wheel":
+        raise FileNotFoundError(
+            f"iu_xray: {folder} holds reports without images (the wheel). For images='files' name a folder in one of "
+            f"the layouts {', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=."
+        )
+    if images == "phantom" and layout == "r2gen":
+        raise ValueError(f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. Choose images='files'.")
+    account = Account("iu_xray", str(folder / WHEEL if layout == "wheel" else folder))
+    reports = list(_once(_read_wheel(folder, account) if layout == "wheel" else LAYOUTS[layout](folder, account), account))
+    met = len(reports) + len(account.left_out)
+    splits = fixed_split(report.study_id for report in reports if report.findings)
+    studies = []
+    for report in reports:
+        if images == "phantom":
+            calls = (partial(draw_radiograph, report.index_terms or (), report.study_id, image_size),)
+        else:
+            calls = readers(_good_images(report, views, account), image_size)
+        if calls:
+            split = report.split if layout == "r2gen" else splits.get(report.study_id, "")
+            studies.append(_study(report, calls, split, text))
+    left_out = account.close(met)
     check_studies(studies)
-    return sorted(studies, key=lambda study: int(study.study_id.removeprefix("CXR")))
+    return Corpus(sorted(studies, key=_number), layout, left_out)
 
 
-def parse_report(xml: bytes, image_size: int = 96) -> Study:
-    """One report file -> a study without split; ParseError or ValueError for what is no report, a DTD or an entity."""
-    if len(xml) > MEMBER_LIMIT:
-        raise ValueError(f"larger than {MEMBER_LIMIT} bytes")
-    tree = fromstring(xml, forbid_dtd=True)
-    uid = tree.find("uId")
-    study_id = "" if uid is None else uid.get("id", "")
-    if not re.fullmatch(r"CXR\d+", study_id):
-        raise ValueError(f"expected an id such as CXR1 in <uId>, got {study_id!r}")
-    majors = [" ".join((major.text or "").split()) for major in tree.iterfind("MeSH/major")]
-    terms = tuple(parse_index_term(term) for term in dict.fromkeys(majors) if term)  # three reports name a term twice
-    return Study(
-        study_id=study_id,
-        patient_id=study_id,
-        images=(partial(draw_radiograph, terms, study_id, image_size),),
-        findings=_section(tree, "FINDINGS"),
-        impression=_section(tree, "IMPRESSION"),
-        index_terms=terms or None,
-    )
+def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]:
+    """The folder and layout to read: of `root`, else of `iu_xray/` in the data root, the data root itself, or its wheel.
+
+    ValueError lists what was found where it is more than one; FileNotFoundError says what was looked for.
+    """
+    if layout not in (None, *LAYOUTS, "wheel"):
+        raise ValueError(f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel.")
+    folders = [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
+    if root is not None and not folders[0].is_dir():
+        raise FileNotFoundError(
+            f"iu_xray: the folder {folders[0]} does not exist. Name the folder that holds {XML_FOLDER}/*.xml."
+        )
+    found: dict[tuple[Path, str], Path] = {}  # (folder, layout) -> a file of it
+    for folder in folders:
+        for name in [layout] if layout else LAYOUTS:
+            held = (next(folder.glob(pattern), None) for pattern in MARKS.get(name, ()))
+            if mark := next(filter(None, held), None):
+                found[folder, name] = mark
+    if len(found) > 1:
+        listed = "; ".join(f"{name} ({mark})" for (_, name), mark in found.items())
+        raise ValueError(
+            f"iu_xray: several layouts were found: {listed}. Name a folder that holds one, or choose with layout=."
+        )
+    if found:
+        return next(iter(found))
+    folder = folders[-1]
+    if not (folder / WHEEL).exists():
+        remedy = "Name another folder, or leave root out to use the data root" if root is not None else "Fetch it (29 MB)"
+        raise FileNotFoundError(
+            f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} or {WHEEL}. "
+            f"{remedy}: {FETCH}"
+        )
+    return folder, "wheel"
 
 
 def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:
@@ -91,50 +132,64 @@ def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:
     return dict(zip(ordered, names, strict=True))
 
 
-def _section(tree: Element, label: str) -> str:
-    texts = ("".join(part.itertext()) for part in tree.iter("AbstractText") if part.get("Label") == label)
-    return " ".join(" ".join(texts).split())
+def _read_wheel(folder: Path, account: Account) -> Iterator[Report]:
+    data = read_zip_member(folder / WHEEL, REPORTS, REPORTS_SHA256)
+    for name, xml in read_tar_gz(data, REPORTS):
+        if name.endswith(".xml"):
+            yield from read_xml(name, xml, image_folder(folder, "open_i"), account)
 
 
-def _documents(root: Path | str | None) -> tuple[str, list[tuple[str, bytes]]]:
-    """Where the reports come from, and (file name, XML) of each."""
-    folder = data_root() if root is None else Path(root).expanduser()
-    if root is not None and not folder.is_dir():
-        raise FileNotFoundError(f"iu_xray: the folder {folder} does not exist. Name the folder that holds {FOLDER}/*.xml.")
-    files = [path for path in sorted((folder / FOLDER).glob("*.xml")) if not path.name.startswith(".")]
-    if files:
-        return str(folder / FOLDER), [(path.name, _read_limited(path)) for path in files]
-    wheel = folder / WHEEL
-    if not wheel.exists():
-        remedy = "Name another folder, or leave root out to use the data root" if root is not None else "Fetch it (29 MB)"
-        raise FileNotFoundError(f"iu_xray: {folder} holds neither {FOLDER}/*.xml nor {WHEEL}. {remedy}: {FETCH}")
-    data = read_zip_member(wheel, REPORTS, REPORTS_SHA256)
-    return str(wheel), [(name, xml) for name, xml in read_tar_gz(data, REPORTS) if name.endswith(".xml")]
+def _once(reports: Iterable[Report], account: Account) -> Iterator[Report]:
+    """The reports whose id is new; a second one of that id is named."""
+    first: dict[str, str] = {}
+    for report in reports:
+        if report.study_id in first:
+            account.fault(report.name, f"has the id {report.study_id} of {first[report.study_id]}")
+            account.leave_out(report.name, DUPLICATE)
+        else:
+            first[report.study_id] = report.name
+            yield report
 
 
-def _read_limited(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MEMBER_LIMIT + 1)  # parse_report refuses what is longer
+def _good_images(report: Report, views: int, account: Account) -> list[Path]:
+    """The first `views` image files of a report that can be read; bad ones are named, a report left without is left out."""
+    good: list[Path] = []
+    for path in report.images:
+        reason = check_image(path) if len(good) < views else ""
+        if reason:
+            account.fault(f"{report.study_id}: {path.parent.name}/{path.name}", reason)
+        elif len(good) < views:
+            good.append(path)
+    if not good:
+        account.leave_out(report.name, BAD_IMAGE if report.images else NO_IMAGE)
+    return good
 
 
-def _report_unreadable(unreadable: dict[str, str], reports: int, source: str) -> None:
-    if not unreadable:
-        return
-    first = "; ".join(f"{name} ({reason})" for name, reason in list(unreadable.items())[:10])
-    message = f"iu_xray: {len(unreadable)} of {reports} reports in {source} cannot be read: {first}."
-    if len(unreadable) > UNREADABLE_SHARE * reports:
-        raise ValueError(f"{message} At most {UNREADABLE_SHARE:.0%} may be left out: fetch or unpack the corpus again.")
-    warnings.warn(f"{message} They are left out; the split is over the others.", stacklevel=4)
+def _study(report: Report, images: tuple[partial, ...], split: str, text: str) -> Study:
+    normalise = NORMALISATIONS[text]
+    return Study(
+        study_id=report.study_id,
+        patient_id=report.patient_id,
+        images=images,
+        findings=normalise(report.findings),
+        impression=normalise(report.impression),
+        index_terms=report.index_terms,
+        split=split if report.findings else "",
+    )
+
+
+def _number(study: Study) -> tuple[int, str]:
+    return int(re.match(r"CXR(\d+)", study.study_id)[1]), study.study_id
 
 
 def main() -> str:
-    """Fetch the reports if the data root has none, read them all, and say in one line what is there."""
-    has_folder = any((data_root() / FOLDER).glob("*.xml"))
-    fetched = not has_folder and fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
-    studies = load()
-    source = data_root() / (FOLDER if has_folder else WHEEL)
+    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say in one line what is there."""
+    fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
+    folder, layout = find(None)
+    studies = load(images="files" if layout == "r2gen" else "phantom")
+    source = folder / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[layout]
     with_findings = sum(bool(study.findings) for study in studies)
-    state = "fetched" if fetched else "already there"
+    state = "fetched" if fetched and layout == "wheel" else "already there"
     return f"iu_xray: {len(studies)} reports, {with_findings} with FINDINGS, in {source} ({state})."
 
 

@@ -62,12 +62,19 @@ MIDDLE_WORDS = {"left": "lingula", "right": "middle lobe", "bilateral": "hilum"}
 
 
 def load(
-    root: Path | str | None = None, studies: int = 8000, seed: int = 0, image_size: int = 96, split: str = "train"
+    root: Path | str | None = None,
+    images: str = "phantom",
+    studies: int = 8000,
+    seed: int = 0,
+    image_size: int = 96,
+    split: str = "train",
 ) -> "PhantomCorpus":
     """`studies` phantom studies in `split`, each with one radiograph of `image_size` pixels a side.
 
-    ValueError if there are none, for an unknown split, or if `root` is given.
+    ValueError if there are none, for an unknown split, or if `root` or image files are asked for.
     """
+    if images != "phantom":
+        raise ValueError(f"phantom: images={images!r}, but the corpus reads no files. Leave images out.")
     if root is not None:
         raise ValueError(f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out.")
     return PhantomCorpus(studies, seed, image_size, split)

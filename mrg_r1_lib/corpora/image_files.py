@@ -1,0 +1,78 @@
+"""Radiograph files: a quick check when a corpus is indexed, the pixels when somebody looks.
+
+PNG and JPEG of any mode become 8-bit grey, fitted into a square without distortion and padded with black. Sixteen-bit files
+hold 10 to 16 bits and do not say how many: their own range is stretched to 0-255.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+LARGEST = 64_000_000  # pixels; a radiograph has up to 13 million, a decompression bomb more
+ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}  # the last bytes of a whole file
+TAIL = 64  # bytes at the end that may hold them: some writers pad
+
+
+def check_image(path: Path) -> str:
+    """Why a file cannot be a radiograph, "" if it can: reads its head and its last bytes only.
+
+    Damage in the middle of a file is found when it is looked at (`read_image`).
+    """
+    try:
+        size = path.stat().st_size
+        if not size:
+            return "empty file"
+        with Image.open(path, formats=tuple(ENDS)) as image, path.open("rb") as file:
+            file.seek(max(0, size - TAIL))
+            if ENDS[image.format] not in file.read():
+                return f"truncated {image.format}"
+            if image.width * image.height > LARGEST:
+                return f"{image.width} x {image.height} pixels, expected at most {LARGEST // 10**6} million"
+    except FileNotFoundError:
+        return "no such file"
+    except UnidentifiedImageError:
+        return "neither PNG nor JPEG"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's words for a broken head
+        return f"damaged ({type(error).__name__})"
+    return ""
+
+
+def read_image(path: Path, image_size: int, credentialed: bool = False) -> Image.Image:
+    """A radiograph as 8-bit grey, `image_size` pixels a side; ValueError names a file that cannot be decoded.
+
+    A credentialed corpus's image carries that word in its `info`: figures refuse it.
+    """
+    try:
+        with Image.open(path, formats=tuple(ENDS)) as image:
+            image.draft("L", (2 * image_size, 2 * image_size))  # a JPEG is decoded no larger than needed
+            grey = ImageOps.pad(_grey(image), (image_size, image_size), Image.Resampling.BICUBIC, color=0)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(
+            f"{path}: cannot be decoded ({error}). Unpack it again, or remove it: the study is then left out."
+        ) from error
+    grey.info = {"credentialed": True} if credentialed else {}
+    return grey
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits, or 32 in which older Pillows keep them
+        values = np.asarray(image, dtype=np.float64)
+        low, high = values.min(), values.max()
+        return Image.fromarray(np.uint8(np.rint((values - low) * (255 / max(high - low, 1)))))
+    return (image if image.mode in ("L", "RGB") else image.convert("RGB")).convert("L")
+
+
+def readers(paths: Sequence[Path], image_size: int, credentialed: bool = False) -> tuple[partial, ...]:
+    """Calls that read the images, one a path."""
+    return tuple(partial(read_image, path, image_size, credentialed) for path in paths)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """`folder`/`name`; ValueError for a name that is absolute or climbs out."""
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
+        raise ValueError(f"the path {name!r} climbs out of the image folder")
+    return folder / path

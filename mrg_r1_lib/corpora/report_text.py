@@ -1,0 +1,32 @@
+"""The one step between a report as it was written and the text that is learned and scored: nothing, or R2Gen's cleaning.
+
+`r2gen` follows what R2Gen (arXiv:2010.16056) and most papers after it do before they train and score: numbers of a list go, a
+report becomes lower-case sentences without punctuation, joined by " . ", and the underscores of MIMIC's de-identified words go;
+IU X-Ray's XXXX stays, as xxxx. Hyphens stay. It does not depend on the corpus here; R2Gen keeps one function for each.
+"""
+
+import re
+from collections.abc import Callable
+
+_LIST_NUMBER = re.compile(r"(?:^|(?<=\s))\d{1,2}\.\s")
+_PUNCTUATION = re.compile(r"""[.,?;*!%^&_+():<=>@\[\]{}"'/\\]""")
+
+
+def as_written(text: str) -> str:
+    """The text itself."""
+    return text
+
+
+def r2gen(text: str) -> str:
+    """Lower-case sentences without punctuation, each followed by " .".
+
+    >>> r2gen("1. Heart size normal.  2. No effusion, no XXXX (left-sided).")
+    'heart size normal . no effusion no xxxx left-sided .'
+    """
+    sentences = _LIST_NUMBER.sub("", " ".join(text.split())).lower().split(". ")
+    cleaned = (" ".join(_PUNCTUATION.sub("", sentence).split()) for sentence in sentences)
+    kept = [sentence for sentence in cleaned if sentence]
+    return " . ".join(kept) + " ." if kept else ""
+
+
+NORMALISATIONS: dict[str, Callable[[str], str]] = {"as_written": as_written, "r2gen": r2gen}
