@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from mrg_r1_lib.metrics import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
-from mrg_r1_lib.study import SPLITS, Study
+from mrg_r1_lib.study import SPLITS, Study, index_labels, published_labels
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 
@@ -27,6 +27,19 @@ def words(text: str) -> list[str]:
     ['follow-up', 'xxxx-sided', 'effusion', 'clear']
     """
     return _WORD.findall(text.lower())
+
+
+def readings(studies: Sequence[Study], labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What others read in the studies, then `labels` by name: the hand-made index, and labels that the corpus comes with.
+
+    Codes `(studies, 14)` each; what a corpus does not have is not among them.
+    """
+    own = {}
+    if any(study.index_terms for study in studies):
+        own["hand-made index"] = index_labels(studies)
+    if any(study.published_labels for study in studies):
+        own["published labels"] = published_labels(studies)
+    return own | labels
 
 
 def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:

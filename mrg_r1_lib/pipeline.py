@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from mrg_r1_lib.experiments import SCALES, load_scale
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.files import locked, require_room, save_table
 from mrg_r1_lib.paths import results_root
 from mrg_r1_lib.runs import Run
@@ -28,7 +28,7 @@ SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
 ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
 
 
-def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]:
+def grid(scale: str, results: Path, corpus: str = DEFAULT_CORPUS) -> list[list[Step]]:
     """The steps of a scale in stages; the steps of one stage may run in any order or side by side."""
     size = load_scale(scale)
 
@@ -45,7 +45,7 @@ def grid(scale: str, results: Path, corpus: str = "iu_xray") -> list[list[Step]]
     ]
 
 
-def run_study(scale: str, results: Path) -> None:
+def run_study(scale: str, results: Path, corpus: str = DEFAULT_CORPUS) -> None:
     """Run every step of the grid that has not finished, say how long it will take and took, and check that training moved.
 
     Steps of one stage run side by side where the scale's thread counts leave cores free. A step that fails lets its
@@ -53,7 +53,8 @@ def run_study(scale: str, results: Path) -> None:
     """
     size = load_scale(scale)
     require_room(results, size.disk_gib)
-    stages = grid(scale, results)
+    stages = grid(scale, results, corpus)
+    summary = stages[0][0].run.summary
     workers = [_workers(stage, scale) for stage in stages]
     with locked(results / scale):
         waiting = unfinished(stages)
@@ -70,12 +71,12 @@ def run_study(scale: str, results: Path) -> None:
                 _run_stage(ahead, beside)
             walls.append(time.monotonic() - started)
         taken = times_table(stages, workers, waiting, walls)
-        save_table(taken, results / "runs" / scale / "times.csv")
-        check_movement(results, scale)
+        save_table(taken, results / "runs" / summary.relative_to(results) / "times.csv")
+        check_movement(results, scale, corpus)
     _say(times_text(taken))
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
-    _say(f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(results / scale / 'notebooks')}.")
+    _say(f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(summary / 'notebooks')}.")
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
@@ -109,9 +110,9 @@ def _workers(stage: list[Step], scale: str) -> int:
     return max(1, (os.cpu_count() or 1) // threads) if threads else 1
 
 
-def check_movement(results: Path, scale: str) -> None:
+def check_movement(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> None:
     """Say what training did; RuntimeError if SFT's loss did not fall or SRL did not start at its reference policy."""
-    movement = movement_table(results, scale)
+    movement = movement_table(results, scale, corpus)
     for row in movement.itertuples():
         line = f"{row.system}, seed {row.seed}: loss {row.loss_first:.3f} -> {row.loss_last:.3f}"
         if row.reward_first == row.reward_first:  # not NaN: an SRL run
@@ -162,6 +163,7 @@ def main() -> None:
     for command in ("run", "list"):
         several = commands.add_parser(command, parents=[shared])
         several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+        several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS, help="default: %(default)s")
     one = commands.add_parser("notebook", parents=[shared])
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
@@ -169,16 +171,16 @@ def main() -> None:
     results = named.results.resolve()
     try:
         if named.command == "run":
-            run_study(named.scale, results)
+            run_study(named.scale, results, named.corpus)
         elif named.command == "list":
-            for number, stage in enumerate(grid(named.scale, results), start=1):
+            for number, stage in enumerate(grid(named.scale, results, named.corpus), start=1):
                 sys.stdout.write(f"# stage {number}: after all of the stage before; its lines are independent of each other\n")
                 sys.stdout.write("".join(f"{step.command()}\n" for step in stage))
         else:
             run_notebook(named.name, named.parameters, results)
     except KeyboardInterrupt:
         parser.exit(130, "\nStopped. The same command goes on with the step that was cut off; finished ones are skipped.\n")
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
+    except (ValueError, RuntimeError, FileNotFoundError, PermissionError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -109,6 +109,13 @@ class Run:
         return folder if self.corpus == DEFAULT_CORPUS else folder / self.corpus
 
     @property
+    def note(self) -> str:
+        """What its figures say of their data: what is real and what is drawn."""
+        if (self.preparation.images or self.size.images) == "phantom":
+            return "real reports, drawn radiographs"
+        return f"reports and radiographs from files ({self.corpus})"
+
+    @property
     def private(self) -> Path:
         """What may not: weights, completions, markers. Git ignores it."""
         return self.results / "runs" / self.scale / self.experiment / f"seed{self.seed}"

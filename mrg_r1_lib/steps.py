@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.files import file_digest, write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.privacy import is_credentialed, require_unquoted
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.sources import library_digest
 
@@ -37,7 +40,7 @@ class Step:
     def output(self) -> Path:
         """Where the executed copy goes."""
         main = self.run.experiment.endswith(load_scale(self.run.scale).arms[0]) and self.run.seed == 0
-        folder = self.run.results / self.run.scale / "notebooks" if main else self.run.private
+        folder = self.run.summary / "notebooks" if main else self.run.private
         return folder / f"{self.notebook}.ipynb"
 
     @property
@@ -120,20 +123,44 @@ def execute(step: Step, parameters: dict | None = None) -> float:
             f"else runs, then run the same command again: finished steps are skipped. This step alone:\n  {step.command()}"
         ) from None
     seconds = time.monotonic() - started
-    publish(draft, step.output)
+    publish(draft, step)
     write_text(marker(step), json.dumps({"state": state(step), "seconds": seconds}))
     return seconds
 
 
-def publish(draft: Path, output: Path) -> None:
-    """Move an executed notebook to its place, without progress bars, times and paths of this machine."""
+def publish(draft: Path, step: Step) -> None:
+    """Move an executed notebook to its place, without what was printed or logged, and times and paths of this machine.
+
+    PermissionError, and the draft stays where git ignores it, if it shows text or ids of a credentialed corpus.
+    """
     notebook = nbformat.read(draft, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
+    if is_credentialed(step.run.corpus) and step.output.parent != step.run.private:
+        sources = [cell.source for cell in notebook.cells]
+        require_unquoted(step.output, shown_texts(notebook), sources, private_texts(step.run))
     text = nbformat.writes(notebook) + "\n"
-    write_text(output, text.replace(str(REPOSITORY), "<repository>"))
+    write_text(step.output, text.replace(str(REPOSITORY), "<repository>"))
     draft.unlink()
+
+
+def shown_texts(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """Every output of a notebook as text, but for pictures."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        yield from output.get("traceback", [])
+        for kind, data in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield data if isinstance(data, str) else json.dumps(data)
+
+
+def private_texts(run: Run) -> Iterator[str]:
+    """The reports of the run's corpus and all completions that policies trained on it have written, one at a time."""
+    for study in load_corpus(run.preparation.corpus):
+        yield study.findings
+        yield study.impression
+    for path in (run.results / "runs" / run.scale / run.corpus).rglob("completions_*.json"):
+        yield from json.loads(path.read_text(encoding="utf-8"))

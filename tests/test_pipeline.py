@@ -142,7 +142,7 @@ def quick_study(tmp_path, monkeypatch):
         return 60.0
 
     monkeypatch.setattr(pipeline, "execute", execute)
-    monkeypatch.setattr(pipeline, "check_movement", lambda results, scale: None)
+    monkeypatch.setattr(pipeline, "check_movement", lambda *_: None)
     return executed
 
 

@@ -13,20 +13,20 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from PIL import Image
 
-from mrg_r1_lib.figures.theme import GREY, PALETTE, THEME, WIDTH, new_figure
+from mrg_r1_lib.figures.theme import GREY, NOTE, PALETTE, THEME, WIDTH, new_figure
 
 QUOTED = 420  # characters of a report that a sheet shows
 FLOOR = 1e-3  # where a share of 0 stands on a logarithmic axis
 
 
 @matplotlib.rc_context(THEME)
-def flow(counts: pd.DataFrame) -> Figure:
+def flow(counts: pd.DataFrame, note: str = NOTE) -> Figure:
     """How many studies remain at each filter, what leaves beside it, and the splits at the end.
 
     Columns kind (filter or split), step, remaining, left_out, reason, as `data_card.filter_counts` gives them.
     """
     filters, splits = counts[counts["kind"] == "filter"], counts[counts["kind"] == "split"]
-    figure, axes = new_figure(1, 1, 0.4 + 0.85 * (len(filters) + 1), note="real reports; each gets a drawn radiograph")
+    figure, axes = new_figure(1, 1, 0.4 + 0.85 * (len(filters) + 1), note=note)
     axis: Axes = axes[0, 0]
     axis.set(xlim=(0, 9.2), ylim=(-len(filters) - 0.42, 0.42))
     axis.set_axis_off()
@@ -72,11 +72,14 @@ def _arrow(axis: Axes, corners: Sequence[tuple[float, float]]) -> None:
 
 
 @matplotlib.rc_context(THEME)
-def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns: int = 6) -> Figure:
-    """Radiographs side by side with short titles."""
+def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns: int = 6, note: str = NOTE) -> Figure:
+    """Radiographs side by side with short titles; PermissionError for those of a credentialed corpus."""
+    _refuse_credentialed(images)
+    if not images:
+        return _nothing_shown()
     columns = min(columns, len(images))
     rows, side = -(-len(images) // columns), min(WIDTH / columns, 2.4)
-    figure, axes = new_figure(rows, columns, rows * side * 1.22, note="drawn radiographs, not patients")
+    figure, axes = new_figure(rows, columns, rows * side * 1.22, note=note)
     figure.set_figwidth(columns * side)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -88,9 +91,15 @@ def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns:
 
 @matplotlib.rc_context(THEME)
 def studies_with_reports(
-    images: Sequence[Image.Image], ids: Sequence[str], terms: Sequence[str], reports: Sequence[str]
+    images: Sequence[Image.Image], ids: Sequence[str], terms: Sequence[str], reports: Sequence[str], note: str = NOTE
 ) -> Figure:
-    """A sheet of studies: each row a radiograph and, beside it, its id, index terms and report (cut where it is long)."""
+    """A sheet of studies: each row a radiograph and, beside it, its id, index terms and report (cut where it is long).
+
+    PermissionError for radiographs of a credentialed corpus.
+    """
+    _refuse_credentialed(images)
+    if not images:
+        return _nothing_shown()
     figure = Figure(figsize=(WIDTH, 1.5 * len(images) + 0.2), layout="constrained")
     grid = GridSpec(len(images), 2, figure, width_ratios=(1, 3.6))
     for row, (image, study_id, named, report) in enumerate(zip(images, ids, terms, reports, strict=True)):
@@ -105,20 +114,34 @@ def studies_with_reports(
         text.text(0, 0.85, named, va="top", fontsize=7, color=PALETTE[0], style="italic", parse_math=False)
         below = 0.85 - 0.105 * (named.count("\n") + 1)
         text.text(0, below, textwrap.fill(quoted, 96), va="top", fontsize=7.5, linespacing=1.25, parse_math=False)
-    note = "radiographs drawn from the index terms (blue); reports real: Indiana University, CC BY-NC-ND 4.0"
-    figure.supxlabel(note, x=0.99, ha="right", fontsize=6.5, color=GREY)
+    figure.supxlabel(
+        f"{note}; index terms blue; reports: Indiana University, CC BY-NC-ND 4.0", x=0.99, ha="right", fontsize=6.5, color=GREY
+    )
+    return figure
+
+
+def _refuse_credentialed(images: Sequence[Image.Image]) -> None:
+    if any(image.info.get("credentialed") for image in images):
+        raise PermissionError("A radiograph of a credentialed corpus may not be shown: pass `privacy.quotable` studies only.")
+
+
+def _nothing_shown() -> Figure:
+    """A line of text in the place of what may not be shown."""
+    figure, axes = new_figure(1, 1, 0.5, note="")
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0, 0.5, "Not shown: reports and radiographs of this corpus need credentials.", va="center")
     return figure
 
 
 @matplotlib.rc_context(THEME)
-def prevalence(table: pd.DataFrame) -> Figure:
+def prevalence(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """Share of studies with each observation, a panel a source, a point with its 95 % interval a split; logarithmic.
 
     Columns observation, source, split, share, low, high. Most frequent first; a share of 0 stands at the left edge.
     """
     order = table.groupby("observation")["share"].mean().sort_values(ascending=False).index
     sources, splits = list(dict.fromkeys(table["source"])), list(dict.fromkeys(table["split"]))
-    figure, axes = new_figure(1, len(sources), 0.9 + 0.29 * len(order), "real reports and their hand-made index", sharey=True)
+    figure, axes = new_figure(1, len(sources), 0.9 + 0.29 * len(order), note, sharey=True)
     offsets = np.linspace(-0.26, 0.26, len(splits)) if len(splits) > 1 else [0.0]
     for axis, source in zip(axes.flat, sources, strict=True):
         for split, offset, colour, marker in zip(splits, offsets, PALETTE, "osD^v", strict=False):

@@ -82,9 +82,9 @@ def margin_curve(table: pd.DataFrame) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def forest(comparisons: pd.DataFrame, title: str) -> Figure:
+def forest(comparisons: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
     """Differences with their 95 % intervals around a line at no difference. Columns system, difference, low, high."""
-    figure, axes = new_figure(1, 1, 0.9 + 0.4 * len(comparisons))
+    figure, axes = new_figure(1, 1, 0.9 + 0.4 * len(comparisons), note=note)
     axis: Axes = axes[0, 0]
     for position, row in enumerate(comparisons.itertuples()):
         axis.plot([row.low, row.high], [position, position], color=PALETTE[0], linewidth=2)
@@ -96,9 +96,9 @@ def forest(comparisons: pd.DataFrame, title: str) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def precision_recall(table: pd.DataFrame) -> Figure:
+def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """Each system as a point in the plane of recall and precision; curves join equal F1. Columns system, precision, recall."""
-    figure, axes = new_figure(1, 1, 3.8)
+    figure, axes = new_figure(1, 1, 3.8, note=note)
     axis: Axes = axes[0, 0]
     recall, precision = np.meshgrid(np.linspace(0.005, 1, 200), np.linspace(0.005, 1, 200))
     lines = axis.contour(
@@ -119,9 +119,9 @@ def precision_recall(table: pd.DataFrame) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def observation_f1(table: pd.DataFrame) -> Figure:
+def observation_f1(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """F1 of each observation, a point a system; the number of positive references stands behind the name."""
-    figure, axes = new_figure(1, 1, 4.0)
+    figure, axes = new_figure(1, 1, 4.0, note=note)
     table = table.assign(name=table["observation"] + " (" + table["support"].astype(int).astype(str) + ")")
     sns.stripplot(
         table,
