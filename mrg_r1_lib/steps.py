@@ -131,16 +131,19 @@ def execute(step: Step, parameters: dict | None = None) -> float:
 def publish(draft: Path, step: Step) -> None:
     """Move an executed notebook to its place, without what was printed or logged, and times and paths of this machine.
 
-    PermissionError, and the draft stays where git ignores it, if it shows text or ids of a credentialed corpus.
+    Of a credentialed corpus only the value of a cell's last expression is kept: what libraries display on their own, such as TRL
+    its completions, is not. PermissionError, and the draft stays where git ignores it, if it still shows such text or ids.
     """
+    private = is_credentialed(step.run.corpus) and step.output.parent != step.run.private
+    dropped = {"stream", "display_data"} if private else {"stream"}
     notebook = nbformat.read(draft, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]
-    if is_credentialed(step.run.corpus) and step.output.parent != step.run.private:
+            cell.outputs = [output for output in cell.outputs if output.output_type not in dropped]
+    if private:
         sources = [cell.source for cell in notebook.cells]
         require_unquoted(step.output, shown_texts(notebook), sources, private_texts(step.run))
     text = nbformat.writes(notebook) + "\n"

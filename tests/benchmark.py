@@ -1,4 +1,4 @@
-"""How fast this machine reads, labels, draws and loads: `./run_all.sh benchmark`. Nothing is asserted.
+"""How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing is asserted.
 
 Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and nothing more, which says the
 same thing on every machine.
@@ -8,6 +8,7 @@ import gzip
 import io
 import random
 import statistics
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import trees
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
@@ -27,6 +29,16 @@ from mrg_r1_lib.policies import create_policy, load_policy, save_policy
 
 DRAWN = 500  # radiographs
 REPORTS, SENTENCES = 2000, 5  # of a made-up report
+INDEXED, MIMIC = 20_000, 227_835  # studies of a made-up MIMIC-CXR, and of the real one
+INDEX = """
+import resource, sys, time
+from mrg_r1_lib.corpora import load_corpus
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+started = time.perf_counter()
+corpus = load_corpus("mimic_cxr", root=sys.argv[1])
+used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (2**20 if sys.platform == "darwin" else 2**10)
+print(len(corpus), time.perf_counter() - started, used)
+"""
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -56,6 +68,33 @@ def row(name: str, value: float, rate: str = "") -> None:
     """Print one line: what, seconds, rate."""
     sys.stdout.write(f"{name:<36}{value:>9.3f} s  {rate}".rstrip() + "\n")
     sys.stdout.flush()
+
+
+def index_mimic() -> None:
+    """Index a made-up MIMIC-CXR of a quarter of 20,000 studies, a half and all, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = trees.mimic(Path(folder) / "whole", INDEXED)
+        split, metadata, _ = trees.mimic_rows(INDEXED)
+        measured = []
+        for studies in (INDEXED // 4, INDEXED // 2, INDEXED):
+            root = Path(folder) / str(studies)
+            root.mkdir()
+            (root / "files").symlink_to(whole / "files")
+            images = 2 * studies
+            trees.write_csv(root / "mimic-cxr-2.0.0-split.csv.gz", trees.SPLIT_COLUMNS, split[:images])
+            trees.write_csv(root / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, metadata[:images])
+            done = subprocess.run([sys.executable, "-c", INDEX, str(root)], capture_output=True, text=True, check=True)
+            count, took, used = map(float, done.stdout.split())
+            measured.append((took, used))
+            row(
+                f"index {count:,.0f} studies of MIMIC-CXR",
+                took,
+                f"{count / took:>12.0f} studies/s, {used:.1f} MiB more at the peak",
+            )
+    (half_took, half_used), (took, used) = measured[1:]
+    times = (MIMIC - INDEXED) / (INDEXED / 2)  # by the slope of the last half: what is fixed does not grow
+    seconds_all, used_all = took + times * (took - half_took), used + times * max(used - half_used, 0)
+    row(f"  {MIMIC:,} studies, extrapolated", seconds_all, f"{'':>12} not measured; about {used_all:.0f} MiB")
 
 
 def main() -> None:
@@ -105,6 +144,7 @@ def main() -> None:
         path = Path(folder) / "policy"
         save_policy(*create_policy("tiny_llava", findings[:200], 96, seed=0), path)
         row("load a tiny policy", median(lambda: load_policy(path), times=5))
+    index_mimic()
 
 
 if __name__ == "__main__":

@@ -101,7 +101,15 @@ def test_an_executed_notebook_that_quotes_a_report_is_not_published(notebook):
     assert draft.exists() and not step.output.exists()
 
 
-def test_what_was_printed_or_logged_is_not_published(notebook):
-    draft, step = notebook(nbformat.v4.new_output("stream", name="stdout", text="behind the left heart border"))
+@pytest.mark.parametrize(
+    "output",
+    [
+        nbformat.v4.new_output("stream", name="stdout", text="behind the left heart border"),
+        nbformat.v4.new_output("display_data", {"text/html": "<pre>behind the left heart border</pre>"}),
+    ],
+    ids=["printed", "displayed by a library"],
+)
+def test_what_was_printed_logged_or_displayed_is_not_published(notebook, output):
+    draft, step = notebook(output)
     steps.publish(draft, step)
     assert "border" not in step.output.read_text() and "mimic_cxr/notebooks" in step.output.as_posix()
