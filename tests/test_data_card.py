@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import trees
 
+from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.data_card import (
     duplicates_table,
     filter_counts,
     prevalence_table,
+    readings,
     vocabulary_table,
     words,
 )
+from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.study import Study
 
@@ -104,3 +108,25 @@ def test_the_real_corpus_has_the_published_counts(indiana):
     card = by(filter_counts(indiana), "step")
     assert card.loc["all reports", "remaining"] == 3955
     assert card.loc["with FINDINGS", "remaining"] == 3425
+
+
+@pytest.mark.parametrize(
+    ("corpus", "build", "others"),
+    [
+        ("iu_xray", trees.open_i, ["hand-made index"]),
+        ("iu_xray", trees.kaggle, ["hand-made index"]),
+        ("iu_xray", trees.r2gen, []),
+        ("mimic_cxr", trees.mimic, ["published labels"]),
+    ],
+    ids=["open_i", "kaggle", "r2gen", "mimic_cxr"],
+)
+def test_the_card_is_made_of_every_layout(tmp_path, corpus, build, others):
+    studies = load_corpus(corpus, root=build(tmp_path), images="files")
+    labels = load_labeler("rules")([study.findings for study in studies])
+    by = readings(studies, {"rules": labels})
+    assert list(by) == [*others, "rules"] and all(codes.shape == (40, 14) for codes in by.values())
+    counts = filter_counts(studies)
+    assert counts["remaining"].tolist() == [40, 40, 40, 28, 4, 8]
+    assert len(prevalence_table(by, [study.split for study in studies])) == 14 * 3 * len(by)
+    assert duplicates_table(studies, labels)["reports"].tolist() == [28, 4, 8, 40]
+    assert vocabulary_table(studies)["reports"].tolist() == [28, 4, 8]
