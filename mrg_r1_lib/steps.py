@@ -131,8 +131,8 @@ def execute(step: Step, parameters: dict | None = None) -> float:
 def publish(draft: Path, step: Step) -> None:
     """Move an executed notebook to its place, without what was printed or logged, and times and paths of this machine.
 
-    Of a credentialed corpus only the value of a cell's last expression is kept, not what libraries display on their own (TRL its
-    completions). PermissionError, and the draft stays where git ignores it, if that still shows text or ids.
+    Of a credentialed corpus only the value of a cell's last expression is kept, not what libraries display on their own (TRL
+    its completions). PermissionError, and the draft stays where git ignores it, if that still shows text or ids.
     """
     private = is_credentialed(step.run.corpus) and step.output.parent != step.run.private
     dropped = {"stream", "display_data"} if private else {"stream"}
