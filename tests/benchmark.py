@@ -91,7 +91,7 @@ def index_mimic() -> None:
             row(
                 f"index {count:,.0f} studies of MIMIC-CXR",
                 took,
-                f"{count / took:>12.0f} studies/s, {used:.1f} MiB more at the peak",
+                f"{count / took:>12.0f} studies/s, {used:.1f} MiB at the peak, warm files",
             )
     (half_took, half_used), (took, used) = measured[1:]
     times = (MIMIC - INDEXED) / (INDEXED / 2)  # by the slope of the last half: what is fixed does not grow
