@@ -16,7 +16,7 @@ usage: ./run_all.sh [COMMAND]
                      one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
   lab                JupyterLab
   readme             write the README's numbers anew from results/laptop (readme --check: only say whether they are stale)
-  benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in two minutes
+  benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in a minute or so
   setup              only the set-up
 
 laptop, smoke and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen (your image files
