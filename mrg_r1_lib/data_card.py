@@ -92,6 +92,16 @@ def duplicates_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFra
     return pd.DataFrame([*rows, _duplicates_row("all", table)])
 
 
+def held_out_table(train: Sequence[Study], test: Sequence[Study], private: bool = False) -> pd.DataFrame:
+    """What is known of each test study apart from any labeler: study_id (a `private` corpus's: the row's number), verbatim
+    (whether a training study has the same FINDINGS, word for word) and the index's 14 codes, blank where there is no index."""
+    known = {study.findings for study in train}
+    table = pd.DataFrame(index_labels(test), columns=list(OBSERVATIONS))
+    table.insert(0, "study_id", range(len(test)) if private else [study.study_id for study in test])
+    table.insert(1, "verbatim", [study.findings in known for study in test])
+    return table
+
+
 def _duplicates_row(name: str, table: pd.DataFrame) -> dict:
     return {
         "split": name,

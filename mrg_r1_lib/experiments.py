@@ -65,6 +65,7 @@ ARMS = {
     "drawn_template": Experiment("baseline", "template from the drawn observations"),  # and reading the picture perfectly?
     "pretrained": Experiment("pretrain", "pretrained only"),
     "sft": Experiment("sft", "SFT", start="pretrained"),
+    "sft_continued": Experiment("sft", "SFT continued", start="sft"),  # as much time as SRL, spent on likelihood
     "srl_mccs": SRL,  # the paper's reward
     "srl_label_f1": replace(
         SRL, label="SRL, label F1", rewards={"label_f1": 0.75, "report_tags": 0.25}
@@ -90,8 +91,10 @@ class Scale:
     pretrain_epochs: int
     batch_size: int  # studies a step of pretraining
     sft_epochs: int
+    sft_continued_epochs: int  # as long as SRL takes, by the clock
     sft_batch_size: int
     srl_steps: int
+    srl_look: int  # steps between two looks at the validation split
     studies_per_step: int  # groups a step of SRL
     lora: bool
     disk_gib: float  # free room that a study asks for before it starts
@@ -100,7 +103,7 @@ class Scale:
     classifier_phantoms: int = 4000  # for notebook 01's visibility check
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
     seeds: tuple[int, ...] = (0,)
-    seconds: dict[str, float] = field(default_factory=dict)  # by notebook, for the first estimate only
+    seconds: dict[str, float] = field(default_factory=dict)  # by notebook (and arm), for the first estimate only
     group_size: int | None = None  # overrides the experiment's
 
 
@@ -118,15 +121,17 @@ SCALES = {
         pretrain_epochs=1,
         batch_size=8,
         sft_epochs=4,
+        sft_continued_epochs=1,
         sft_batch_size=8,
         srl_steps=10,
+        srl_look=5,
         studies_per_step=4,
         lora=True,
         disk_gib=0.5,
         max_completion_length=72,
         resamples=500,
         group_size=4,
-        seconds={"00": 6, "01": 65, "02": 75, "03": 32, "04": 6, "05": 6},
+        seconds={"00": 6, "01": 65, "02": 75, "02 sft_continued": 20, "03": 32, "04": 6, "05": 6},
     ),
     "laptop": Scale(
         policy="tiny_llava",
@@ -141,15 +146,17 @@ SCALES = {
         pretrain_epochs=1,
         batch_size=16,
         sft_epochs=8,
+        sft_continued_epochs=5,
         sft_batch_size=8,
         srl_steps=120,
+        srl_look=30,
         studies_per_step=8,
         lora=False,
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
         arms=("srl_mccs", "srl_rouge_l"),  # the paper's reward and its lexical control, side by side
-        seconds={"00": 6, "01": 100, "02": 2000, "03": 870, "04": 6, "05": 6},
+        seconds={"00": 6, "01": 100, "02": 2000, "02 sft_continued": 700, "03": 700, "04": 6, "05": 6},
     ),
 }
 

@@ -39,7 +39,7 @@ def grid(scale: str, results: Path, corpus: str = DEFAULT_CORPUS) -> list[list[S
     return [
         steps(METHOD, main, first) + steps(DATA, main, first),
         steps(SFT, main, size.seeds),
-        steps(SRL, size.arms, size.seeds),
+        steps(SRL, size.arms, size.seeds) + steps(SFT, ("sft_continued",), size.seeds),  # the control takes as long
         steps(ABLATIONS, main, first),
         steps(TABLES, main, first),
     ]

@@ -52,8 +52,10 @@ STAGE_OF = {  # settings of a scale that one stage alone reads: more SRL steps m
     "phantom_reports": "pretrain",
     "pretrain_epochs": "pretrain",
     "sft_epochs": "sft",
+    "sft_continued_epochs": "sft",
     "sft_batch_size": "sft",
     "srl_steps": "srl",
+    "srl_look": "srl",
     "studies_per_step": "srl",
     "group_size": "srl",
     "classifier_phantoms": "baseline",
@@ -82,12 +84,16 @@ class Run:
         return parse_experiment(self.experiment)[0]
 
     @property
+    def arm(self) -> str:
+        return parse_experiment(self.experiment)[1]
+
+    @property
     def preparation(self) -> Preparation:
         return PREPARATIONS[self.corpus]
 
     @property
     def settings(self) -> Experiment:
-        return EXPERIMENTS[parse_experiment(self.experiment)[1]]
+        return EXPERIMENTS[self.arm]
 
     @property
     def size(self) -> Scale:
@@ -179,7 +185,8 @@ class Run:
     def products(self, step: str) -> list[Path]:
         """The files that a step leaves; scores of another split than test carry its name."""
         if step == "train":
-            return [self.policy / "model.safetensors", self.folder / "train_log.csv"]
+            looks = [self.folder / "validation.csv"] if self.settings.stage in ("sft", "srl") else []
+            return [self.policy / "model.safetensors", self.folder / "train_log.csv", *looks]
         if step.startswith("completions_"):
             return [self.private / f"{step}.json"]
         suffix = "" if step == "test" else f"_{step}"

@@ -2,70 +2,32 @@
 
 Likelihood is the objective that the paper holds against clinical correctness; it is also the start of reinforcement learning.
 The loss counts the completion only. How long to train is chosen on the validation split: after each epoch the policy writes
-its reports, and the epoch with the highest primary measure is kept.
+its reports, and the epoch with the highest primary measure is kept. The same goes for SFT continued, the control of
+reinforcement learning: it starts where that starts, and trains as long, by the clock, on the same studies.
 """
 
 import pandas as pd
-import torch
-from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from mrg_r1_lib.generate import generate
-from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.metrics import clinical_efficacy
 from mrg_r1_lib.policies import load_policy, lora
 from mrg_r1_lib.prompts import load_split, sft_rows
-from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
-
-
-class Validation(TrainerCallback):
-    """After each epoch the clinical efficacy of the validation split's reports, greedily written; at the end the best weights.
-
-    The trainer's own `load_best_model_at_end` leaves a LLaVA as the last epoch made it, with a warning only: transformers
-    saves such models under other names than they have in memory, and that loader skips names that it does not know.
-    """
-
-    def __init__(self, run: Run, processor) -> None:
-        self.run, self.processor = run, processor
-        self.studies = load_split(run.corpus, "validate", run.size)
-        self.labeler = load_labeler(run.settings.labeler)
-        self.reference = self.labeler([study.findings for study in self.studies])
-        self.rows: list[dict] = []
-        self.best: dict[str, torch.Tensor] = {}  # what is trained, as the best epoch left it
-
-    def on_evaluate(self, args, state, control, model, metrics, **_) -> None:
-        completions = generate(model, self.processor, self.studies, self.run.size.max_completion_length)
-        labels = self.labeler([parse_completion(completion).report for completion in completions])
-        efficacy = clinical_efficacy(self.reference, labels)  # micro, 13, uncertain as positive: the primary measure
-        self.rows.append({"epoch": round(state.epoch), "loss": metrics["eval_loss"]} | efficacy)
-        if self.table()["chosen"].iloc[-1]:
-            self.best = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
-
-    def on_train_end(self, args, state, control, model, **_) -> None:
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if name in self.best:
-                    parameter.copy_(self.best[name])
-
-    def table(self) -> pd.DataFrame:
-        """Columns epoch, loss, precision, recall, f1, chosen: true for the epoch that is kept; of equal ones the lower loss."""
-        table = pd.DataFrame(self.rows)
-        best = table.sort_values(["f1", "loss"], ascending=[False, True]).index[0]
-        return table.assign(chosen=table.index == best)
+from mrg_r1_lib.validation import Validation
 
 
 def config(run: Run) -> SFTConfig:
-    """TRL's settings for SFT."""
+    """TRL's settings for SFT, and for SFT continued where `run` starts from a policy that was finetuned already."""
+    continued = run.start.settings.stage == "sft"
+    new_words = 2e-3 if run.size.lora else 1e-3  # paper value unknown
     return SFTConfig(
         **common_settings(run),
-        num_train_epochs=run.size.sft_epochs,  # at most; paper value unknown
+        num_train_epochs=run.size.sft_continued_epochs if continued else run.size.sft_epochs,  # at most; paper value unknown
         eval_strategy="epoch",
         per_device_eval_batch_size=run.size.sft_batch_size,
         save_strategy="no",
         per_device_train_batch_size=run.size.sft_batch_size,  # paper value unknown
-        learning_rate=2e-3 if run.size.lora else 1e-3,  # paper value unknown
+        learning_rate=3e-4 if continued else new_words,  # the best of its trials: results/README.md
         lr_scheduler_type="cosine",
         warmup_steps=10,
         weight_decay=0.0,
@@ -75,10 +37,10 @@ def config(run: Run) -> SFTConfig:
 
 
 def sft(run: Run) -> pd.DataFrame:
-    """Finetune the pretrained policy and return the log, a row a step; a finished run is loaded.
+    """Finetune the policy that `run` starts from and return the log, a row a step; a finished run is loaded.
 
     Also writes `validation.csv`, a row an epoch. `run` may also be one that starts from SFT. Raises FileNotFoundError if the
-    pretrained policy is missing.
+    policy that it starts from is missing.
     """
     run = run.of_stage("sft")
     if run.finished("train"):

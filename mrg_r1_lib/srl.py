@@ -13,8 +13,10 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.policies import load_policy, lora
 from mrg_r1_lib.prompts import load_split, srl_rows
 from mrg_r1_lib.rewards import build_reward
+from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
+from mrg_r1_lib.validation import Validation
 
 
 def config(run: Run) -> GRPOConfig:
@@ -28,7 +30,7 @@ def config(run: Run) -> GRPOConfig:
         beta=settings.beta,  # TRL's default 0.0 drops the KL term
         num_generations=run.group_size,
         scale_rewards="group",  # advantages in units of the group's standard deviation
-        reward_weights=list(settings.rewards.values()),
+        reward_weights=[*settings.rewards.values(), *[0.0] * len(COUNTS)],
         multi_objective_aggregation="sum_then_normalize",
         num_iterations=1,  # paper value unknown
         epsilon=0.2,  # paper value unknown; DeepSeekMath's
@@ -57,15 +59,17 @@ def config(run: Run) -> GRPOConfig:
 
 
 def reward_functions(run: Run) -> list:
-    """The run's rewards as TRL reward functions, in the order of their weights."""
+    """The run's rewards as TRL reward functions, in the order of their weights; then the counts, which weigh nothing."""
     labeler = load_labeler(run.settings.labeler)
     parameters = {"mccs": {"margin": run.settings.margin}}
-    return [build_reward(name, labeler=labeler, **parameters.get(name, {})) for name in run.settings.rewards]
+    rewards = [build_reward(name, labeler=labeler, **parameters.get(name, {})) for name in run.settings.rewards]
+    return rewards + build_counts(labeler)
 
 
 def srl(run: Run) -> pd.DataFrame:
     """Train `run` from its SFT policy and return the log, a row a step; a finished run is loaded.
 
+    Also writes `validation.csv`, a row every `srl_look` steps: as in SFT, the best of them is kept.
     Raises ValueError if `run` is no SRL experiment and FileNotFoundError, naming notebook 02, if the SFT policy is missing.
     """
     run = run.of_stage("srl")
@@ -73,9 +77,10 @@ def srl(run: Run) -> pd.DataFrame:
         return read_log(run)
     start = run.start.require_policy("02_supervised_finetuning")
     prepare(run)
-    studies = load_split(run.corpus, "train", run.size)
-    labels = load_labeler(run.settings.labeler)([study.findings for study in studies])
     model, processor = load_policy(start)
+    validation = Validation(run, processor, run.size.srl_look)
+    studies = load_split(run.corpus, "train", run.size)
+    labels = validation.labeler([study.findings for study in studies])
     trainer = GRPOTrainer(
         model,
         reward_funcs=reward_functions(run),
@@ -83,8 +88,9 @@ def srl(run: Run) -> pd.DataFrame:
         train_dataset=srl_rows(studies, labels),
         processing_class=processor,
         peft_config=lora() if run.size.lora else None,
+        callbacks=[validation],
     )
-    return train(run, trainer, "mrg_r1_lib.srl")
+    return train(run, trainer, "mrg_r1_lib.srl", {"validation.csv": validation.table})
 
 
 if __name__ == "__main__":

@@ -169,6 +169,28 @@ def training_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str 
     return pd.concat(frames, ignore_index=True)
 
 
+def readable_log(log: pd.DataFrame) -> pd.DataFrame:
+    """An SRL training log with its rewards by their own names, tokens, and precision and recall of the sampled reports.
+
+    Precision and recall are of running sums over 15 steps: a single step asserts little.
+    """
+    named = {column: column.split("/")[1] for column in log if column.startswith("rewards/") and column.endswith("/mean")}
+    log = log.rename(columns=named | {"completions/mean_length": "tokens"})
+    sums = log[["hits", "positives", "wanted"]].rolling(15, 1).sum()
+    return log.assign(precision=sums["hits"] / sums["positives"], recall=sums["hits"] / sums["wanted"])
+
+
+def validation_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str = "iu_xray") -> pd.DataFrame:
+    """The looks at the validation split of several arms under each other: their columns, system, seed and share (of training)."""
+    frames = []
+    for (arm, seed), folder in run_folders(results, scale, corpus).items():
+        if arm in arms and (folder / "validation.csv").exists():
+            looks = pd.read_csv(folder / "validation.csv")
+            share = looks["step"] / looks["step"].max()
+            frames.append(looks.assign(share=share, system=EXPERIMENTS[arm].label, seed=seed))
+    return pd.concat(frames, ignore_index=True)
+
+
 def movement_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """What training did, a row a trained run: loss, reward and their direction, KL at the first step, tensors that changed.
 

@@ -37,7 +37,9 @@ PREVALENCE = prevalence_table(
 BLACK = Image.new("L", (8, 8))
 PAIR = pd.DataFrame({"system": ["a", "b"], "precision": [0.5, 0.6], "recall": [0.4, 0.3]})
 DIFFERENCES = pd.DataFrame({"system": ["a"], "difference": [0.1], "low": [0.0], "high": [0.2]})
+LOOKS = pd.DataFrame({"share": [0.5, 1.0] * 2, "f1": [0.1, 0.4, 0.2, 0.3], "system": ["a", "a", "b", "b"], "seed": 0})
 REAL_AND_DRAWN = {
+    "along_training": lambda: figures.along_training(LOOKS, {"f1": "F1"}),
     "contact_sheet": lambda: figures.contact_sheet([BLACK], ["one"]),
     "flow": lambda: figures.flow(COUNTS),
     "forest": lambda: figures.forest(DIFFERENCES, "difference"),

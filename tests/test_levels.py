@@ -22,11 +22,12 @@ LEVELS = [
     ["experiments"],
     ["prompts", "runs"],
     ["training", "baseline_reports"],
-    ["pretrain", "srl", "generate"],
-    ["sft"],
+    ["pretrain", "generate"],
+    ["validation"],
+    ["sft", "srl"],
     ["evaluate"],
     ["tables", "figures", "steps"],
-    ["times", "readme"],
+    ["comparisons", "times", "readme"],
     ["pipeline"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -36,12 +36,13 @@ def test_the_grid_trains_before_it_compares_and_has_one_step_an_arm(tmp_path):
     assert stages == [
         [pipeline.METHOD, pipeline.DATA],
         [pipeline.SFT],
-        [pipeline.SRL] * len(SCALES["smoke"].arms) * len(SCALES["smoke"].seeds),
+        [pipeline.SRL] * len(SCALES["smoke"].arms) + [pipeline.SFT],  # the control beside the arms
         [pipeline.ABLATIONS],
         [pipeline.TABLES],
     ]
     arms = [step.run.experiment for step in grid("smoke", tmp_path)[2]]
-    assert arms[0] == "iu_xray/srl_mccs" and len(set(arms)) == len(SCALES["smoke"].arms)
+    assert arms[0] == "iu_xray/srl_mccs" and len(set(arms)) == len(SCALES["smoke"].arms) + 1
+    assert arms[-1] == "iu_xray/sft_continued"
 
 
 def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
@@ -208,5 +209,5 @@ def test_the_times_name_the_longest_stage_and_its_share(tmp_path):
     assert list(table.groupby("stage")["stage_minutes"].first()) == [0.5, 1.5]  # by the marker, by the clock
     assert list(table.groupby("stage")["finished"].first()) == ["before", "now"]
     text = times.times_text(table)
-    assert "Longest: semantic reinforcement learning, 75% of the time." in text
+    assert "Longest: semantic reinforcement learning and supervised finetuning, 75% of the time." in text
     assert text.count("finished before") == len(stages[0])

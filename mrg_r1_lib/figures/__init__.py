@@ -7,10 +7,11 @@ arguments alone. What is real and what is drawn stands in the picture itself.
 from mrg_r1_lib.figures.data import contact_sheet, flow, prevalence, report_lengths, studies_with_reports
 from mrg_r1_lib.figures.results import forest, heatmap, main_scores, margin_curve, observation_f1, precision_recall
 from mrg_r1_lib.figures.theme import NOTE
-from mrg_r1_lib.figures.training import training_curves, validation_curve
+from mrg_r1_lib.figures.training import along_training, training_curves, validation_curve
 
 __all__ = [
     "NOTE",
+    "along_training",
     "contact_sheet",
     "flow",
     "forest",

@@ -50,6 +50,39 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
 
 
 @matplotlib.rc_context(THEME)
+def along_training(table: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE) -> Figure:
+    """One panel a column of `tables.validation_logs`: each system's mean over seeds along its training, seeds as a band.
+
+    `table` has the columns share (of the training, 0 to 1), system, seed; `panels` maps its columns to axis titles. The band
+    reaches from the lowest seed to the highest.
+    """
+    figure, axes = new_figure(1, len(panels), 2.6, note)
+    order = list(dict.fromkeys(table["system"]))
+    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        sns.lineplot(
+            table,
+            x="share",
+            y=column,
+            hue="system",
+            hue_order=order,
+            style="system",
+            style_order=order,
+            markers=True,
+            dashes=False,
+            palette=PALETTE[: len(order)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0, 0],
+            ax=axis,
+        )
+        axis.set(xlabel="share of training", ylabel="", title=title)
+        axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    axes[0, 0].get_legend().remove()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(order), fontsize=7, frameon=False)
+    return figure
+
+
+@matplotlib.rc_context(THEME)
 def validation_curve(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """Validation loss and CE micro-F1 over 13 by epoch, the chosen epoch marked.
 

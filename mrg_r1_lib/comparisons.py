@@ -1,0 +1,173 @@
+"""The main result as a sceptic asks for it: planned comparisons, seed by seed, and from sides that the reward does not know.
+
+Saved label codes of the held-out studies -> differences with intervals over seeds and studies together. Which two systems are
+compared, and by what, was written down here before any of these policies was scored on the test split.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mrg_r1_lib.bootstrap import Efficacy, paired_bootstrap
+from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
+from mrg_r1_lib.metrics import MEASURES, positives, precision_recall_f1, study_counts
+from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.tables import PRIMARY, aligned_labels, reference_labels, run_folders
+
+PLANNED = (("srl_mccs", "sft"), ("srl_mccs", "sft_continued"))
+AS_PLANNED = "as planned"
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Holm's adjusted p-values (Scandinavian Journal of Statistics 1979), in the order given.
+
+    >>> holm([0.03, 0.01])  # the smaller one counts twice; the larger one cannot be below it
+    array([0.03, 0.02])
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def planned_comparisons(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+    """The planned differences, a row a pair and measure: system, against, measure, difference, low, high, p, p_holm, seeds.
+
+    Measures are F1, precision and recall in the primary definition; p_holm corrects the p of F1 over the pairs, the others
+    have none. A pair without a common seed has no row.
+    """
+    reference = reference_labels(results, scale, corpus).to_numpy()
+    rows = []
+    for system, against, seeds, first, second in _pairs(results, scale, corpus):
+        for measure in reversed(MEASURES):
+            statistic = Efficacy(**PRIMARY, measure=measure)
+            result = paired_bootstrap(reference, first, second, statistic, resamples=load_scale(scale).resamples)
+            rows.append(_named(system, against) | {"measure": measure} | result._asdict() | {"seeds": len(seeds)})
+    table = pd.DataFrame(rows, columns=["system", "against", "measure", "difference", "low", "high", "p", "seeds"])
+    primary = table["measure"] == "f1"
+    table.insert(7, "p_holm", np.nan)
+    table.loc[primary, "p_holm"] = holm(table.loc[primary, "p"])
+    return table
+
+
+def seed_differences(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+    """The planned differences of each seed alone: system, against, seed, f1, precision, recall (differences)."""
+    reference = reference_labels(results, scale, corpus).to_numpy()
+    rows = []
+    for system, against, seeds, first, second in _pairs(results, scale, corpus):
+        for seed, one, other in zip(seeds, first, second, strict=True):
+            parts = {name: Efficacy(**PRIMARY, measure=name) for name in reversed(MEASURES)}
+            difference = {name: part(reference, one) - part(reference, other) for name, part in parts.items()}
+            rows.append(_named(system, against) | {"seed": seed} | difference)
+    return pd.DataFrame(rows, columns=["system", "against", "seed", *reversed(MEASURES)])
+
+
+def checked_scores(
+    results: Path, scale: str, held_out: pd.DataFrame, arms: Sequence[str], corpus: str = "iu_xray"
+) -> pd.DataFrame:
+    """The primary measure under each check: check, studies, system, seeds, precision, recall, f1 (pooled over seeds).
+
+    `held_out` is `data_card.held_out_table`'s. Against the MeSH terms, silence of the index counts as absence, which it is only
+    where a report is indexed normal: so false_alarms stands beside it, positives a report on those studies.
+    """
+    reference = reference_labels(results, scale, corpus)
+    rows = []
+    for arm in arms:
+        seeds, labels = _labels(results, scale, corpus, arm, reference)
+        for check, rows_of, wanted, written in _checks(reference, held_out, labels) if seeds else ():
+            counts = study_counts(np.broadcast_to(wanted, written.shape), written, 13, "positive").sum(axis=(0, 1, 3))
+            values = precision_recall_f1(counts[:, None])[:, 0]
+            row = {"check": check, "studies": len(rows_of), "system": EXPERIMENTS[arm].label, "seeds": len(seeds)}
+            rows.append(row | dict(zip(MEASURES, values, strict=True)))
+            normal = wanted[:, NO_FINDING] == Label.POSITIVE
+            if check == "against the MeSH terms" and normal.any():
+                rows[-1]["false_alarms"] = positives(written[:, normal]).sum(axis=-1).mean()
+    return pd.DataFrame(rows)
+
+
+def checked_differences(results: Path, scale: str, held_out: pd.DataFrame, corpus: str = "iu_xray") -> pd.DataFrame:
+    """The planned differences in F1 under each check: check, studies, system, against, difference, low, high, p, seeds."""
+    reference = reference_labels(results, scale, corpus)
+    rows = []
+    for system, against, seeds, first, second in _pairs(results, scale, corpus):
+        both = zip(_checks(reference, held_out, first), _checks(reference, held_out, second), strict=True)
+        for (check, rows_of, wanted, one), (*_, other) in both:
+            result = paired_bootstrap(wanted, one, other, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples)
+            row = {"check": check, "studies": len(rows_of)} | _named(system, against)
+            rows.append(row | result._asdict() | {"seeds": len(seeds)})
+    return pd.DataFrame(rows)
+
+
+def changed_studies(results: Path, scale: str, held_out: pd.DataFrame, corpus: str = "iu_xray", seed: int = 0) -> pd.DataFrame:
+    """Where SRL and its SFT assert different observations, a row a decision: study_id, observation, in the report, in the
+    index, SFT, SRL (whether each asserts it), and outcome (found, missed, invented or withdrawn by SRL).
+
+    From labels alone, so that no report is quoted.
+    """
+    reference = reference_labels(results, scale, corpus)
+    folders = run_folders(results, scale, corpus)
+    system, against = PLANNED[0]
+    one, other = (positives(aligned_labels(folders[arm, seed], reference)) for arm in (system, against))
+    wanted, indexed = positives(reference.to_numpy()), positives(held_out[list(OBSERVATIONS)].to_numpy())
+    outcome = {(True, True): "found", (True, False): "missed", (False, True): "invented", (False, False): "withdrawn"}
+    rows = [
+        {
+            "study_id": reference.index[study],
+            "observation": OBSERVATIONS[column],
+            "report": bool(wanted[study, column]),
+            "index": bool(indexed[study, column]),
+            EXPERIMENTS[against].label: bool(other[study, column]),
+            EXPERIMENTS[system].label: bool(one[study, column]),
+            "outcome": outcome[bool(wanted[study, column]), bool(one[study, column])],
+        }
+        for study, column in np.argwhere(one != other)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _named(system: str, against: str) -> dict[str, str]:
+    return {"system": EXPERIMENTS[system].label, "against": EXPERIMENTS[against].label}
+
+
+def _pairs(results: Path, scale: str, corpus: str) -> Iterator[tuple[str, str, list[int], np.ndarray, np.ndarray]]:
+    """Each planned pair with its common seeds and both systems' codes `(seeds, studies, 14)`."""
+    reference = reference_labels(results, scale, corpus)
+    for system, against in PLANNED:
+        seeds = [set(_labels(results, scale, corpus, arm, reference)[0]) for arm in (system, against)]
+        common = sorted(seeds[0] & seeds[1])
+        if common:
+            first, second = (_labels(results, scale, corpus, arm, reference, common)[1] for arm in (system, against))
+            yield system, against, common, first, second
+
+
+def _labels(
+    results: Path, scale: str, corpus: str, arm: str, reference: pd.DataFrame, seeds: Sequence[int] | None = None
+) -> tuple[list[int], np.ndarray]:
+    """The seeds of an arm (or those asked for) and its codes `(seeds, studies, 14)`."""
+    folders = {seed: folder for (name, seed), folder in run_folders(results, scale, corpus).items() if name == arm}
+    chosen = sorted(folders) if seeds is None else list(seeds)
+    codes = [aligned_labels(folders[seed], reference) for seed in chosen]
+    return chosen, np.stack(codes) if codes else np.empty((0, len(reference), len(OBSERVATIONS)), dtype=np.int8)
+
+
+def _checks(
+    reference: pd.DataFrame, held_out: pd.DataFrame, labels: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Each check: its name, the studies it takes, their reference codes `(studies, 14)` and `(seeds, studies, 14)` written."""
+    if list(held_out["study_id"]) != list(reference.index):
+        raise ValueError("held_out: not the studies of the reference labels, in their order. Run notebook 01 again.")
+    everyone, wanted = np.arange(len(reference)), reference.to_numpy()
+    yield AS_PLANNED, everyone, wanted, labels
+    index = held_out[list(OBSERVATIONS)].to_numpy(dtype=np.int8)
+    if index.any():
+        yield "against the MeSH terms", everyone, index, labels
+    devices = OBSERVATIONS.index("Support Devices")
+    without, unsaid = wanted.copy(), labels.copy()
+    without[..., devices] = unsaid[..., devices] = Label.BLANK
+    yield "without Support Devices", everyone, without, unsaid
+    new = np.flatnonzero(~held_out["verbatim"].to_numpy(dtype=bool))
+    yield "reports that training has not", new, wanted[new], labels[:, new]
