@@ -21,6 +21,7 @@ usage: ./run_all.sh [COMMAND]
 
 laptop, smoke and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen (your image files
 in one of three layouts), mimic_cxr and mimic_cxr_r2gen (credentialed); README, "Your own files", says where they go.
+They also take --seeds K ... (default 0) and --arms ARM ... (what is trained from SFT): laptop --seeds 1 2 --arms srl_mccs sft_continued.
 
 A study that was stopped goes on where it was: run the same command again.
 PYTHON=/path/to/python3.12 names the Python that the set-up uses; MRG_R1_DATA=/path names another data folder.

@@ -9,13 +9,14 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from pathlib import Path
 
 import psutil
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, EXPERIMENTS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.files import locked, require_room, save_table
 from mrg_r1_lib.paths import results_root
 from mrg_r1_lib.runs import Run
@@ -28,32 +29,57 @@ SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
 ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
 
 
-def grid(scale: str, results: Path, corpus: str = DEFAULT_CORPUS) -> list[list[Step]]:
-    """The steps of a scale in stages; the steps of one stage may run in any order or side by side."""
+CONTROL = "sft_continued"  # runs beside the reinforced arms and takes as long
+
+
+def grid(
+    scale: str,
+    results: Path,
+    corpus: str = DEFAULT_CORPUS,
+    seeds: Sequence[int] | None = None,
+    arms: Sequence[str] | None = None,
+) -> list[list[Step]]:
+    """The steps of a scale in stages; the steps of one stage may run in any order or side by side.
+
+    `seeds` and `arms` (of the last trained stage) are the scale's where None; the notebooks that compare go by seed 0 and read
+    all scores that are there. ValueError for an arm that is not trained from SFT.
+    """
     size = load_scale(scale)
+    seeds, arms = seeds or size.seeds, arms or (*size.arms, CONTROL)
+    wrong = [arm for arm in arms if arm not in EXPERIMENTS or EXPERIMENTS[arm].start != "sft" or arm.endswith("_shuffled")]
+    if wrong:
+        known = [arm for arm, each in EXPERIMENTS.items() if each.start == "sft" and each.stage != "shuffled"]
+        raise ValueError(f"arm {wrong[0]!r}: expected one that starts from SFT, of {', '.join(known)}.")
 
-    def steps(notebook: str, arms: tuple[str, ...], seeds: tuple[int, ...]) -> list[Step]:
-        return [Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results)) for seed in seeds for arm in arms]
+    def step(notebook: str, arm: str, seed: int = 0) -> Step:
+        return Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results))
 
-    main, first = size.arms[:1], size.seeds[:1]
+    main = size.arms[0]
+    trained = {arm: SRL if EXPERIMENTS[arm].stage == "srl" else SFT for arm in arms}
     return [
-        steps(METHOD, main, first) + steps(DATA, main, first),
-        steps(SFT, main, size.seeds),
-        steps(SRL, size.arms, size.seeds) + steps(SFT, ("sft_continued",), size.seeds),  # the control takes as long
-        steps(ABLATIONS, main, first),
-        steps(TABLES, main, first),
+        [step(METHOD, main), step(DATA, main)],
+        [step(SFT, main, seed) for seed in seeds],
+        [step(notebook, arm, seed) for seed in seeds for arm, notebook in trained.items()],
+        [step(ABLATIONS, main)],
+        [step(TABLES, main)],
     ]
 
 
-def run_study(scale: str, results: Path, corpus: str = DEFAULT_CORPUS) -> None:
-    """Run every step of the grid that has not finished, say how long it will take and took, and check that training moved.
+def run_study(
+    scale: str,
+    results: Path,
+    corpus: str = DEFAULT_CORPUS,
+    seeds: Sequence[int] | None = None,
+    arms: Sequence[str] | None = None,
+) -> None:
+    """Run every step of the `grid` that has not finished, say how long it will take and took, and check that training moved.
 
     Steps of one stage run side by side where the scale's thread counts leave cores free. A step that fails lets its
     neighbours finish, then stops the study with its RuntimeError; so does, before any work, a folder without room.
     """
     size = load_scale(scale)
     require_room(results, size.disk_gib)
-    stages = grid(scale, results, corpus)
+    stages = grid(scale, results, corpus, seeds, arms)
     summary = stages[0][0].run.summary
     workers = [_workers(stage, scale) for stage in stages]
     with locked(results / scale):
@@ -106,7 +132,7 @@ def _run_stage(steps: list[Step], workers: int) -> None:
 
 def _workers(stage: list[Step], scale: str) -> int:
     """How many steps of a stage run side by side: as many as the cores hold with the threads that its training uses."""
-    threads = load_scale(scale).threads.get("srl" if stage[0].notebook == SRL else "sft", 0)
+    threads = load_scale(scale).threads.get("srl" if any(step.notebook == SRL for step in stage) else "sft", 0)
     return max(1, (os.cpu_count() or 1) // threads) if threads else 1
 
 
@@ -164,6 +190,8 @@ def main() -> None:
         several = commands.add_parser(command, parents=[shared])
         several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
         several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS, help="default: %(default)s")
+        several.add_argument("--seeds", type=int, nargs="+", metavar="K", help="default: 0")
+        several.add_argument("--arms", nargs="+", metavar="ARM", help="arms trained from SFT; default: the scale's")
     one = commands.add_parser("notebook", parents=[shared])
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
@@ -171,9 +199,9 @@ def main() -> None:
     results = named.results.resolve()
     try:
         if named.command == "run":
-            run_study(named.scale, results, named.corpus)
+            run_study(named.scale, results, named.corpus, named.seeds, named.arms)
         elif named.command == "list":
-            for number, stage in enumerate(grid(named.scale, results, named.corpus), start=1):
+            for number, stage in enumerate(grid(named.scale, results, named.corpus, named.seeds, named.arms), 1):
                 sys.stdout.write(f"# stage {number}: after all of the stage before; its lines are independent of each other\n")
                 sys.stdout.write("".join(f"{step.command()}\n" for step in stage))
         else:

@@ -181,7 +181,7 @@ def readable_log(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def validation_logs(results: Path, scale: str, arms: tuple[str, ...], corpus: str = "iu_xray") -> pd.DataFrame:
-    """The looks at the validation split of several arms under each other: their columns, system, seed and share (of training)."""
+    """Several arms' looks at the validation split under each other: their columns, system, seed, share (of training)."""
     frames = []
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
         if arm in arms and (folder / "validation.csv").exists():

@@ -32,7 +32,7 @@ def write(results, arm, seed, labels):
 
 @pytest.fixture
 def results(tmp_path):
-    """The reference has edema in 20 studies and devices in 10. SFT finds 10 edemas; SRL 20 (seed 0) or 10 (seed 1) and a device."""
+    """Reference: edema in 20 studies, devices in 10. SFT finds 10 edemas; SRL 20 (seed 0) or 10 (seed 1), and a device."""
     write(tmp_path, "reference", 0, codes(edema=20, devices=10))
     for seed in (0, 1):
         write(tmp_path, "sft", seed, codes(edema=10))
@@ -93,7 +93,7 @@ def test_without_an_index_nothing_is_compared_with_one(results, held_out):
 
 
 def test_another_order_of_studies_is_an_error(results, held_out):
-    with pytest.raises(ValueError, match="not the studies of the reference.*notebook 01"):
+    with pytest.raises(ValueError, match=r"not the studies of the reference.*notebook 01"):
         comparisons.checked_differences(results, "smoke", held_out[::-1])
 
 

@@ -45,6 +45,20 @@ def test_the_grid_trains_before_it_compares_and_has_one_step_an_arm(tmp_path):
     assert arms[-1] == "iu_xray/sft_continued"
 
 
+def test_seeds_and_arms_choose_what_is_trained_and_the_comparing_notebooks_stay_those_of_seed_0(tmp_path):
+    stages = grid("smoke", tmp_path, seeds=[3, 4], arms=["sft_continued", "srl_mccs"])
+    assert [(step.notebook, step.run.seed) for step in stages[1]] == [(pipeline.SFT, 3), (pipeline.SFT, 4)]
+    trained = [(step.notebook, step.run.arm, step.run.seed) for step in stages[2]]
+    assert trained[:2] == [(pipeline.SFT, "sft_continued", 3), (pipeline.SRL, "srl_mccs", 3)] and len(trained) == 4
+    assert {step.run.seed for stage in (stages[0], *stages[3:]) for step in stage} == {0}
+
+
+@pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_bleu"])
+def test_an_arm_that_is_not_trained_from_sft_lists_those_that_are(tmp_path, arm):
+    with pytest.raises(ValueError, match=f"'{arm}': expected one that starts from SFT, of sft_continued, srl_mccs, .*rouge_l"):
+        grid("smoke", tmp_path, arms=[arm])
+
+
 def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["run_all.sh", "list", "smoke"])
     pipeline.main()
