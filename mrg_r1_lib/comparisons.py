@@ -126,7 +126,8 @@ def changed_studies(results: Path, scale: str, held_out: pd.DataFrame, corpus: s
         }
         for study, column in np.argwhere(one != other)
     ]
-    return pd.DataFrame(rows)
+    labels = EXPERIMENTS[against].label, EXPERIMENTS[system].label
+    return pd.DataFrame(rows, columns=["study_id", "observation", "report", "index", *labels, "outcome"])
 
 
 def _named(system: str, against: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.rewards.label_f1 import positive_f1
 from mrg_r1_lib.rewards.mccs import cosine, margin_cosine
 
@@ -224,3 +225,12 @@ def test_report_tags_wants_the_whole_contract():
     whole = "<think></think><report>Clear.</report>"
     half = ["<report>Clear.</report>", whole + " More.", whole[: -len("</report>")], "<think></think><report> </report>"]
     assert call("report_tags", [whole, *half], ["Clear."] * 5) == [1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_counts_are_of_the_13_abnormalities_and_carry_their_names():
+    reference = codes("Edema, maybe Fracture, no Pneumonia")
+    completions = [f"<think>Edema</think>\n<report>{text}</report>" for text in ("maybe Edema, Cardiomegaly, no Pneumonia", "")]
+    columns = {"completions": completions, "reference_labels": [reference] * 2, "prompts": ["?"] * 2}
+    counted = {count.__name__: count(**columns) for count in build_counts(labeler)}
+    assert counted == {"positives": [2.0, 0.0], "hits": [1.0, 0.0], "wanted": [2.0, 2.0], "negatives": [1.0, 0.0]}
+    assert list(counted) == list(COUNTS)

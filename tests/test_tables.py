@@ -1,7 +1,7 @@
 import pandas as pd
 
 from mrg_r1_lib.experiments import EXPERIMENTS
-from mrg_r1_lib.tables import score_table
+from mrg_r1_lib.tables import readable_log, score_table, validation_logs
 
 
 def row(arm, seed, value, low=None, high=None, metric="ce_f1"):
@@ -21,3 +21,21 @@ def test_scores_are_means_over_seeds_of_the_measure_with_an_interval_and_know_th
     assert scores["system"].tolist() == [EXPERIMENTS[arm].label for arm in arms]
     assert scores["kind"].tolist() == ["trivial", "ceiling", "policy", "images shuffled"]
     assert scores["value"].round(6).tolist() == [0.0, 0.8, 0.6, 0.1] and round(scores["low"][2], 6) == 0.5
+
+
+def test_a_log_is_read_with_precision_and_recall_of_running_sums():
+    counts = {"hits": [1.0, 1.0], "positives": [1.0, 3.0], "wanted": [2.0, 2.0], "mccs": [0.1, 0.2]}
+    log = pd.DataFrame({f"rewards/{name}/mean": values for name, values in counts.items()})
+    read = readable_log(log.assign(**{"completions/mean_length": 9.0}))
+    assert read["precision"].tolist() == [1.0, 0.5] and read["recall"].tolist() == [0.5, 0.5]
+    assert read["mccs"].tolist() == [0.1, 0.2] and read["tokens"].tolist() == [9.0, 9.0]
+
+
+def test_looks_of_several_runs_lie_on_one_axis(tmp_path):
+    for arm, steps in (("sft_continued", (300, 600)), ("srl_mccs", (0, 40, 80, 160))):
+        folder = tmp_path / "smoke" / "iu_xray" / arm / "seed1"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text("{}")
+        pd.DataFrame({"step": steps, "f1": 0.5}).to_csv(folder / "validation.csv", index=False)
+    looks = validation_logs(tmp_path, "smoke", ("srl_mccs", "sft_continued", "srl_rouge_l"))
+    assert looks["share"].tolist() == [0.5, 1.0, 0.0, 0.25, 0.5, 1.0] and set(looks["seed"]) == {1}

@@ -20,9 +20,11 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.pretrain import pretrain
 from mrg_r1_lib.prompts import load_split, srl_rows
+from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.sft import config as sft_config
 from mrg_r1_lib.sft import sft
+from mrg_r1_lib.training import read_log
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +56,25 @@ def test_the_stages_move_every_tensor_and_a_finished_one_is_not_repeated(trained
     written = (trained.folder / "train_log.csv").stat().st_mtime_ns
     pd.testing.assert_frame_equal(srl.srl(trained), first, check_exact=False)
     assert (trained.folder / "train_log.csv").stat().st_mtime_ns == written
+
+
+def test_sft_continued_starts_from_sft_and_goes_on_at_its_own_rate(trained):
+    run = Run("iu_xray/sft_continued", "smoke", 0, trained.results)
+    assert run.start.arm == "sft" and sft_config(run).learning_rate < sft_config(run.start).learning_rate
+    log = sft(run)
+    steps = -(-trained.size.studies["train"] // trained.size.sft_batch_size) * trained.size.sft_continued_epochs
+    assert len(log) == steps and log["loss"].iloc[0] < read_log(run.start)["loss"].iloc[0]
+    assert len(pd.read_csv(run.folder / "validation.csv")) == trained.size.sft_continued_epochs
+
+
+def test_srl_counts_and_looks_beside_its_rewards(trained):
+    log = srl.srl(trained)
+    assert {f"rewards/{name}/mean" for name in ("mccs", "report_tags", *COUNTS)} <= set(log)
+    mixed = 0.75 * log["rewards/mccs/mean"] + 0.25 * log["rewards/report_tags/mean"]
+    unscored = log["rewards/mccs/mean"].isna()
+    assert ((log["reward"] <= mixed + 1e-6) | unscored).all()  # the counts weigh nothing; a study without labels earns less
+    looks = pd.read_csv(trained.folder / "validation.csv")
+    assert looks["step"].tolist() == [0, trained.size.srl_steps] and looks["chosen"].tolist() == [False, True]
 
 
 def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
