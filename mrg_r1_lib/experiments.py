@@ -148,14 +148,13 @@ SCALES = {
         sft_epochs=8,
         sft_continued_epochs=5,
         sft_batch_size=8,
-        srl_steps=120,
-        srl_look=30,
-        studies_per_step=8,
+        srl_steps=200,
+        srl_look=40,
+        studies_per_step=4,
         lora=False,
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
-        arms=("srl_mccs", "srl_rouge_l"),  # the paper's reward and its lexical control, side by side
         seconds={"00": 6, "01": 100, "02": 2000, "02 sft_continued": 700, "03": 700, "04": 6, "05": 6},
     ),
 }

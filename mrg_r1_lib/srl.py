@@ -49,7 +49,7 @@ def config(run: Run) -> GRPOConfig:
         per_device_train_batch_size=run.size.studies_per_step * run.group_size,
         steps_per_generation=1,
         gradient_accumulation_steps=1,
-        learning_rate=5e-4 if run.size.lora else 1e-4,  # paper value unknown
+        learning_rate=5e-4 if run.size.lora else 3e-4,  # paper value unknown; results/README.md has the trials
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=2,
         weight_decay=0.0,
