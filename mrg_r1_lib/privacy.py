@@ -16,7 +16,21 @@ from typing import TypeVar
 CREDENTIALED = ("mimic_cxr",)
 # columns that hold names of the library's own; in any other column of a committed table stand numbers
 NAME_COLUMNS = frozenset(
-    ("system", "against", "seed", "metric", "average", "uncertain", "observation", "source", "split", "one", "other")
+    (
+        "system",
+        "against",
+        "seed",
+        "metric",
+        "measure",
+        "check",
+        "average",
+        "uncertain",
+        "observation",
+        "source",
+        "split",
+        "one",
+        "other",
+    )
 )
 LONGEST_NAME = 8  # words of a name that the library gives; more is a sentence
 SHINGLE = 5  # words in a row that two texts share only if one quotes the other

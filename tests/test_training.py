@@ -106,7 +106,7 @@ def test_every_setting_that_the_method_needs_is_the_methods_and_not_trls_default
         "loss_type": "grpo",
         "beta": 0.04,
         "scale_rewards": "group",
-        "reward_weights": [0.75, 0.25],
+        "reward_weights": [0.75, 0.25, *[0.0] * len(COUNTS)],  # the paper's; the counts weigh nothing
         "multi_objective_aggregation": "sum_then_normalize",
         "num_iterations": 1,
         "epsilon": 0.2,
@@ -196,7 +196,9 @@ def test_a_run_that_another_process_holds_is_refused(trained):
 def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypatch):
     still = dataclasses.replace(trained.settings, rewards={"report_tags": 1.0}, beta=0.0)
     monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", still)
-    monkeypatch.setattr(srl, "reward_functions", lambda run: [lambda completions, **_: [1.0] * len(completions)])
+    monkeypatch.setattr(
+        srl, "reward_functions", lambda run: [lambda completions, **_: [1.0] * len(completions)] * (1 + len(COUNTS))
+    )
     with pytest.raises(RuntimeError, match="trained tensors did not change"):
         srl.srl(trained)
     assert not trained.finished("train") and not trained.policy.exists()
