@@ -133,6 +133,7 @@ def test_the_study_says_whether_training_moved(tmp_path, capsys):
     trained("pretrained", "pretrain", "step,loss\n1,0.3\n2,0.2\n3,3.0\n4,2.0\n")  # the first two steps only name
     trained("sft", "sft", "step,loss\n1,4.0\n2,1.0\n")
     trained("srl_mccs", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.0\n2,0.1,0.4,0.02\n")
+    trained("sft_continued", "sft", "step,loss\n1,1.0\n2,1.1\n")  # it starts where SFT ended: no error
     pipeline.check_movement(tmp_path, "smoke")
     said = capsys.readouterr().out
     assert "pretrained only, seed 0: loss 3.000 -> 2.000" in said
