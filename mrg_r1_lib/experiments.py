@@ -92,9 +92,12 @@ class Scale:
     batch_size: int  # studies a step of pretraining
     sft_epochs: int
     sft_continued_epochs: int  # as long as SRL takes, by the clock
+    sft_continued_rate: float  # learning rate of the control: tuned in as many trials as SRL's
     sft_batch_size: int
+    sft_phantoms: int  # reports of pretraining among the real ones of SFT
     srl_steps: int
     srl_look: int  # steps between two looks at the validation split
+    srl_abnormal: float  # share of abnormal studies among those that SRL sees
     studies_per_step: int  # groups a step of SRL
     lora: bool
     disk_gib: float  # free room that a study asks for before it starts
@@ -122,9 +125,12 @@ SCALES = {
         batch_size=8,
         sft_epochs=4,
         sft_continued_epochs=1,
+        sft_continued_rate=3e-4,
         sft_batch_size=8,
+        sft_phantoms=80,
         srl_steps=10,
         srl_look=5,
+        srl_abnormal=0.75,
         studies_per_step=4,
         lora=True,
         disk_gib=0.5,
@@ -146,10 +152,13 @@ SCALES = {
         pretrain_epochs=1,
         batch_size=16,
         sft_epochs=8,
-        sft_continued_epochs=5,
+        sft_continued_epochs=2,
+        sft_continued_rate=1e-3,
         sft_batch_size=8,
-        srl_steps=200,
-        srl_look=40,
+        sft_phantoms=1200,
+        srl_steps=100,
+        srl_look=25,
+        srl_abnormal=0.75,
         studies_per_step=4,
         lora=False,
         disk_gib=1.0,

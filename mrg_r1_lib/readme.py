@@ -1,6 +1,6 @@
 """The numbers of the README: blocks between `<!-- generated: NAME -->` and `<!-- end: NAME -->`, written from saved tables.
 
-`python -m mrg_r1_lib.readme` rewrites them from `results/laptop/tables/main.csv`; with `--check` it only says whether they are
+`python -m mrg_r1_lib.readme` rewrites them from `results/laptop/tables/`; with `--check` it only says whether they are
 what it would write. No number of a result stands in the README outside these blocks.
 """
 
@@ -31,12 +31,12 @@ COLUMNS = {  # of tables.summary -> as the README prints them
 }
 
 
-def read_main(results: Path) -> pd.DataFrame:
-    """The saved main table of the laptop study; FileNotFoundError names the command that makes it."""
-    path = Path(results) / SCALE / "tables" / "main.csv"
+def read_table(results: Path, name: str) -> pd.DataFrame:
+    """A saved table of the laptop study, such as "main"; FileNotFoundError names the command that makes it."""
+    path = Path(results) / SCALE / "tables" / f"{name}.csv"
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there. It is made by the study: ./run_all.sh {SCALE}")
-    return pd.read_csv(path, dtype={"classes": "Int64"})
+    return pd.read_csv(path, dtype={"classes": "Int64"} if name == "main" else None)
 
 
 def main_table(main: pd.DataFrame) -> str:
@@ -71,7 +71,27 @@ def status(main: pd.DataFrame) -> str:
     return f"Scale `{SCALE}`, {len(seeds)} systems: {counts} seeds of {', '.join(several.index)}{rest}."
 
 
-BLOCKS: dict[str, Callable[[pd.DataFrame], str]] = {"status": status, "main_table": main_table}
+def planned(comparisons: pd.DataFrame) -> str:
+    """The planned comparisons as a markdown table: a row a pair, its differences in F1, precision and recall."""
+    lines = ["| difference | CE F1 micro-13 [95 %] | p (Holm) | precision | recall | seeds |", "|---|---:|---:|---:|---:|---:|"]
+    for (system, against), rows in comparisons.groupby(["system", "against"], sort=False):
+        parts = rows.set_index("measure")
+        f1 = parts.loc["f1"]
+        cells = [
+            f"{f1['difference']:+.3f} [{f1['low']:+.3f}, {f1['high']:+.3f}]",
+            _digits(f1["p_holm"]) if f1["p_holm"] >= 0.001 else "< 0.001",
+            *(f"{parts.loc[name, 'difference']:+.3f}" for name in ("precision", "recall")),
+            f"{f1['seeds']:.0f}",
+        ]
+        lines.append(f"| {system} − {against} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+BLOCKS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {  # name -> the table it is written from, and how
+    "status": ("main", status),
+    "planned": ("planned", planned),
+    "main_table": ("main", main_table),
+}
 
 
 def render(readme: str, results: Path) -> str:
@@ -80,12 +100,11 @@ def render(readme: str, results: Path) -> str:
     ValueError names a marker that is missing, doubled, unknown or without its other half; FileNotFoundError a missing table.
     """
     _check_markers(readme)
-    main = read_main(results)
-    for name, write in BLOCKS.items():
+    for name, (table, write) in BLOCKS.items():
         start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         before, _, rest = readme.partition(start)
         after = rest.partition(end)[2]
-        readme = f"{before}{start}\n{write(main)}\n{end}{after}"
+        readme = f"{before}{start}\n{write(read_table(results, table))}\n{end}{after}"
     return readme
 
 

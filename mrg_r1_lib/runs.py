@@ -45,17 +45,20 @@ PACKAGES = (
 )
 
 BESIDE_THE_RUN = {"label", "arms", "seeds", "seconds", "resamples", "disk_gib"}  # settings that change no run
-STAGE_OF = {  # settings of a scale that one stage alone reads: more SRL steps must not train SFT again
+STAGE_OF = {  # settings of a scale that one stage, or one arm, alone reads: more SRL steps must not train SFT again
     "phantoms": "pretrain",
     "tower_epochs": "pretrain",
     "phantoms_named": "pretrain",
     "phantom_reports": "pretrain",
     "pretrain_epochs": "pretrain",
     "sft_epochs": "sft",
-    "sft_continued_epochs": "sft",
+    "sft_continued_epochs": "sft_continued",
+    "sft_continued_rate": "sft_continued",
     "sft_batch_size": "sft",
+    "sft_phantoms": "sft",
     "srl_steps": "srl",
     "srl_look": "srl",
+    "srl_abnormal": "srl",
     "studies_per_step": "srl",
     "group_size": "srl",
     "classifier_phantoms": "baseline",
@@ -167,7 +170,7 @@ class Run:
             "scale": {
                 name: value
                 for name, value in asdict(self.size).items()
-                if name not in BESIDE_THE_RUN and STAGE_OF.get(name, stage) == stage
+                if name not in BESIDE_THE_RUN and STAGE_OF.get(name, stage) in (stage, self.arm)
             },
             "preparation": asdict(self.preparation),
             "seed": self.seed,

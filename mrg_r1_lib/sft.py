@@ -1,17 +1,23 @@
 """Supervised finetuning (SFT): the policy learns to write the corpus's reports, word by word, in the think/report format.
 
 Likelihood is the objective that the paper holds against clinical correctness; it is also the start of reinforcement learning.
-The loss counts the completion only. How long to train is chosen on the validation split: after each epoch the policy writes
-its reports, and the epoch with the highest primary measure is kept. The same goes for SFT continued, the control of
-reinforcement learning: it starts where that starts, and trains as long, by the clock, on the same studies.
+The loss counts the completion only. Reports of pretraining are mixed among the corpus's: of a real report's words few depend on
+the image, and a tiny policy that reads nothing else unlearns half of what it sees (`results/README.md` has the trials). How
+long to train is chosen on the validation split: after each epoch the policy writes its reports, and the epoch with the highest
+primary measure is kept. The same goes for SFT continued, the control of reinforcement learning: it starts where that starts,
+and trains as long by the clock.
 """
+
+from collections.abc import Sequence
 
 import pandas as pd
 from trl import SFTConfig, SFTTrainer
 
+from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.policies import load_policy, lora
 from mrg_r1_lib.prompts import load_split, sft_rows
 from mrg_r1_lib.runs import Run
+from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
 from mrg_r1_lib.validation import Validation
 
@@ -19,7 +25,7 @@ from mrg_r1_lib.validation import Validation
 def config(run: Run) -> SFTConfig:
     """TRL's settings for SFT, and for SFT continued where `run` starts from a policy that was finetuned already."""
     continued = run.start.settings.stage == "sft"
-    new_words = 2e-3 if run.size.lora else 1e-3  # paper value unknown
+    rate = 2e-3 if run.size.lora else 1e-3  # paper value unknown; results/README.md has the trials
     return SFTConfig(
         **common_settings(run),
         num_train_epochs=run.size.sft_continued_epochs if continued else run.size.sft_epochs,  # at most; paper value unknown
@@ -27,7 +33,7 @@ def config(run: Run) -> SFTConfig:
         per_device_eval_batch_size=run.size.sft_batch_size,
         save_strategy="no",
         per_device_train_batch_size=run.size.sft_batch_size,  # paper value unknown
-        learning_rate=3e-4 if continued else new_words,  # the best of its trials: results/README.md
+        learning_rate=run.size.sft_continued_rate if continued else rate,
         lr_scheduler_type="cosine",
         warmup_steps=10,
         weight_decay=0.0,
@@ -49,7 +55,7 @@ def sft(run: Run) -> pd.DataFrame:
     prepare(run)
     model, processor = load_policy(start)
     validation = Validation(run, processor)
-    studies = load_split(run.corpus, "train", run.size)
+    studies = [*load_split(run.corpus, "train", run.size), *_phantoms(run)]
     trainer = SFTTrainer(
         model,
         args=config(run),
@@ -60,6 +66,13 @@ def sft(run: Run) -> pd.DataFrame:
         callbacks=[validation],
     )
     return train(run, trainer, "mrg_r1_lib.sft", {"validation.csv": validation.table})
+
+
+def _phantoms(run: Run) -> Sequence[Study]:
+    """The first of the studies that the run's pretraining wrote reports of."""
+    if not run.size.sft_phantoms:
+        return []
+    return load_corpus("phantom", studies=run.size.sft_phantoms, seed=run.seed, image_size=run.size.image_size)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def minute_scale():
         batch_size=8,
         sft_epochs=8,
         sft_batch_size=8,
+        sft_phantoms=8,
         srl_steps=3,
         studies_per_step=2,
         group_size=4,

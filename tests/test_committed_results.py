@@ -44,9 +44,10 @@ def shown(path: Path) -> str:
     return path.relative_to(FOLDER.parent.parent).as_posix()
 
 
-def settings(entries: dict, stage: str) -> dict:
-    """Settings that change a run of `stage`, as JSON writes them."""
-    beside = BESIDE_THE_RUN | {"name"} | {name for name, other in STAGE_OF.items() if other != stage}
+def settings(entries: dict, arm: str) -> dict:
+    """Settings that change a run of `arm`, as JSON writes them."""
+    read_by = (EXPERIMENTS[arm].stage, arm)
+    beside = BESIDE_THE_RUN | {"name"} | {name for name, other in STAGE_OF.items() if other not in read_by}
     return json.loads(json.dumps({name: value for name, value in entries.items() if name not in beside}))
 
 
@@ -70,9 +71,8 @@ def test_every_result_was_made_with_the_present_settings():
     for run, manifest in manifests().items():
         _, arm = parse_experiment(manifest["experiment"]["name"])
         message = f"{run} was made with other settings: {AGAIN}"
-        stage = EXPERIMENTS[arm].stage
-        assert settings(manifest["experiment"], stage) == settings(asdict(EXPERIMENTS[arm]), stage), message
-        assert settings(manifest["scale"], stage) == settings(asdict(load_scale(SCALE)), stage), message
+        assert settings(manifest["experiment"], arm) == settings(asdict(EXPERIMENTS[arm]), arm), message
+        assert settings(manifest["scale"], arm) == settings(asdict(load_scale(SCALE)), arm), message
 
 
 def test_every_run_with_scores_has_a_manifest():

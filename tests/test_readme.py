@@ -11,9 +11,16 @@ MARKERS = """# Title
 old
 <!-- end: status -->
 text
+<!-- generated: planned -->
+<!-- end: planned -->
 <!-- generated: main_table -->
 <!-- end: main_table -->
 end
+"""
+PLANNED = """system,against,measure,difference,low,high,p,p_holm,seeds
+"SRL, MCCS",SFT,f1,0.0412,0.01,0.07,0.0022,0.0044,5
+"SRL, MCCS",SFT,recall,-0.0104,-0.03,0.01,0.4,,5
+"SRL, MCCS",SFT,precision,0.05,0.02,0.08,0.01,,5
 """
 COLUMNS = (("f1", "micro", 13), ("precision", "micro", 13), ("recall", "micro", 13), ("f1", "macro", 13))
 COLUMNS += (("f1", "example", 14), ("f1", "micro", 14), ("f1", "micro", 5))
@@ -33,12 +40,13 @@ def rows(system, seed, value, interval=","):
 
 @pytest.fixture
 def results(tmp_path):
-    """Write a main table below a results folder and return that folder."""
+    """Write a main table and the planned comparisons below a results folder and return that folder."""
 
     def write(*parts):
         path = tmp_path / "laptop" / "tables" / "main.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(HEADER + "".join(parts))
+        path.with_name("planned.csv").write_text(PLANNED)
         return tmp_path
 
     return write
@@ -60,6 +68,9 @@ def test_the_blocks_are_written_from_the_table_and_all_else_stays(results):
     )
     assert lines[3].startswith("| normal | 0.500 | 0.510 |") and len(lines) == 4
     assert block(text, "status") == "**Preliminary: one seed.** Scale `laptop`, 2 systems."
+    assert block(text, "planned").splitlines()[2:] == [
+        "| SRL, MCCS − SFT | +0.041 [+0.010, +0.070] | 0.004 | +0.050 | -0.010 | 5 |"
+    ]
     assert text.startswith("# Title\n<!-- gen") and "\ntext\n" in text and text.endswith("<!-- end: main_table -->\nend\n")
     assert readme.render(text, results(rows("SFT", 0, 0.25, "0.2,0.3"), rows("normal", 0, 0.5))) == text
 
@@ -86,7 +97,7 @@ def test_a_number_that_a_system_does_not_have_is_a_dash(results):
         (MARKERS + MARKERS, r"block 'status' has the markers \['generated', 'end', 'generated', 'end'\]"),
         (MARKERS + "<!-- generated: more -->\n<!-- end: more -->", "nothing writes the block 'more'; expected one of status"),
         (
-            "<!-- generated: status -->\n<!-- generated: main_table -->\n<!-- end: status -->\n<!-- end: main_table -->",
+            MARKERS.replace("<!-- end: status -->\n", "").replace("end\n", "<!-- end: status -->\n"),
             "one block lies in another",
         ),
     ],

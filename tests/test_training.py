@@ -62,7 +62,8 @@ def test_sft_continued_starts_from_sft_and_goes_on_at_its_own_rate(trained):
     run = Run("iu_xray/sft_continued", "smoke", 0, trained.results)
     assert run.start.arm == "sft" and sft_config(run).learning_rate < sft_config(run.start).learning_rate
     log = sft(run)
-    steps = -(-trained.size.studies["train"] // trained.size.sft_batch_size) * trained.size.sft_continued_epochs
+    rows = trained.size.studies["train"] + trained.size.sft_phantoms
+    steps = -(-rows // trained.size.sft_batch_size) * trained.size.sft_continued_epochs
     assert len(log) == steps and log["loss"].iloc[0] < read_log(run.start)["loss"].iloc[0]
     assert len(pd.read_csv(run.folder / "validation.csv")) == trained.size.sft_continued_epochs
 

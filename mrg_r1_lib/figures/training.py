@@ -15,7 +15,8 @@ from mrg_r1_lib.figures.theme import NOTE, PALETTE, THEME, new_figure
 def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 5) -> Figure:
     """One panel a column of a training log: each run's smoothed curve, its raw points faint.
 
-    `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band.
+    `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band
+    that reaches from the lowest to the highest.
     """
     figure, axes = new_figure(1, len(panels), 2.5, note)
     order = list(dict.fromkeys(log["system"]))
@@ -40,6 +41,7 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
             hue="system",
             hue_order=order,
             palette=PALETTE[: len(order)],
+            errorbar=("pi", 100),
             legend=axis is axes[0, 0],
             ax=axis,
         )
