@@ -115,7 +115,7 @@ def test_every_setting_that_the_method_needs_is_the_methods_and_not_trls_default
         "use_bias_correction_kl": False,
         "mask_truncated_completions": False,
         "repetition_penalty": 1.0,
-        "temperature": 1.0,
+        "temperature": 0.6,
         "top_p": 1.0,
         "top_k": 0,
         "disable_dropout": True,
