@@ -137,7 +137,7 @@ SCALES = {
         max_completion_length=72,
         resamples=500,
         group_size=4,
-        seconds={"00": 6, "01": 65, "02": 75, "02 sft_continued": 20, "03": 32, "04": 6, "05": 6},
+        seconds={"00": 6, "01": 65, "02": 85, "02 sft_continued": 25, "03": 32, "04": 6, "05": 6},
     ),
     "laptop": Scale(
         policy="tiny_llava",
@@ -164,7 +164,7 @@ SCALES = {
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
-        seconds={"00": 6, "01": 100, "02": 2000, "02 sft_continued": 700, "03": 700, "04": 6, "05": 6},
+        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 6, "05": 6},
     ),
 }
 
