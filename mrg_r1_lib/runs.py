@@ -214,7 +214,7 @@ class Run:
         stage = self.settings.stage if step == "train" else "generate" if step.startswith("completions_") else "evaluate"
         return {
             "settings": self.fingerprint(),
-            "sources": source_digest(f"mrg_r1_lib.{stage}"),
+            "sources": self._source_digest(f"mrg_r1_lib.{stage}"),
             "weights": _digest(weights),
             "labeler": _digest(labeler_weights(self.settings.labeler)),
         }
@@ -245,13 +245,16 @@ class Run:
             "seed": self.seed,
         }
         manifest[module] = entries | {
-            "source_digest": source_digest(module),
+            "source_digest": self._source_digest(module),
             "labeler_digest": _digest(labeler_weights(self.settings.labeler)),
             "commit": _commit(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         }
         write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+    def _source_digest(self, module: str) -> str:
+        return source_digest(module, self.settings.rewards if module == "mrg_r1_lib.srl" else ())
 
 
 def _digest(path: Path | None) -> str | None:

@@ -2,21 +2,26 @@
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from mrg_r1_lib.paths import REPOSITORY
 
 # settings are compared by value, and neither where files lie nor what may be written there changes a number
 BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "runs", "sources", "files", "paths", "privacy")}
+REWARDS = "mrg_r1_lib.rewards"  # the registry: of the rewards in it a run depends on its own ones, and not on a new one
 
 
 def imported_modules(module: str) -> set[str]:
-    """The library's modules that `module` imports, itself and all levels below included, read from the sources."""
+    """The library's modules that `module` imports, itself and all levels below included, read from the sources.
+
+    The registry of rewards is left out, and what it alone imports.
+    """
     found: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in found or name == REWARDS:
             continue
         found.add(name)
         waiting += direct_imports(name)
@@ -39,13 +44,15 @@ def direct_imports(module: str) -> list[str]:
     return names
 
 
-def source_digest(module: str) -> str:
+def source_digest(module: str, rewards: Iterable[str] = ()) -> str:
     """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
 
+    Of the rewards those named in `rewards`, each the module of its name, with all that it imports.
     Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
     """
     digest = hashlib.sha256()
-    for name in sorted(imported_modules(module) - BOOKKEEPING):
+    modules = set.union(imported_modules(module), *(imported_modules(f"{REWARDS}.{reward}") for reward in rewards))
+    for name in sorted(modules - BOOKKEEPING):
         file = module_file(name)
         digest.update(name.encode() + file.read_bytes())
         for table in sorted(file.parent.glob("*.csv")):

@@ -50,8 +50,9 @@ every_reward = pytest.mark.parametrize("name", REWARDS)
 
 
 @every_reward
-def test_a_reward_carries_its_registered_name_because_trl_logs_by_it(name):
+def test_a_reward_carries_its_registered_name_because_trl_and_the_digests_of_runs_go_by_it(name):
     assert build_reward(name, labeler=labeler).__name__ == name
+    assert REWARDS[name].__module__ == f"mrg_r1_lib.rewards.{name}"
 
 
 @every_reward

@@ -107,7 +107,7 @@ def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_l
     scale = experiments.replace(with_products.size, arms=("srl_mccs",), seconds={}, resamples=7)
     monkeypatch.setitem(experiments.SCALES, "smoke", scale)
     assert with_products.finished("train")
-    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module: f"another {module}")
+    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module, rewards: f"another {module}")
     assert not with_products.finished("train")
 
 
@@ -136,13 +136,29 @@ def test_the_manifest_keeps_what_each_stage_said(run):
     assert manifest["experiment"]["name"] == run.experiment and manifest["mrg_r1_lib.metrics"]["versions"]["torch"]
 
 
-def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(monkeypatch, tmp_path):
+@pytest.fixture
+def change(monkeypatch, tmp_path):
+    """Give one of the library's modules a further line, as the digests see it."""
+
+    def one(name):
+        changed = tmp_path / "changed.py"
+        changed.write_bytes(module_file(name).read_bytes() + b"\n# changed\n")
+        real = module_file
+        monkeypatch.setattr("mrg_r1_lib.sources.module_file", lambda module: changed if module == name else real(module))
+
+    return one
+
+
+def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(change):
     before = {module: source_digest(module) for module in ("mrg_r1_lib.bootstrap", "mrg_r1_lib.report_format")}
-    changed = tmp_path / "metrics.py"
-    changed.write_bytes(module_file("mrg_r1_lib.metrics").read_bytes() + b"\n# changed\n")
-    real = module_file
-    monkeypatch.setattr(
-        "mrg_r1_lib.sources.module_file", lambda module: changed if module == "mrg_r1_lib.metrics" else real(module)
-    )
+    change("mrg_r1_lib.metrics")
     assert source_digest("mrg_r1_lib.bootstrap") != before["mrg_r1_lib.bootstrap"]
     assert source_digest("mrg_r1_lib.report_format") == before["mrg_r1_lib.report_format"]
+
+
+def test_of_the_rewards_a_run_depends_on_its_own_only(change):
+    before = {rewards: source_digest("mrg_r1_lib.srl", rewards) for rewards in (("mccs",), ("rouge_l",), ("mccs", "rouge_l"))}
+    assert len(set(before.values())) == 3
+    change("mrg_r1_lib.rewards.rouge_l")
+    after = {rewards: source_digest("mrg_r1_lib.srl", rewards) for rewards in before}
+    assert [after[rewards] == old for rewards, old in before.items()] == [True, False, False]
