@@ -7,6 +7,8 @@ of TRL's defaults differ. What is ours: most of the studies are abnormal ones. I
 to deny more, and a policy that has learned it there denies in every study (`results/README.md` has the trials).
 """
 
+import inspect
+
 import numpy as np
 import pandas as pd
 from trl import GRPOConfig, GRPOTrainer
@@ -15,7 +17,7 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import positives
 from mrg_r1_lib.policies import load_policy, lora
 from mrg_r1_lib.prompts import load_split, srl_rows
-from mrg_r1_lib.rewards import build_reward
+from mrg_r1_lib.rewards import REWARDS, build_reward
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Subset
@@ -62,11 +64,18 @@ def config(run: Run) -> GRPOConfig:
     )
 
 
-def reward_functions(run: Run) -> list:
-    """The run's rewards as TRL reward functions, in the order of their weights; then the counts, which weigh nothing."""
+def reward_functions(run: Run, labels: np.ndarray) -> list:
+    """The run's rewards as TRL reward functions, in the order of their weights; then the counts, which weigh nothing.
+
+    A reward takes what its builder names: the `margin` of the run, or the `prevalence` of the 13 abnormalities in `labels`, the
+    codes `(studies, 14)` of the training split.
+    """
     labeler = load_labeler(run.settings.labeler)
-    parameters = {"mccs": {"margin": run.settings.margin}}
-    rewards = [build_reward(name, labeler=labeler, **parameters.get(name, {})) for name in run.settings.rewards]
+    given = {"margin": run.settings.margin, "prevalence": positives(labels).mean(axis=0)}
+    rewards = []
+    for name in run.settings.rewards:
+        taken = {key: value for key, value in given.items() if key in inspect.signature(REWARDS[name]).parameters}
+        rewards.append(build_reward(name, labeler=labeler, **taken))
     return rewards + build_counts(labeler)
 
 
@@ -104,7 +113,7 @@ def srl(run: Run) -> pd.DataFrame:
     seen = mostly_abnormal(labels, run.size.srl_abnormal)
     trainer = GRPOTrainer(
         model,
-        reward_funcs=reward_functions(run),
+        reward_funcs=reward_functions(run, labels),
         args=config(run),
         train_dataset=srl_rows(Subset(studies, seen), labels[seen]),
         processing_class=processor,

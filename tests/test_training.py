@@ -86,7 +86,7 @@ def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
     model, processor = load_policy(trained.start.policy)
     trainer = GRPOTrainer(
         model,
-        reward_funcs=srl.reward_functions(trained),
+        reward_funcs=srl.reward_functions(trained, labels),
         args=config,
         train_dataset=srl_rows(studies, labels),
         processing_class=processor,
@@ -198,7 +198,7 @@ def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypa
     still = dataclasses.replace(trained.settings, rewards={"report_tags": 1.0}, beta=0.0)
     monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", still)
     monkeypatch.setattr(
-        srl, "reward_functions", lambda run: [lambda completions, **_: [1.0] * len(completions)] * (1 + len(COUNTS))
+        srl, "reward_functions", lambda run, labels: [lambda completions, **_: [1.0] * len(completions)] * (1 + len(COUNTS))
     )
     with pytest.raises(RuntimeError, match="trained tensors did not change"):
         srl.srl(trained)
