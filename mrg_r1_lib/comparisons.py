@@ -1,8 +1,8 @@
 """The main result as a sceptic asks for it: planned comparisons, seed by seed, and from sides that the reward does not know.
 
 Saved label codes of the held-out studies -> differences with intervals over seeds and studies together. Which two systems are
-compared, and by what, was written down before SRL's and the control's policies were scored on the test split; the SFT of seed 0
-had been scored by an earlier study.
+compared, and by what, was written down before these policies were scored on the test split. Policies of earlier recipes had
+been scored there at seed 0; nothing was chosen by it.
 """
 
 from collections.abc import Iterator, Sequence
