@@ -68,7 +68,8 @@ def status(main: pd.DataFrame) -> str:
     several = seeds[seeds > 1]
     counts = " to ".join(str(count) for count in sorted({several.min(), several.max()}))
     rest = ", one seed of the others" if len(several) < len(seeds) else ""
-    return f"Scale `{SCALE}`, {len(seeds)} systems: {counts} seeds of {', '.join(several.index)}{rest}."
+    names = "; ".join(name for name in several.index if not name.endswith("images shuffled"))  # a twin has its writer's seeds
+    return f"Scale `{SCALE}`, {len(seeds)} systems: {counts} seeds of {names}{rest}."
 
 
 def planned(comparisons: pd.DataFrame) -> str:
