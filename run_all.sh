@@ -8,7 +8,7 @@ usage() {
   cat <<'TEXT'
 usage: ./run_all.sh [COMMAND]
 
-  laptop             the default study: every real report of IU X-Ray; an hour on two cores
+  laptop             the default study: every real report of IU X-Ray; about an hour on two cores
   smoke              the whole study, small: about five minutes on two cores
   test               the tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages

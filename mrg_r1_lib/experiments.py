@@ -92,7 +92,7 @@ class Scale:
     batch_size: int  # studies a step of pretraining
     sft_epochs: int
     sft_continued_epochs: int  # as long as SRL takes, by the clock
-    sft_continued_rate: float  # learning rate of the control: tuned in as many trials as SRL's
+    sft_continued_rate: float  # learning rate of the control; results/README.md has the trials
     sft_batch_size: int
     sft_phantoms: int  # reports of pretraining among the real ones of SFT
     srl_steps: int

@@ -214,7 +214,7 @@ class Run:
         stage = self.settings.stage if step == "train" else "generate" if step.startswith("completions_") else "evaluate"
         return {
             "settings": self.fingerprint(),
-            "sources": self._source_digest(f"mrg_r1_lib.{stage}"),
+            "sources": self.source_digest(f"mrg_r1_lib.{stage}"),
             "weights": _digest(weights),
             "labeler": _digest(labeler_weights(self.settings.labeler)),
         }
@@ -245,7 +245,7 @@ class Run:
             "seed": self.seed,
         }
         manifest[module] = entries | {
-            "source_digest": self._source_digest(module),
+            "source_digest": self.source_digest(module),
             "labeler_digest": _digest(labeler_weights(self.settings.labeler)),
             "commit": _commit(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
@@ -253,7 +253,8 @@ class Run:
         }
         write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
-    def _source_digest(self, module: str) -> str:
+    def source_digest(self, module: str) -> str:
+        """`sources.source_digest` of a stage's module as this run uses it: SRL with the run's own rewards."""
         return source_digest(module, self.settings.rewards if module == "mrg_r1_lib.srl" else ())
 
 

@@ -16,8 +16,7 @@ import pytest
 from mrg_r1_lib.experiments import EXPERIMENTS, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.runs import BESIDE_THE_RUN, STAGE_OF
-from mrg_r1_lib.sources import source_digest
+from mrg_r1_lib.runs import BESIDE_THE_RUN, STAGE_OF, Run
 from mrg_r1_lib.tables import main_table
 
 SCALE = "laptop"
@@ -56,14 +55,12 @@ def manifests():
 
 
 def test_every_result_was_made_by_the_present_sources():
-    digests = {}
     stale = []
-    for run, manifest in manifests().items():
+    for folder, manifest in manifests().items():
+        run = Run(manifest["experiment"]["name"], SCALE, manifest["seed"], FOLDER.parent)
         for module in sorted(name for name in manifest if name.startswith("mrg_r1_lib.")):
-            key = module, tuple(manifest["experiment"]["rewards"]) if module == "mrg_r1_lib.srl" else ()
-            digests[key] = digests.get(key) or source_digest(*key)
-            if manifest[module]["source_digest"] != digests[key]:
-                stale.append(f"{run} was made by other sources of {module}: {AGAIN}")
+            if manifest[module]["source_digest"] != run.source_digest(module):
+                stale.append(f"{folder} was made by other sources of {module}: {AGAIN}")
     assert not stale, "\n" + "\n".join(stale)
 
 

@@ -17,9 +17,11 @@ from mrg_r1_lib.evaluate import evaluate
 from mrg_r1_lib.files import locked
 from mrg_r1_lib.generate import write_completions
 from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.metrics import positives
 from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.pretrain import pretrain
 from mrg_r1_lib.prompts import load_split, srl_rows
+from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.sft import config as sft_config
@@ -76,6 +78,24 @@ def test_srl_counts_and_looks_beside_its_rewards(trained):
     assert ((log["reward"] <= mixed + 1e-6) | unscored).all()  # the counts weigh nothing; a study without labels earns less
     looks = pd.read_csv(trained.folder / "validation.csv")
     assert looks["step"].tolist() == [0, trained.size.srl_steps] and looks["chosen"].tolist() == [False, True]
+
+
+def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_asks_for(trained, monkeypatch):
+    asked = {}
+
+    def build(labeler, prevalence):
+        asked["prevalence"] = prevalence
+        return lambda completions, **_: [0.0] * len(completions)
+
+    monkeypatch.setitem(REWARDS, "mccs", build)
+    monkeypatch.setattr(srl, "GRPOTrainer", lambda *_, train_dataset, **__: asked.update(rows=train_dataset))
+    monkeypatch.setattr(srl, "train", lambda *_: None)
+    srl.srl(trained)
+    labels = load_labeler("rules")([study.findings for study in load_split("iu_xray", "train", trained.size)])
+    seen = positives(np.array(asked["rows"].with_format(None)["reference_labels"]))
+    assert len(seen) < len(labels) and seen.any(axis=1).sum() == positives(labels).any(axis=1).sum()
+    assert seen.any(axis=1).mean() == pytest.approx(trained.size.srl_abnormal, abs=0.05)
+    np.testing.assert_allclose(asked["prevalence"], positives(labels).mean(axis=0))
 
 
 def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):

@@ -1,11 +1,12 @@
 """Figures of training: curves of the log by step, validation by epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import matplotlib.ticker
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrg_r1_lib.figures.theme import NOTE, PALETTE, THEME, new_figure
@@ -47,7 +48,7 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
         )
         axis.set(xlabel="step", ylabel="", title=title)
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-    axes[0, 0].legend(title="", fontsize=6.5)
+    _legend_above(figure, axes[0, 0], order)
     return figure
 
 
@@ -78,10 +79,14 @@ def along_training(table: pd.DataFrame, panels: Mapping[str, str], note: str = N
         )
         axis.set(xlabel="share of training", ylabel="", title=title)
         axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    axes[0, 0].get_legend().remove()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(order), fontsize=7, frameon=False)
+    _legend_above(figure, axes[0, 0], order)
     return figure
+
+
+def _legend_above(figure: Figure, axis: Axes, order: Sequence[str]) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    axis.get_legend().remove()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(order), fontsize=7, frameon=False)
 
 
 @matplotlib.rc_context(THEME)
