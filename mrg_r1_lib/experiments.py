@@ -39,10 +39,17 @@ class Experiment:
     margin: float = 0.3  # paper value unknown
     beta: float = 0.04  # paper value unknown; DeepSeekMath's (arXiv:2402.03300)
     group_size: int = 8  # paper value unknown
+    scale_rewards: str = "group"  # advantages in units of their group's standard deviation, or "none": as they are
+    abnormal: float | None = 0.75  # share of abnormal studies among those that SRL sees; None: all studies as they come
     labeler: str = "rules"
 
 
 SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
+
+
+def reward(name: str, **clinical: float) -> Experiment:
+    """SRL with another reward in the place of MCCS, at its weight beside the format's."""
+    return replace(SRL, label=f"SRL, {name}", rewards={**clinical, "report_tags": 0.25})
 
 
 def with_twins(arms: dict[str, Experiment]) -> dict[str, Experiment]:
@@ -67,10 +74,31 @@ ARMS = {
     "sft": Experiment("sft", "SFT", start="pretrained"),
     "sft_continued": Experiment("sft", "SFT continued", start="sft"),  # as much time as SRL, spent on likelihood
     "srl_mccs": SRL,  # the paper's reward
-    "srl_label_f1": replace(
-        SRL, label="SRL, label F1", rewards={"label_f1": 0.75, "report_tags": 0.25}
-    ),  # is the cosine needed?
-    "srl_rouge_l": replace(SRL, label="SRL, ROUGE-L", rewards={"rouge_l": 0.75, "report_tags": 0.25}),  # or does wording do?
+    "srl_label_f1": reward("label F1", label_f1=0.75),  # is the cosine needed?
+    "srl_rouge_l": reward("ROUGE-L", rouge_l=0.75),  # or does wording do?
+    # where the cosine gets its pay: from shared negatives, without a margin most of it
+    "srl_cosine": replace(SRL, label="SRL, cosine without margin", margin=0.0),
+    "srl_margin_10": replace(SRL, label="SRL, MCCS, margin 0.1", margin=0.1),
+    "srl_margin_50": replace(SRL, label="SRL, MCCS, margin 0.5", margin=0.5),
+    "srl_margin_70": replace(SRL, label="SRL, MCCS, margin 0.7", margin=0.7),
+    "srl_positive_cosine": reward("cosine of the positives", positive_cosine=0.75),
+    "srl_bleu": reward("BLEU-4", bleu=0.75),  # the other lexical reward
+    # a reward with a price for each kind of error, and the scaling of advantages that leaves the prices as they are
+    "srl_net_benefit": replace(reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.004),
+    "srl_net_benefit_scaled": reward("net benefit, scaled by group", net_benefit=0.75),
+    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.004),
+    # the rest of the recipe, one change each
+    "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
+    "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
+    "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
+    "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
+    "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),
+    "srl_group_16": replace(SRL, label="SRL, MCCS, groups of 16", group_size=16),
+    "srl_mix_50": replace(SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}),
+    "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
+    # and without SFT: the format is not yet a habit of real reports there
+    "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
+    "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS, without SFT, no format reward", start="pretrained", rewards={"mccs": 1.0}),
 }
 EXPERIMENTS = with_twins(ARMS)
 
@@ -97,7 +125,6 @@ class Scale:
     sft_phantoms: int  # reports of pretraining among the real ones of SFT
     srl_steps: int
     srl_look: int  # steps between two looks at the validation split
-    srl_abnormal: float  # share of abnormal studies among those that SRL sees
     studies_per_step: int  # groups a step of SRL
     lora: bool
     disk_gib: float  # free room that a study asks for before it starts
@@ -130,7 +157,6 @@ SCALES = {
         sft_phantoms=80,
         srl_steps=10,
         srl_look=5,
-        srl_abnormal=0.75,
         studies_per_step=4,
         lora=True,
         disk_gib=0.5,
@@ -158,7 +184,6 @@ SCALES = {
         sft_phantoms=1200,
         srl_steps=100,
         srl_look=25,
-        srl_abnormal=0.75,
         studies_per_step=4,
         lora=False,
         disk_gib=1.0,

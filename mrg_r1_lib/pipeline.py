@@ -42,14 +42,14 @@ def grid(
     """The steps of a scale in stages; the steps of one stage may run in any order or side by side.
 
     `seeds` and `arms` (of the last trained stage) are the scale's where None; the notebooks that compare go by seed 0 and read
-    all scores that are there. ValueError for an arm that is not trained from SFT.
+    all scores that are there. ValueError for an arm that is neither SRL nor the control.
     """
     size = load_scale(scale)
     seeds, arms = seeds or size.seeds, arms or (*size.arms, CONTROL)
-    wrong = [arm for arm in arms if arm not in EXPERIMENTS or EXPERIMENTS[arm].start != "sft" or arm.endswith("_shuffled")]
+    known = [CONTROL, *(arm for arm, each in EXPERIMENTS.items() if each.stage == "srl")]
+    wrong = [arm for arm in arms if arm not in known]
     if wrong:
-        known = [arm for arm, each in EXPERIMENTS.items() if each.start == "sft" and each.stage != "shuffled"]
-        raise ValueError(f"arm {wrong[0]!r}: expected one that starts from SFT, of {', '.join(known)}.")
+        raise ValueError(f"arm {wrong[0]!r}: expected one of the last trained stage, of {', '.join(known)}.")
 
     def step(notebook: str, arm: str, seed: int = 0) -> Step:
         return Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results))

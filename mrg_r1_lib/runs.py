@@ -58,11 +58,11 @@ STAGE_OF = {  # settings of a scale that one stage, or one arm, alone reads: mor
     "sft_phantoms": "sft",
     "srl_steps": "srl",
     "srl_look": "srl",
-    "srl_abnormal": "srl",
     "studies_per_step": "srl",
     "group_size": "srl",
     "classifier_phantoms": "baseline",
 }
+OF_SRL = {"scale_rewards", "abnormal"}  # settings of an experiment that SRL alone reads
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,9 @@ class Run:
     def fingerprint(self) -> str:
         """Digest of the settings, of this run and of all that it starts from, that change what it learns or scores."""
         stage = self.settings.stage
+        beside = BESIDE_THE_RUN if stage == "srl" else BESIDE_THE_RUN | OF_SRL
         described = {
-            "experiment": {name: value for name, value in asdict(self.settings).items() if name not in BESIDE_THE_RUN},
+            "experiment": {name: value for name, value in asdict(self.settings).items() if name not in beside},
             "scale": {
                 name: value
                 for name, value in asdict(self.size).items()

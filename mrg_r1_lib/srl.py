@@ -3,8 +3,8 @@
 For each study the policy writes a group of completions; each earns 0.75 clinical + 0.25 format reward; its advantage is its
 reward against the group's mean, in units of the group's standard deviation; a KL term holds the policy near its start
 (DeepSeekMath, arXiv:2402.03300). TRL does all of it; every setting that the method needs is written out below, since several
-of TRL's defaults differ. What is ours: most of the studies are abnormal ones. In a normal study all that a cosine can teach is
-to deny more, and a policy that has learned it there denies in every study (`results/README.md` has the trials).
+of TRL's defaults differ. What is ours: most of the studies are abnormal ones. A policy trained on all of them, two of three
+normal, denied more and found less in every trial (`results/README.md`).
 """
 
 import inspect
@@ -35,7 +35,7 @@ def config(run: Run) -> GRPOConfig:
         loss_type="grpo",  # TRL's default is dapo
         beta=settings.beta,  # TRL's default 0.0 drops the KL term
         num_generations=run.group_size,
-        scale_rewards="group",  # advantages in units of the group's standard deviation
+        scale_rewards=settings.scale_rewards,  # "group": in units of the group's standard deviation, DeepSeekMath's and TRL's
         reward_weights=[*settings.rewards.values(), *[0.0] * len(COUNTS)],
         multi_objective_aggregation="sum_then_normalize",
         num_iterations=1,  # paper value unknown
@@ -110,7 +110,8 @@ def srl(run: Run) -> pd.DataFrame:
     validation = Validation(run, processor, run.size.srl_look)
     studies = load_split(run.corpus, "train", run.size)
     labels = validation.labeler([study.findings for study in studies])
-    seen = mostly_abnormal(labels, run.size.srl_abnormal)
+    share = run.settings.abnormal
+    seen = np.arange(len(studies)) if share is None else mostly_abnormal(labels, share)
     trainer = GRPOTrainer(
         model,
         reward_funcs=reward_functions(run, labels),

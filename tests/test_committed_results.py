@@ -6,17 +6,17 @@ Every test is skipped where `results/laptop` is absent: the laptop study has not
 import json
 import re
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.experiments import EXPERIMENTS, load_scale, parse_experiment
+from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.runs import BESIDE_THE_RUN, STAGE_OF, Run
+from mrg_r1_lib.runs import BESIDE_THE_RUN, OF_SRL, STAGE_OF, Run
 from mrg_r1_lib.tables import main_table
 
 SCALE = "laptop"
@@ -24,6 +24,7 @@ FOLDER = results_root() / SCALE
 LIMIT = 30e6  # bytes
 LONGEST_CELL = 80  # characters of a table's cell; a report is longer
 MACHINE = re.compile(rf"{re.escape(str(REPOSITORY))}|(?<![\w.])(/home/|/root/|/tmp/|/Users/|/var/folders/)|[A-Z]:\\Users")
+KNOWN = {each.name for settings in (Experiment, Scale) for each in fields(settings)}
 AGAIN = "run ./run_all.sh again"
 
 pytestmark = pytest.mark.skipif(
@@ -44,10 +45,11 @@ def shown(path: Path) -> str:
 
 
 def settings(entries: dict, arm: str) -> dict:
-    """Settings that change a run of `arm`, as JSON writes them."""
+    """Settings that change a run of `arm`, as JSON writes them; one that is gone was read by sources that have changed since."""
     read_by = (EXPERIMENTS[arm].stage, arm)
-    beside = BESIDE_THE_RUN | {"name"} | {name for name, other in STAGE_OF.items() if other not in read_by}
-    return json.loads(json.dumps({name: value for name, value in entries.items() if name not in beside}))
+    beside = BESIDE_THE_RUN | {name for name, other in STAGE_OF.items() if other not in read_by}
+    beside |= OF_SRL if "srl" not in read_by else set()
+    return json.loads(json.dumps({name: value for name, value in entries.items() if name in KNOWN - beside}))
 
 
 def manifests():

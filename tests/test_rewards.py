@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mrg_r1_lib.advantage import group_advantage
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.rewards import REWARDS, build_reward
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.rewards.label_f1 import positive_f1
 from mrg_r1_lib.rewards.mccs import cosine, margin_cosine
+from mrg_r1_lib.rewards.net_benefit import net_benefit
+from mrg_r1_lib.rewards.positive_cosine import positive_cosine
 
 CODES = {"": 1, "no ": 2, "maybe ": 3}
 MENTION = re.compile(f"(no |maybe |)({'|'.join(OBSERVATIONS)})")
@@ -106,7 +109,8 @@ def test_no_completions_give_no_rewards(name):
 
 @every_reward
 def test_a_misspelt_parameter_is_an_error_that_names_the_reward_and_what_it_takes(name):
-    with pytest.raises(ValueError, match=f"{name}.*'margni'; it takes {'margin' if name == 'mccs' else 'none'}"):
+    taken = {"mccs": "margin", "net_benefit": "threshold"}.get(name, "none")
+    with pytest.raises(ValueError, match=f"{name}.*'margni'; it takes {taken}"):
         build_reward(name, labeler=labeler, margni=0.5)
 
 
@@ -117,8 +121,8 @@ def test_a_reward_over_labels_built_without_a_labeler_says_so(name):
 
 
 def test_an_unknown_reward_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'bleu' is unknown; expected one of mccs, report_tags, label_f1, rouge_l"):
-        build_reward("bleu")
+    with pytest.raises(ValueError, match="'bleurt' is unknown; expected one of mccs, report_tags, net_benefit"):
+        build_reward("bleurt")
 
 
 def test_only_report_text_reaches_the_labeler():
@@ -182,7 +186,7 @@ def test_a_margin_outside_0_to_1_is_refused_when_the_reward_is_built_and_when_it
 
 
 def test_a_labeler_that_returns_too_few_rows_is_an_error_not_a_broadcast():
-    for name in ("mccs", "label_f1"):
+    for name in ("mccs", "label_f1", "net_benefit", "positive_cosine"):
         reward = build_reward(name, labeler=lambda reports: labeler(reports[:1]))
         with pytest.raises(ValueError, match="expected"):
             reward(completions=COMPLETIONS[:2], reference_labels=[codes("Edema")] * 2)
@@ -203,8 +207,9 @@ def test_mccs_lies_in_0_to_1_is_symmetric_and_falls_with_the_margin(generated, r
     np.testing.assert_allclose(values[both], margin_cosine(reference, generated, margin)[both])
 
 
-def test_label_f1_pays_nothing_for_silence_on_a_normal_study():
-    reward = build_reward("label_f1", labeler=lambda reports: np.zeros((len(reports), 14), dtype=np.int8))
+@pytest.mark.parametrize("name", ["label_f1", "net_benefit", "positive_cosine"])
+def test_rewards_of_positives_pay_nothing_for_silence_on_a_normal_study(name):
+    reward = build_reward(name, labeler=lambda reports: np.zeros((len(reports), 14), dtype=np.int8))
     completions = ["", "<think>Edema</think>", "<think></think><report>Lungs are clear.</report>"]
     assert reward(completions=completions, reference_labels=[[0] * 14] * 3) == [0.0, 0.0, 1.0]
 
@@ -214,6 +219,49 @@ def test_label_f1_by_hand():
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema", "No Finding"])
     assert positive_f1(generated, reference).tolist() == [0.5, 1.0, 0.0, 0.0]
+
+
+def test_positive_cosine_by_hand():
+    # {C, E} and {E, F}: 1 / sqrt 4; {} and {}: 1; {} and {E}: 0; {E, F, C} and {E}: 1 / sqrt 3
+    generated = labeler(["Cardiomegaly, maybe Edema", "no Edema", "no Edema", "Edema, Fracture, Cardiomegaly"])
+    reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema", "Edema, no Fracture"])
+    np.testing.assert_allclose(positive_cosine(generated, reference), [0.5, 1.0, 0.0, 3**-0.5])
+
+
+def test_net_benefit_by_hand():
+    # one missed and one invented: 1 - (1 + 3/7) / 13; nothing wrong; one missed; one invented; denials are free
+    generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
+    reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema, no Pneumonia", "No Finding"])
+    np.testing.assert_allclose(net_benefit(generated, reference, 0.3), [1 - 10 / 91, 1, 1 - 1 / 13, 1 - 3 / 91])
+    assert net_benefit(labeler(["Edema"]), labeler([""]), 0.5).tolist() == [1 - 1 / 13]  # at 1/2 both errors cost the same
+
+
+@given(st.integers(0, 100), st.sampled_from([0.1, 0.3, 0.5]))
+def test_net_benefit_is_highest_for_asserting_what_is_likelier_than_its_threshold(there, threshold):
+    reference = labeler(["Edema"] * there + ["no Edema"] * (100 - there))
+    asserted, denied = (net_benefit(labeler([text] * 100), reference, threshold).mean() for text in ("Edema", "no Edema"))
+    gain = asserted - denied
+    assert np.sign(gain.round(12)) == np.sign(round(there / 100 - threshold, 12))
+
+
+def test_scaling_by_the_group_undoes_the_prices_of_net_benefit():
+    sampled = labeler(["Edema", "Edema", "", ""])
+    there, absent = (net_benefit(sampled, labeler([text] * 4)) for text in ("Edema", ""))
+    assert there[0] - there[2] == pytest.approx(7 / 3 * (absent[2] - absent[0]))  # a miss is worse, by the price
+    advantages = group_advantage([there, absent])
+    assert advantages[0] == pytest.approx(-advantages[1], abs=0.01)  # and not once it is divided
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.6, math.nan])
+def test_a_threshold_outside_0_to_a_half_is_refused_when_the_reward_is_built(threshold):
+    with pytest.raises(ValueError, match=r"threshold: .* outside \(0, 0.5\]"):
+        build_reward("net_benefit", labeler=labeler, threshold=threshold)
+
+
+def test_bleu_by_hand():
+    # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two words for four: exp(1 - 4/2)
+    rewards = call("bleu", ["<report>Clear lungs</report>", "<report>The lungs are clear</report>"], ["the lungs are clear"] * 2)
+    assert rewards == pytest.approx([math.exp(-1) * 0.5**0.5, 1.0])
 
 
 def test_rouge_l_by_hand():

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -28,6 +29,30 @@ def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards()
     assert EXPERIMENTS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
     for scale in SCALES.values():
         assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
+
+
+CHANGES = {  # arms that differ from MRG-R1's in more than one setting: a reward that needs its advantages unscaled, and two by two
+    "srl_net_benefit": {"rewards", "scale_rewards", "beta"},
+    "srl_mccs_unscaled": {"scale_rewards", "beta"},
+    "srl_no_sft_mix_100": {"start", "rewards"},
+}
+
+
+def test_every_arm_of_the_ablation_differs_from_the_papers_in_one_setting():
+    arms = {arm: asdict(each) for arm, each in EXPERIMENTS.items() if each.stage == "srl" and arm != "srl_mccs"}
+    paper = asdict(EXPERIMENTS["srl_mccs"])
+    for arm, settings in arms.items():
+        changed = {name for name in settings if settings[name] != paper[name]} - {"label"}
+        assert changed == CHANGES[arm] if arm in CHANGES else len(changed) == 1, (arm, changed)
+    labels = [each.label for each in EXPERIMENTS.values()]
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_new_setting_of_srl_leaves_earlier_stages_as_they_are(run, monkeypatch):
+    before = {each: each.fingerprint() for each in (run, run.start)}
+    monkeypatch.setitem(EXPERIMENTS, "srl_mccs", replace(EXPERIMENTS["srl_mccs"], abnormal=None, scale_rewards="none"))
+    monkeypatch.setitem(EXPERIMENTS, "sft", replace(EXPERIMENTS["sft"], abnormal=None, scale_rewards="none"))
+    assert run.fingerprint() != before[run] and run.start.fingerprint() == before[run.start]
 
 
 def test_a_run_knows_the_stages_that_it_starts_from(run):

@@ -94,7 +94,7 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
     labels = load_labeler("rules")([study.findings for study in load_split("iu_xray", "train", trained.size)])
     seen = positives(np.array(asked["rows"].with_format(None)["reference_labels"]))
     assert len(seen) < len(labels) and seen.any(axis=1).sum() == positives(labels).any(axis=1).sum()
-    assert seen.any(axis=1).mean() == pytest.approx(trained.size.srl_abnormal, abs=0.05)
+    assert seen.any(axis=1).mean() == pytest.approx(trained.settings.abnormal, abs=0.05)
     np.testing.assert_allclose(asked["prevalence"], positives(labels).mean(axis=0))
 
 

@@ -9,15 +9,18 @@ import inspect
 from collections.abc import Callable
 
 from mrg_r1_lib.labelers import Labeler
-from mrg_r1_lib.rewards import label_f1, mccs, report_tags, rouge_l
+from mrg_r1_lib.rewards import bleu, label_f1, mccs, net_benefit, positive_cosine, report_tags, rouge_l
 
 Reward = Callable[..., list[float | None]]
 
 REWARDS: dict[str, Callable[..., Reward]] = {
     "mccs": mccs.build,
     "report_tags": report_tags.build,
+    "net_benefit": net_benefit.build,
     "label_f1": label_f1.build,
+    "positive_cosine": positive_cosine.build,
     "rouge_l": rouge_l.build,
+    "bleu": bleu.build,
 }
 
 
