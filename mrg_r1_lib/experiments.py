@@ -98,7 +98,9 @@ ARMS = {
     "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
     # and without SFT: the format is not yet a habit of real reports there
     "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
-    "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS, without SFT, no format reward", start="pretrained", rewards={"mccs": 1.0}),
+    "srl_no_sft_mix_100": replace(
+        SRL, label="SRL, MCCS, without SFT, no format reward", start="pretrained", rewards={"mccs": 1.0}
+    ),
 }
 EXPERIMENTS = with_twins(ARMS)
 

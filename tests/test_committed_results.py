@@ -45,7 +45,7 @@ def shown(path: Path) -> str:
 
 
 def settings(entries: dict, arm: str) -> dict:
-    """Settings that change a run of `arm`, as JSON writes them; one that is gone was read by sources that have changed since."""
+    """Settings that change a run of `arm`, as JSON writes them; one that is gone was read by other sources."""
     read_by = (EXPERIMENTS[arm].stage, arm)
     beside = BESIDE_THE_RUN | {name for name, other in STAGE_OF.items() if other not in read_by}
     beside |= OF_SRL if "srl" not in read_by else set()

@@ -55,7 +55,7 @@ def test_seeds_and_arms_choose_what_is_trained_and_the_comparing_notebooks_stay_
 
 @pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_wrong"])
 def test_an_arm_that_is_not_of_the_last_trained_stage_lists_those_that_are(tmp_path, arm):
-    with pytest.raises(ValueError, match=f"'{arm}': expected one of the last trained stage, of sft_continued, srl_mccs, .*rouge_l"):
+    with pytest.raises(ValueError, match=f"'{arm}': expected one of the last trained stage, of sft_continued, srl_mccs, "):
         grid("smoke", tmp_path, arms=[arm])
 
 

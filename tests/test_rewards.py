@@ -260,7 +260,8 @@ def test_a_threshold_outside_0_to_a_half_is_refused_when_the_reward_is_built(thr
 
 def test_bleu_by_hand():
     # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two words for four: exp(1 - 4/2)
-    rewards = call("bleu", ["<report>Clear lungs</report>", "<report>The lungs are clear</report>"], ["the lungs are clear"] * 2)
+    reports = ["Clear lungs", "The lungs are clear"]
+    rewards = call("bleu", [f"<report>{report}</report>" for report in reports], ["the lungs are clear"] * 2)
     assert rewards == pytest.approx([math.exp(-1) * 0.5**0.5, 1.0])
 
 

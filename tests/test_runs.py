@@ -31,7 +31,7 @@ def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards()
         assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
 
 
-CHANGES = {  # arms that differ from MRG-R1's in more than one setting: a reward that needs its advantages unscaled, and two by two
+CHANGES = {  # arms that differ from MRG-R1's in more than one setting: what unscaled advantages need, and two by two
     "srl_net_benefit": {"rewards", "scale_rewards", "beta"},
     "srl_mccs_unscaled": {"scale_rewards", "beta"},
     "srl_no_sft_mix_100": {"start", "rewards"},

@@ -1,4 +1,4 @@
-"""A lexical reward, the other control for "reward wording instead of findings": BLEU-4 of the report with the reference report.
+"""A lexical reward, the other control for "reward wording instead of findings": BLEU-4 of the report with the reference.
 
 Completion -> report -> sentence BLEU of sacrebleu with the column `reference`, lower case. Its orders are as many as the shorter
 report has (`effective_order`), and an order without a match counts as half of one: the corpus score's zero would leave most

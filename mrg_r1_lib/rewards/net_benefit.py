@@ -4,17 +4,18 @@ Completion -> report -> 14 labels -> sets of positives among the 13 abnormalitie
 price of the errors. The prices are those of decision curve analysis (Vickers and Elkin, Medical Decision Making 2006): whoever
 acts on a finding from a probability t upwards holds a missed one for (1 - t) / t times as bad as an invented one.
 
-Why not the cosine. A report is written for readers who act on it, so a finding should be asserted when its probability given
-the image exceeds t, whatever else the report says. A sum of prices, one term a finding, is the reward whose best report does
-that. A cosine is not: it divides by the length of the report, so that a second finding in doubt has to outweigh the first one
-and all denials, and it pays for denials, which are sure in most studies. And t need not be guessed: what maximises micro F1 is to
-assert above half of the F1 that can be reached (Lipton, Elkan and Narayanaswamy, arXiv:1402.1892). With policies near 0.6 that
-is 0.3. It is not the metric itself, which no report has by itself.
+Why not the cosine. A report is written for readers who act on it, so a finding should be asserted when its probability
+given the image exceeds t, whatever else the report says. A sum of prices, one term a finding, is the reward whose best report
+does that. A cosine is not: it divides by the length of the report, so that a second finding in doubt has to outweigh the
+first one and all denials, and it pays for denials, which are sure in most studies. And t need not be guessed: what maximises
+micro F1 is to assert above half of the F1 that can be reached (Lipton, Elkan and Narayanaswamy, arXiv:1402.1892). With
+policies near 0.6 that is 0.3. It is not the metric itself, which no report has by itself.
 
-Not divided by anything. GRPO's division by each group's standard deviation undoes prices: where the completions of a group differ
-in one finding, the advantages are the same whether it was missed or invented, however different the prices, and the policy goes
-by the majority (t = 1/2). This reward is meant for advantages that are not scaled (`scale_rewards="none"`, arXiv:2503.20783).
-No credit for right denials: with scaled advantages a tie-break, however small, is all that a tied group teaches.
+Not divided by anything. GRPO's division by each group's standard deviation undoes prices: where the completions of a group
+differ in one finding, the advantages are the same whether it was missed or invented, however different the prices, and the
+policy goes by the majority (t = 1/2). This reward is meant for advantages that are not scaled (`scale_rewards="none"`,
+arXiv:2503.20783). No credit for right denials: with scaled advantages a tie-break, however small, is all that a tied group
+teaches.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ def net_benefit(generated: np.ndarray, reference: np.ndarray, threshold: float =
     array([0.9231, 0.967 ])
     """
     if not 0 < threshold <= 0.5:
-        raise ValueError(f"threshold: {threshold!r} is outside (0, 0.5]; it is the probability from which a finding is asserted.")
+        raise ValueError(f"threshold: {threshold!r} is outside (0, 0.5]; from it upwards a finding is asserted.")
     g, r = positives(np.asarray(generated)), positives(np.asarray(reference))
     if g.shape != r.shape:
         raise ValueError(f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: expected as many reports in both.")
