@@ -18,6 +18,10 @@ from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 from mrg_r1_lib.tables import PRIMARY, aligned_labels, reference_labels, run_folders
 
 PLANNED = (("srl_mccs", "sft"), ("srl_mccs", "sft_continued"))
+OWN = (
+    ("srl_net_benefit", "srl_mccs"),
+    ("srl_net_benefit", "srl_label_f1"),
+)  # the second family: the reward of this study's own
 AS_PLANNED = "as planned"
 
 
@@ -35,17 +39,20 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def planned_comparisons(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+def planned_comparisons(
+    results: Path, scale: str, corpus: str = "iu_xray", pairs: Sequence[tuple[str, str]] = PLANNED
+) -> pd.DataFrame:
     """The planned differences, a row a pair and measure: system, against, measure, difference, low, high, p, p_holm, seeds.
 
-    Measures are F1, precision and recall in the primary definition; p_holm corrects the p of F1 over the pairs, the others
-    have none. A pair without a common seed has no row.
+    Measures are F1, precision and recall in the primary definition, and macro_f1; p_holm corrects the p of F1 over the
+    `pairs`, the others have none. A pair without a common seed has no row.
     """
     reference = reference_labels(results, scale, corpus).to_numpy()
     rows = []
-    for system, against, seeds, first, second in _pairs(results, scale, corpus):
-        for measure in reversed(MEASURES):
-            statistic = Efficacy(**PRIMARY, measure=measure)
+    statistics = {measure: Efficacy(**PRIMARY, measure=measure) for measure in reversed(MEASURES)}
+    statistics["macro_f1"] = Efficacy(**PRIMARY | {"average": "macro"})
+    for system, against, seeds, first, second in _pairs(results, scale, corpus, pairs):
+        for measure, statistic in statistics.items():
             result = paired_bootstrap(reference, first, second, statistic, resamples=load_scale(scale).resamples)
             rows.append(_named(system, against) | {"measure": measure} | result._asdict() | {"seeds": len(seeds)})
     table = pd.DataFrame(rows, columns=["system", "against", "measure", "difference", "low", "high", "p", "seeds"])
@@ -55,11 +62,13 @@ def planned_comparisons(results: Path, scale: str, corpus: str = "iu_xray") -> p
     return table
 
 
-def seed_differences(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
+def seed_differences(
+    results: Path, scale: str, corpus: str = "iu_xray", pairs: Sequence[tuple[str, str]] = PLANNED
+) -> pd.DataFrame:
     """The planned differences of each seed alone: system, against, seed, f1, precision, recall (differences)."""
     reference = reference_labels(results, scale, corpus).to_numpy()
     rows = []
-    for system, against, seeds, first, second in _pairs(results, scale, corpus):
+    for system, against, seeds, first, second in _pairs(results, scale, corpus, pairs):
         for seed, one, other in zip(seeds, first, second, strict=True):
             parts = {name: Efficacy(**PRIMARY, measure=name) for name in reversed(MEASURES)}
             difference = {name: part(reference, one) - part(reference, other) for name, part in parts.items()}
@@ -90,17 +99,23 @@ def checked_scores(
     return pd.DataFrame(rows)
 
 
-def checked_differences(results: Path, scale: str, held_out: pd.DataFrame, corpus: str = "iu_xray") -> pd.DataFrame:
+def checked_differences(
+    results: Path,
+    scale: str,
+    held_out: pd.DataFrame,
+    corpus: str = "iu_xray",
+    pairs: Sequence[tuple[str, str]] = PLANNED,
+) -> pd.DataFrame:
     """The planned differences in F1 under each check: check, studies, system, against, difference, low, high, p, seeds."""
     reference = reference_labels(results, scale, corpus)
     rows = []
-    for system, against, seeds, first, second in _pairs(results, scale, corpus):
+    for system, against, seeds, first, second in _pairs(results, scale, corpus, pairs):
         both = zip(_checks(reference, held_out, first), _checks(reference, held_out, second), strict=True)
         for (check, rows_of, wanted, one), (*_, other) in both:
             result = paired_bootstrap(wanted, one, other, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples)
             row = {"check": check, "studies": len(rows_of)} | _named(system, against)
             rows.append(row | result._asdict() | {"seeds": len(seeds)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["check", "studies", "system", "against", "difference", "low", "high", "p", "seeds"])
 
 
 def changed_studies(results: Path, scale: str, held_out: pd.DataFrame, corpus: str = "iu_xray", seed: int = 0) -> pd.DataFrame:
@@ -135,10 +150,12 @@ def _named(system: str, against: str) -> dict[str, str]:
     return {"system": EXPERIMENTS[system].label, "against": EXPERIMENTS[against].label}
 
 
-def _pairs(results: Path, scale: str, corpus: str) -> Iterator[tuple[str, str, list[int], np.ndarray, np.ndarray]]:
-    """Each planned pair with its common seeds and both systems' codes `(seeds, studies, 14)`."""
+def _pairs(
+    results: Path, scale: str, corpus: str, pairs: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, str, list[int], np.ndarray, np.ndarray]]:
+    """Each pair with its common seeds and both systems' codes `(seeds, studies, 14)`."""
     reference = reference_labels(results, scale, corpus)
-    for system, against in PLANNED:
+    for system, against in pairs:
         seeds = [set(_labels(results, scale, corpus, arm, reference)[0]) for arm in (system, against)]
         common = sorted(seeds[0] & seeds[1])
         if common:

@@ -18,6 +18,8 @@ CREDENTIALED = ("mimic_cxr",)
 NAME_COLUMNS = frozenset(
     (
         "system",
+        "arm",
+        "section",
         "against",
         "seed",
         "metric",

@@ -38,11 +38,15 @@ BLACK = Image.new("L", (8, 8))
 PAIR = pd.DataFrame({"system": ["a", "b"], "precision": [0.5, 0.6], "recall": [0.4, 0.3]})
 DIFFERENCES = pd.DataFrame({"system": ["a"], "difference": [0.1], "low": [0.0], "high": [0.2]})
 LOOKS = pd.DataFrame({"share": [0.5, 1.0] * 2, "f1": [0.1, 0.4, 0.2, 0.3], "system": ["a", "a", "b", "b"], "seed": 0})
+GAPS = pd.DataFrame(
+    {"step": [1, 2] * 4, "closed": 0.1, "system": ["a"] * 4 + ["b"] * 4, "seed": 0, "measure": (["own"] * 2 + ["F1"] * 2) * 2}
+)
 REAL_AND_DRAWN = {
     "along_training": lambda: figures.along_training(LOOKS, {"f1": "F1"}),
     "contact_sheet": lambda: figures.contact_sheet([BLACK], ["one"]),
     "flow": lambda: figures.flow(COUNTS),
     "forest": lambda: figures.forest(DIFFERENCES, "difference"),
+    "hacking": lambda: figures.hacking(GAPS),
     "main_scores": lambda: figures.main_scores(SCORES),
     "margin_curve": lambda: figures.margin_curve(pd.DataFrame({"margin": [0.0, 0.3], "reward": [0.5, 0.2], "report": "x"})),
     "observation_f1": lambda: figures.observation_f1(

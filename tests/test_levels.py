@@ -27,7 +27,7 @@ LEVELS = [
     ["sft", "srl"],
     ["evaluate"],
     ["tables", "figures", "steps"],
-    ["comparisons", "times", "readme"],
+    ["comparisons", "ablations", "times", "readme"],
     ["pipeline"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -86,7 +86,7 @@ def notebook(tmp_path, monkeypatch):
     step = steps.Step("02_supervised_finetuning", Run("mimic_cxr/srl_mccs", "smoke", 0, tmp_path / "results"))
 
     def write(output):
-        cell = nbformat.v4.new_code_cell("report", outputs=[output])
+        cell = nbformat.v4.new_code_cell("report", id="report", outputs=[output])
         draft = step.run.make_private() / "x.draft.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), draft)
         return draft, step

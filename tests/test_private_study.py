@@ -47,7 +47,7 @@ def test_no_marker_of_a_credentialed_corpus_is_in_anything_that_git_would_add(tm
     (tmp_path / "tests").symlink_to(REPOSITORY / "tests")
     path = notebooks / "03_semantic_reinforcement_learning.ipynb"
     book = nbformat.read(path, as_version=4)
-    book.cells.insert(2, nbformat.v4.new_code_cell(LOUD))
+    book.cells.insert(2, nbformat.v4.new_code_cell(LOUD, id="loud"))
     nbformat.write(book, path)
     monkeypatch.setenv("MRG_R1_DATA", str(data))
     for switch in ("TRANSFORMERS_VERBOSITY", "DATASETS_VERBOSITY", "ACCELERATE_LOG_LEVEL", "TRL_LOG_LEVEL"):

@@ -7,7 +7,7 @@ arguments alone. What is real and what is drawn stands in the picture itself.
 from mrg_r1_lib.figures.data import contact_sheet, flow, prevalence, report_lengths, studies_with_reports
 from mrg_r1_lib.figures.results import forest, heatmap, main_scores, margin_curve, observation_f1, precision_recall
 from mrg_r1_lib.figures.theme import NOTE
-from mrg_r1_lib.figures.training import along_training, training_curves, validation_curve
+from mrg_r1_lib.figures.training import along_training, hacking, training_curves, validation_curve
 
 __all__ = [
     "NOTE",
@@ -15,6 +15,7 @@ __all__ = [
     "contact_sheet",
     "flow",
     "forest",
+    "hacking",
     "heatmap",
     "main_scores",
     "margin_curve",

@@ -83,6 +83,40 @@ def along_training(table: pd.DataFrame, panels: Mapping[str, str], note: str = N
     return figure
 
 
+@matplotlib.rc_context(THEME)
+def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
+    """A panel an arm of `ablations.gap_closed`: its own reward and the F1 of its sampled reports, seeds as a band.
+
+    Columns step, system, seed, measure, closed.
+    """
+    order, measures = list(dict.fromkeys(table["system"])), list(dict.fromkeys(table["measure"]))
+    columns = min(4, len(order))
+    rows = -(-len(order) // columns)
+    figure, axes = new_figure(rows, columns, 0.6 + 1.75 * rows, note, sharex=True, sharey=True)
+    for axis, system in zip(axes.flat, order, strict=False):
+        sns.lineplot(
+            table[table["system"] == system],
+            x="step",
+            y="closed",
+            hue="measure",
+            hue_order=measures,
+            style="measure",
+            palette=PALETTE[: len(measures)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0, 0],
+            ax=axis,
+        )
+        axis.axhline(0, color="0.3", linewidth=0.8)
+        axis.set(xlabel="step", ylabel="share of the gap closed")
+        axis.set_title(system.removeprefix("SRL, "), fontsize=8)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
+        axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+    for axis in axes.flat[len(order) :]:
+        axis.set_visible(False)
+    _legend_above(figure, axes[0, 0], measures)
+    return figure
+
+
 def _legend_above(figure: Figure, axis: Axes, order: Sequence[str]) -> None:
     handles, labels = axis.get_legend_handles_labels()
     axis.get_legend().remove()

@@ -1,8 +1,8 @@
 """A lexical reward, the other control for "reward wording instead of findings": BLEU-4 of the report with the reference.
 
-Completion -> report -> sentence BLEU of sacrebleu with the column `reference`, lower case. Its orders are as many as the shorter
-report has (`effective_order`), and an order without a match counts as half of one: the corpus score's zero would leave most
-short reports without a reward.
+Completion -> report -> sentence BLEU of sacrebleu with the column `reference`, lower case. Its orders are as many as the report
+has (`effective_order`), and an order without a match counts as half of one: the corpus score's zero would leave most short
+reports without a reward.
 """
 
 from collections.abc import Callable
