@@ -14,7 +14,7 @@ import pandas as pd
 
 from mrg_r1_lib.files import write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.tables import PRIMARY, summary
+from mrg_r1_lib.tables import PRIMARY, main_study, summary
 
 SCALE = "laptop"
 COLUMNS = {  # of tables.summary -> as the README prints them
@@ -44,6 +44,7 @@ def main_table(main: pd.DataFrame) -> str:
 
     Numbers are means over a system's seeds; its interval runs from the lowest end of a seed's interval to the highest.
     """
+    main = main_study(main, SCALE)
     table = summary(main)
     primary = main[(main["metric"] == "ce_f1") & (main[list(PRIMARY)] == pd.Series(PRIMARY)).all(axis="columns")]
     ends = primary.groupby("system").agg(low=("low", "min"), high=("high", "max"))
@@ -62,14 +63,13 @@ def _digits(value: float) -> str:
 
 def status(main: pd.DataFrame) -> str:
     """One sentence: scale and number of seeds, and that one seed is preliminary."""
-    seeds = main.groupby("system", sort=False)["seed"].nunique()
+    seeds = main_study(main, SCALE).groupby("system", sort=False)["seed"].nunique()
     if seeds.max() == 1:
         return f"**Preliminary: one seed.** Scale `{SCALE}`, {len(seeds)} systems."
-    several = seeds[seeds > 1]
-    counts = " to ".join(str(count) for count in sorted({several.min(), several.max()}))
-    rest = ", one seed of the others" if len(several) < len(seeds) else ""
-    names = "; ".join(name for name in several.index if not name.endswith("images shuffled"))  # a twin has its writer's seeds
-    return f"Scale `{SCALE}`, {len(seeds)} systems: {counts} seeds of {names}{rest}."
+    several = seeds[(seeds > 1) & ~seeds.index.str.endswith("images shuffled")]  # a twin has its writer's seeds
+    counts = [f"{count} seeds of {'; '.join(names)}" for count, names in several.groupby(several, sort=False).groups.items()]
+    rest = ["one seed of the others"] if seeds.min() == 1 else []
+    return f"Scale `{SCALE}`, {len(seeds)} systems: {', '.join([*counts, *rest])}."
 
 
 def planned(comparisons: pd.DataFrame) -> str:
@@ -88,9 +88,24 @@ def planned(comparisons: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def ablations(table: pd.DataFrame) -> str:
+    """The ablation as a markdown table: a row an arm that ran, and below it the names of those that did not."""
+    lines = ["| | arm | − MCCS, CE F1 micro-13 [95 %] | F1 | precision | recall | macro-13 | denials | seeds |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    ran = table[table["seeds"] > 0]
+    for row in ran.itertuples():
+        against = "–" if pd.isna(row.difference) else f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+        cells = [row.section, row.system, against, *map(_digits, (row.f1, row.precision, row.recall, row.macro_f1))]
+        lines.append("| " + " | ".join([*cells, f"{row.negatives:.1f}", str(row.seeds)]) + " |")
+    missing = table.loc[table["seeds"] == 0, "system"]
+    return "\n".join([*lines, "", f"Not run: {'; '.join(missing)}."] if len(missing) else lines)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {  # name -> the table it is written from, and how
     "status": ("main", status),
     "planned": ("planned", planned),
+    "own_reward": ("own_reward", planned),
+    "ablations": ("ablations", ablations),
     "main_table": ("main", main_table),
 }
 

@@ -81,6 +81,16 @@ def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFra
     return table.astype({"classes": "Int64"})
 
 
+def main_study(main: pd.DataFrame, scale: str) -> pd.DataFrame:
+    """The rows of a main table that are of the default study: not the reinforced arms that only the ablation compares."""
+    arms = load_scale(scale).arms
+    beside = {arm for arm, experiment in EXPERIMENTS.items() if experiment.stage == "srl"} - set(arms)
+    labels = [
+        each.label for arm, each in EXPERIMENTS.items() if arm in beside or (each.stage == "shuffled" and each.start in beside)
+    ]
+    return main[~main["system"].isin(labels)]
+
+
 def summary(main: pd.DataFrame) -> pd.DataFrame:
     """The main table as people read it: a row a system (mean over seeds), CE F1 by definition, text metrics, format rate."""
     ce = main[main["metric"].str.startswith("ce_") & (main["uncertain"] == "positive")].copy()

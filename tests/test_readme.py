@@ -13,6 +13,10 @@ old
 text
 <!-- generated: planned -->
 <!-- end: planned -->
+<!-- generated: own_reward -->
+<!-- end: own_reward -->
+<!-- generated: ablations -->
+<!-- end: ablations -->
 <!-- generated: main_table -->
 <!-- end: main_table -->
 end
@@ -21,6 +25,11 @@ PLANNED = """system,against,measure,difference,low,high,p,p_holm,seeds
 "SRL, MCCS",SFT,f1,0.0412,0.01,0.07,0.0022,0.0044,5
 "SRL, MCCS",SFT,recall,-0.0104,-0.03,0.01,0.4,,5
 "SRL, MCCS",SFT,precision,0.05,0.02,0.08,0.01,,5
+"""
+ABLATIONS = """arm,section,system,seeds,f1,precision,recall,macro_f1,negatives,difference,low,high,p
+srl_mccs,the reward,"SRL, MCCS",5,0.5,0.6,0.4,0.3,4.25,,,,
+srl_bleu,the reward,"SRL, BLEU-4",2,0.25,0.6,0.4,0.3,1,-0.25,-0.3,-0.2,0.001
+srl_beta_0,the KL term,"SRL, MCCS, KL 0",0,,,,,,,,,
 """
 COLUMNS = (("f1", "micro", 13), ("precision", "micro", 13), ("recall", "micro", 13), ("f1", "macro", 13))
 COLUMNS += (("f1", "example", 14), ("f1", "micro", 14), ("f1", "micro", 5))
@@ -47,6 +56,8 @@ def results(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(HEADER + "".join(parts))
         path.with_name("planned.csv").write_text(PLANNED)
+        path.with_name("own_reward.csv").write_text(PLANNED.splitlines()[0] + "\n")
+        path.with_name("ablations.csv").write_text(ABLATIONS)
         return tmp_path
 
     return write
@@ -71,6 +82,13 @@ def test_the_blocks_are_written_from_the_table_and_all_else_stays(results):
     assert block(text, "planned").splitlines()[2:] == [
         "| SRL, MCCS − SFT | +0.041 [+0.010, +0.070] | 0.004 | +0.050 | -0.010 | 5 |"
     ]
+    assert len(block(text, "own_reward").splitlines()) == 2  # that arm has not run
+    assert block(text, "ablations").splitlines()[2:] == [
+        "| the reward | SRL, MCCS | – | 0.500 | 0.600 | 0.400 | 0.300 | 4.2 | 5 |",
+        "| the reward | SRL, BLEU-4 | -0.250 [-0.300, -0.200] | 0.250 | 0.600 | 0.400 | 0.300 | 1.0 | 2 |",
+        "",
+        "Not run: SRL, MCCS, KL 0.",
+    ]
     assert text.startswith("# Title\n<!-- gen") and "\ntext\n" in text and text.endswith("<!-- end: main_table -->\nend\n")
     assert readme.render(text, results(rows("SFT", 0, 0.25, "0.2,0.3"), rows("normal", 0, 0.5))) == text
 
@@ -80,6 +98,14 @@ def test_several_seeds_are_averaged_and_counted_and_their_outermost_ends_shown(r
     text = readme.render(MARKERS, results(*seeds, rows("normal", 0, 0.5)))
     assert "| SRL, MCCS | 0.300 [0.100, 0.500] | 0.310 |" in text
     assert block(text, "status") == "Scale `laptop`, 2 systems: 2 seeds of SRL, MCCS, one seed of the others."
+
+
+def test_arms_of_the_ablation_stand_in_their_own_table_only(results):
+    text = readme.render(
+        MARKERS, results(rows("SFT", 0, 0.25), rows("SRL, BLEU-4", 0, 0.5), rows("SRL, BLEU-4, images shuffled", 0, 0.1))
+    )
+    assert "BLEU-4 | 0" not in block(text, "main_table") and "shuffled" not in block(text, "main_table")
+    assert block(text, "status").endswith("1 systems.")
 
 
 def test_a_number_that_a_system_does_not_have_is_a_dash(results):
