@@ -53,10 +53,10 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def heatmap(table: pd.DataFrame, title: str, note: str = "") -> Figure:
+def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) -> Figure:
     """A table of numbers in [0, 1] as coloured cells with their values; rows and columns as named in the table."""
     figure, axes = new_figure(1, 1, 0.5 + 0.36 * len(table), note=note)
-    sns.heatmap(table, annot=True, fmt=".2f", vmin=0, vmax=1, cmap="viridis", cbar=False, linewidths=0.5, ax=axes[0, 0])
+    sns.heatmap(table, annot=True, fmt=f".{digits}f", vmin=0, vmax=1, cmap="viridis", cbar=False, linewidths=0.5, ax=axes[0, 0])
     axes[0, 0].set(title=title, xlabel="", ylabel="")
     axes[0, 0].tick_params(axis="x", rotation=0)
     return figure
