@@ -193,6 +193,8 @@ class Run:
             return [self.policy / "model.safetensors", self.folder / "train_log.csv", *looks]
         if step.startswith("completions_"):
             return [self.private / f"{step}.json"]
+        if step == "beliefs":
+            return [self.folder / "beliefs.csv"]
         suffix = "" if step == "test" else f"_{step}"
         return [self.folder / f"metrics{suffix}.json", self.folder / f"labels_per_study{suffix}.csv"]
 
@@ -212,7 +214,8 @@ class Run:
         """What a step depends on: settings, sources, and the weights it starts from (training) or speaks with (all else)."""
         before = self.start if step == "train" else self.writer
         weights = before.policy / "model.safetensors" if before else None
-        stage = self.settings.stage if step == "train" else "generate" if step.startswith("completions_") else "evaluate"
+        modules = {"train": self.settings.stage, "beliefs": "beliefs"}
+        stage = modules.get(step, "generate" if step.startswith("completions_") else "evaluate")
         return {
             "settings": self.fingerprint(),
             "sources": self.source_digest(f"mrg_r1_lib.{stage}"),

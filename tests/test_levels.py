@@ -25,7 +25,7 @@ LEVELS = [
     ["pretrain", "generate"],
     ["validation"],
     ["sft", "srl"],
-    ["evaluate"],
+    ["evaluate", "beliefs"],
     ["tables", "figures", "steps"],
     ["comparisons", "ablations", "times", "readme"],
     ["pipeline"],

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from trl import GRPOTrainer
 
-from mrg_r1_lib import experiments, srl
+from mrg_r1_lib import beliefs, experiments, srl
 from mrg_r1_lib.advantage import combine_rewards, group_advantage
 from mrg_r1_lib.evaluate import evaluate
 from mrg_r1_lib.files import locked
@@ -96,6 +96,18 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
     assert len(seen) < len(labels) and seen.any(axis=1).sum() == positives(labels).any(axis=1).sum()
     assert seen.any(axis=1).mean() == pytest.approx(trained.settings.abnormal, abs=0.05)
     np.testing.assert_allclose(asked["prevalence"], positives(labels).mean(axis=0))
+
+
+def test_beliefs_are_sampled_by_the_seed_kept_and_loaded_where_the_policy_is_not(trained):
+    first = beliefs.sample_labels(trained.start)
+    assert first.shape == (trained.size.studies["validate"], beliefs.SAMPLES, 14) and trained.start.finished("beliefs")
+    (trained.start.private / "beliefs.done").unlink()
+    np.testing.assert_array_equal(beliefs.sample_labels(trained.start), first)
+    shutil.rmtree(trained.start.private)
+    np.testing.assert_array_equal(beliefs.sample_labels(trained.start), first)
+    trained.start.products("beliefs")[0].unlink()
+    with pytest.raises(FileNotFoundError, match="02_supervised_finetuning"):
+        beliefs.sample_labels(trained.start)
 
 
 def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
