@@ -14,6 +14,7 @@ import pandas as pd
 
 from mrg_r1_lib.experiments import EXPERIMENTS
 from mrg_r1_lib.metrics import clinical_efficacy, positives
+from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.rewards.label_f1 import positive_f1
 from mrg_r1_lib.rewards.mccs import margin_cosine
 from mrg_r1_lib.rewards.net_benefit import net_benefit
@@ -33,7 +34,7 @@ SECTIONS = {  # section of the ablation -> its arms; the paper's own stands firs
     "the reward": (PAPER, "srl_cosine", "srl_positive_cosine", "srl_label_f1", "srl_net_benefit", "srl_rouge_l", "srl_bleu"),
     "the margin": ("srl_margin_10", "srl_margin_50", "srl_margin_70"),
     "the advantage": ("srl_mccs_unscaled", "srl_net_benefit_scaled", "srl_group_4", "srl_group_16"),
-    "the KL term": ("srl_beta_0", "srl_beta_01", "srl_beta_10"),
+    "the KL term": ("srl_beta_0", "srl_beta_004", "srl_beta_01", "srl_beta_10"),
     "the format": ("srl_mix_50", "srl_mix_100"),
     "the start": ("srl_all_studies", "srl_no_sft", "srl_no_sft_mix_100"),
     "without a reward": ("sft", "sft_continued"),
@@ -46,7 +47,7 @@ LABEL_REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # 
     "label_f1": positive_f1,
     "net_benefit": net_benefit,
 }
-TEXT_REWARDS = {"rouge_l": "rouge_l", "bleu": "bleu_4"}  # reward -> the score of all reports that stands for it
+TEXT_REWARDS = {"rouge_l": "rouge_l", "bleu": "bleu_4"}  # reward -> the saved score that stands for it: mean, corpus score
 
 
 def settings_table() -> pd.DataFrame:
@@ -70,18 +71,19 @@ def _shown(value: object) -> str:
 
 def ablation_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """Every arm in one row: section, system, seeds, f1, precision, recall, macro_f1, negatives (means over seeds), and
-    difference, low, high, p of the primary F1 against the paper's reward, paired by study over the seeds that both have.
+    difference, low, high, p of the primary F1 against the paper's reward, paired by study over the seeds of both (pairs).
 
-    An arm without a run has 0 seeds and no values; the paper's own has no difference.
+    An arm without a run has 0 seeds and no values; the paper's own has no difference. Means run over an arm's own seeds,
+    differences over the shared ones: where those differ, the means do not subtract.
     """
     folders = run_folders(results, scale, corpus)
     scores = pd.DataFrame([{"arm": arm} | _scores(folder) for (arm, _), folder in folders.items() if arm in ARMS])
     means = scores.groupby("arm").mean() if len(scores) else pd.DataFrame()
-    against = comparison_table(results, scale, ARMS, baseline=PAPER, corpus=corpus).assign(arm=ARMS).set_index("arm")
-    against.loc[PAPER, ["difference", "low", "high", "p"]] = np.nan
+    others = tuple(arm for arm in ARMS if arm != PAPER)
+    against = comparison_table(results, scale, others, baseline=PAPER, corpus=corpus).assign(arm=others).set_index("arm")
     table = settings_table()[["section", "system"]].join(means)
     table.insert(2, "seeds", [sum(name == arm for name, _ in folders) for arm in table.index])
-    return table.join(against[["difference", "low", "high", "p"]])
+    return table.join(against[["difference", "low", "high", "p", "seeds"]].rename(columns={"seeds": "pairs"}))
 
 
 def _scores(folder: Path) -> dict[str, float]:
@@ -95,8 +97,8 @@ def _scores(folder: Path) -> dict[str, float]:
 def earned(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """What each policy's held-out reports earn under every reward, and their F1: a row an arm that ran, means over seeds.
 
-    Rewards of labels are means over the studies (MCCS over those that assert anything); ROUGE-L is a mean, too, and BLEU the
-    corpus score. All in [0, 1].
+    Rewards of labels are means over the studies (MCCS over those that assert anything); a completion without a report counts as
+    a silent one. ROUGE-L is a mean, too, and BLEU the corpus score. All in [0, 1].
     """
     reference = reference_labels(results, scale, corpus)
     truth = reference.to_numpy()
@@ -115,17 +117,17 @@ def earned(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
 def gap_closed(results: Path, scale: str, corpus: str = "iu_xray", window: int = 25) -> pd.DataFrame:
     """Each arm's own reward and the F1 of its sampled reports along training: step, system, seed, measure, closed.
 
-    closed = (value - value at the start) / (1 - value at the start), of running means over `window` steps: 0 where training
-    starts, 1 for a perfect report. The two curves of an arm part where its reward pays for something else than findings.
+    closed = (value - first) / (1 - first), of running means over at most `window` steps; first: the mean of a fifth of the
+    first window, where training has hardly moved. 1 is a perfect report. The two scales differ: directions tell, not heights.
     """
     log = training_logs(results, scale, SECTIONS["the reward"], corpus)
     frames = []
     for (system, seed), steps in log.groupby(["system", "seed"], sort=False):
         clinical = next(name for name in _rewards(system) if name != "report_tags")
         steps = readable_log(steps)
-        sums = steps[["hits", "positives", "wanted"]].rolling(window).sum()
+        sums = steps[["hits", "positives", "wanted"]].rolling(window, max(1, window // 5)).sum()
         measures = {
-            "own reward": steps[clinical].rolling(window).mean(),
+            "own reward": steps[clinical].rolling(window, max(1, window // 5)).mean(),
             "F1 of sampled reports": 2 * sums["hits"] / (sums["positives"] + sums["wanted"]),
         }
         for measure, values in measures.items():
@@ -139,21 +141,24 @@ def gap_closed(results: Path, scale: str, corpus: str = "iu_xray", window: int =
     return pd.concat(frames, ignore_index=True)
 
 
-def parted_study(results: Path, scale: str, corpus: str = "iu_xray", seed: int = 0) -> int | None:
-    """The row of the held-out study on which MCCS pays its own policy most above SFT though it finds no more; None without one.
+def parted(results: Path, scale: str, corpus: str = "iu_xray", seed: int = 0) -> pd.DataFrame:
+    """The held-out studies on which MCCS pays its own policy more than SFT though it finds no more, most first.
 
-    Found: positives that the reference has, less those that it has not.
+    A row a study: study_id, row (its place in the split), gain (in MCCS), denials (more than SFT's). Found: positives that the
+    reference has, less those that it has not. Empty without both runs of `seed`.
     """
     folders = run_folders(results, scale, corpus)
     if (PAPER, seed) not in folders or ("sft", seed) not in folders:
-        return None
+        return pd.DataFrame(columns=["study_id", "row", "gain", "denials"])
     reference = reference_labels(results, scale, corpus)
     truth = reference.to_numpy()
     after, before = (aligned_labels(folders[arm, seed], reference) for arm in (PAPER, "sft"))
     right = np.where(positives(truth), 1, -1)
-    found = (positives(after) * right).sum(axis=-1) - (positives(before) * right).sum(axis=-1)
-    gained = np.where(found <= 0, np.nan_to_num(margin_cosine(after, truth) - margin_cosine(before, truth)), 0)
-    return int(gained.argmax()) if gained.max() > 0 else None
+    found = ((positives(after).astype(int) - positives(before)) * right).sum(axis=-1)
+    gain = np.nan_to_num(margin_cosine(after, truth) - margin_cosine(before, truth))
+    denials = COUNTS["negatives"](after, truth) - COUNTS["negatives"](before, truth)
+    table = pd.DataFrame({"study_id": reference.index, "row": np.arange(len(truth)), "gain": gain, "denials": denials})
+    return table[(found <= 0) & (gain > 0)].sort_values("gain", ascending=False, kind="stable")
 
 
 def _rewards(label: str) -> dict[str, float]:

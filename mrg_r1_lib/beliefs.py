@@ -1,8 +1,8 @@
 """What a policy believes, and what each reward would make of it: reports sampled several times for each validation study.
 
-An observation's belief is its share of the sampled reports. The report that a perfect optimiser of a reward would write is
-sought among the samples: the one that earns most when the other samples are taken for the truth (minimum Bayes risk). It shows
-before any training what a reward asks for, at the same seeing.
+An observation's belief is its share of the sampled reports. For a reward the policy picks the one of its own samples that
+earns most when the others are taken for the truth (minimum Bayes risk): what it would write if it trusted its beliefs. A hint
+of where a reward pulls, at the same seeing; training is paid by references, not by beliefs.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.policies import load_policy
 from mrg_r1_lib.prompts import load_split, user_message
 from mrg_r1_lib.report_format import parse_completion
+from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.training import command_line, prepare
 
@@ -109,7 +110,7 @@ def best_expected(
 
 
 def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    negatives = (labels[:, :-1] == Label.NEGATIVE).sum(axis=1).mean()
+    negatives = COUNTS["negatives"](labels, reference).mean()
     macro = clinical_efficacy(reference, labels, average="macro")["f1"]
     return clinical_efficacy(reference, labels) | {"macro_f1": macro, "negatives": float(negatives)}
 

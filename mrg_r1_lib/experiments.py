@@ -90,6 +90,7 @@ ARMS = {
     # the rest of the recipe, one change each
     "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
     "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
+    "srl_beta_004": replace(SRL, label="SRL, MCCS, KL 0.004", beta=0.004),  # as where advantages are not scaled
     "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
     "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
     "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),
@@ -98,9 +99,7 @@ ARMS = {
     "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
     # and without SFT: the format is not yet a habit of real reports there
     "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
-    "srl_no_sft_mix_100": replace(
-        SRL, label="SRL, MCCS, without SFT, no format reward", start="pretrained", rewards={"mccs": 1.0}
-    ),
+    "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS alone, without SFT", start="pretrained", rewards={"mccs": 1.0}),
 }
 EXPERIMENTS = with_twins(ARMS)
 
@@ -191,7 +190,7 @@ SCALES = {
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
-        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 6, "05": 6},
+        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 180, "05": 6},
     ),
 }
 

@@ -80,7 +80,11 @@ def run_study(
     size = load_scale(scale)
     require_room(results, size.disk_gib)
     stages = grid(scale, results, corpus, seeds, arms)
-    summary = stages[0][0].run.summary
+    first = stages[0][0].run
+    summary = first.summary
+    if 0 not in (seeds or size.seeds) and not (first.folder / "metrics.json").exists():
+        stages = stages[:-2]
+        _say(f"Notebooks 04 and 05 compare with seed 0, which is not in {os.path.relpath(results)}: left out.")
     workers = [_workers(stage, scale) for stage in stages]
     with locked(results / scale):
         waiting = unfinished(stages)
@@ -143,8 +147,9 @@ def check_movement(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> N
         line = f"{row.system}, seed {row.seed}: loss {row.loss_first:.3f} -> {row.loss_last:.3f}"
         if row.reward_first == row.reward_first:  # not NaN: an SRL run
             rose = "rose" if row.reward_last > row.reward_first else "did not rise"
-            line = f"{row.system}, seed {row.seed}: reward {row.reward_first:.3f} -> {row.reward_last:.3f} ({rose}), "
-            line += f"KL at the first step {row.kl_first:.1e}"
+            line = f"{row.system}, seed {row.seed}: reward {row.reward_first:.3f} -> {row.reward_last:.3f} ({rose})"
+            if row.kl_first == row.kl_first:  # TRL logs no KL where its weight is 0
+                line += f", KL at the first step {row.kl_first:.1e}"
         _say(f"{line}; {row.changed_tensors} of {row.trained_tensors} trained tensors changed")
     supervised = movement[movement["reward_first"].isna()]
     flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]

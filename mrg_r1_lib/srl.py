@@ -3,8 +3,8 @@
 For each study the policy writes a group of completions; each earns 0.75 clinical + 0.25 format reward; its advantage is its
 reward against the group's mean, in units of the group's standard deviation; a KL term holds the policy near its start
 (DeepSeekMath, arXiv:2402.03300). TRL does all of it; every setting that the method needs is written out below, since several
-of TRL's defaults differ. What is ours: most of the studies are abnormal ones. A policy trained on all of them, two of three
-normal, denied more and found less in every trial (`results/README.md`).
+of TRL's defaults differ. What is ours: most of the studies are abnormal ones. With MCCS on all of them, two of three normal,
+policies lost recall in every trial (`results/README.md`). Arms of the ablation change the mix, the division or the weights.
 """
 
 import inspect

@@ -78,7 +78,7 @@ def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers_and_on
     assert np.isnan(table.loc["srl_mccs", "difference"])
     # two seeds pooled: SFT has 4 of 8 edemas, MCCS 6; net benefit shares seed 0 alone, where both have all
     assert table.loc["sft", "difference"] == pytest.approx(2 * 4 / (4 + 8) - 2 * 6 / (6 + 8))
-    assert table.loc["srl_net_benefit", ["seeds", "difference"]].tolist() == [1, 0]
+    assert table.loc["srl_net_benefit", ["seeds", "pairs", "difference"]].tolist() == [1, 1, 0]
     assert table.loc["srl_bleu", "seeds"] == 0 and np.isnan(table.loc["srl_bleu", "f1"])
 
 
@@ -105,5 +105,7 @@ def test_the_gap_is_closed_from_where_training_started(results):
 
 def test_the_study_where_reward_and_findings_part_gains_reward_and_no_finding(results):
     # seed 0: studies 4 to 7 gain a denial and no finding (cosine 0 to 1); 2 and 3 gain both, and are not chosen
-    assert ablations.parted_study(results, "smoke") == 4
-    assert ablations.parted_study(results, "smoke", seed=7) is None
+    table = ablations.parted(results, "smoke")
+    assert table["study_id"].tolist() == ["CXR4", "CXR5", "CXR6", "CXR7"] and table["row"].tolist() == [4, 5, 6, 7]
+    assert set(table["gain"]) == set(table["denials"]) == {1.0}
+    assert ablations.parted(results, "smoke", seed=7).empty

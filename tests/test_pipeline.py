@@ -182,6 +182,12 @@ def test_a_study_goes_on_after_its_finished_steps_and_repeats_what_comes_later(t
     assert set(quick_study) == set(every[2:])
 
 
+def test_other_seeds_alone_leave_out_the_notebooks_that_compare_with_seed_0(tmp_path, quick_study, capsys):
+    pipeline.run_study("smoke", tmp_path, seeds=[1], arms=["srl_bleu"])
+    assert {step.notebook for step in quick_study} == {pipeline.METHOD, pipeline.DATA, pipeline.SFT, pipeline.SRL}
+    assert "Notebooks 04 and 05 compare with seed 0, which is not in" in capsys.readouterr().out
+
+
 def test_a_study_says_and_keeps_how_long_each_step_took_and_what_dominates(tmp_path, quick_study, capsys):
     pipeline.run_study("smoke", tmp_path)
     pipeline.run_study("smoke", tmp_path)  # all have finished before: a minute each

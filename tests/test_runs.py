@@ -5,6 +5,7 @@ import pytest
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
+from mrg_r1_lib.privacy import LONGEST_NAME
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.sources import module_file, source_digest
@@ -46,6 +47,7 @@ def test_every_arm_of_the_ablation_differs_from_the_papers_in_one_setting():
         assert changed == CHANGES[arm] if arm in CHANGES else len(changed) == 1, (arm, changed)
     labels = [each.label for each in EXPERIMENTS.values()]
     assert len(set(labels)) == len(labels)
+    assert all(len(label.split()) <= LONGEST_NAME for label in labels)  # else no table of a credentialed corpus takes it
 
 
 def test_a_new_setting_of_srl_leaves_earlier_stages_as_they_are(run, monkeypatch):

@@ -19,7 +19,7 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
     `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band
     that reaches from the lowest to the highest.
     """
-    figure, axes = new_figure(1, len(panels), 2.5, note)
+    figure, axes = new_figure(1, len(panels), 2.7, note)
     order = list(dict.fromkeys(log["system"]))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
@@ -59,7 +59,7 @@ def along_training(table: pd.DataFrame, panels: Mapping[str, str], note: str = N
     `table` has the columns share (of the training, 0 to 1), system, seed; `panels` maps its columns to axis titles. The band
     reaches from the lowest seed to the highest.
     """
-    figure, axes = new_figure(1, len(panels), 2.6, note)
+    figure, axes = new_figure(1, len(panels), 2.8, note)
     order = list(dict.fromkeys(table["system"]))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         sns.lineplot(
@@ -120,7 +120,7 @@ def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
 def _legend_above(figure: Figure, axis: Axes, order: Sequence[str]) -> None:
     handles, labels = axis.get_legend_handles_labels()
     axis.get_legend().remove()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(order), fontsize=7, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(order)), fontsize=7, frameon=False)
 
 
 @matplotlib.rc_context(THEME)
