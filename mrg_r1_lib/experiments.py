@@ -52,6 +52,11 @@ def reward(name: str, **clinical: float) -> Experiment:
     return replace(SRL, label=f"SRL, {name}", rewards={**clinical, "report_tags": 0.25})
 
 
+NET_BENEFIT = replace(
+    reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.002
+)  # the trials: results/README.md
+
+
 def with_twins(arms: dict[str, Experiment]) -> dict[str, Experiment]:
     """The arms, each trained on reports followed by its twin: the same policy, shown another study's images (does it look?)."""
     both = {}
@@ -83,14 +88,15 @@ ARMS = {
     "srl_margin_70": replace(SRL, label="SRL, MCCS, margin 0.7", margin=0.7),
     "srl_positive_cosine": reward("cosine of the positives", positive_cosine=0.75),
     "srl_bleu": reward("BLEU-4", bleu=0.75),  # the other lexical reward
-    # a reward with a price for each kind of error, and the scaling of advantages that leaves the prices as they are
-    "srl_net_benefit": replace(reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.004),
+    # a price for each kind of error; advantages as they are leave the prices, and are smaller: so is the KL weight
+    "srl_net_benefit": NET_BENEFIT,
     "srl_net_benefit_scaled": reward("net benefit, scaled by group", net_benefit=0.75),
-    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.004),
+    "srl_net_benefit_all_studies": replace(NET_BENEFIT, label="SRL, net benefit, all studies", abnormal=None),
+    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.002),
     # the rest of the recipe, one change each
     "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
     "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
-    "srl_beta_004": replace(SRL, label="SRL, MCCS, KL 0.004", beta=0.004),  # as where advantages are not scaled
+    "srl_beta_002": replace(SRL, label="SRL, MCCS, KL 0.002", beta=0.002),  # as where advantages are not scaled
     "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
     "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
     "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),

@@ -236,6 +236,15 @@ def test_net_benefit_by_hand():
     assert net_benefit(labeler(["Edema"]), labeler([""]), 0.5).tolist() == [1 - 1 / 13]  # at 1/2 both errors cost the same
 
 
+def test_surprise_weighs_both_errors_of_an_observation_alike():
+    prevalence = np.full(13, 0.1)
+    prevalence[OBSERVATIONS.index("Fracture")] = 0.001  # three times the surprise: weights 13/15 and 39/15
+    reward = build_reward("net_benefit", labeler=labeler, prevalence=prevalence)
+    completions = [f"<report>{report}</report>" for report in ("Clear.", "Clear.", "Edema", "Fracture")]
+    columns = {"reference_labels": [codes(text) for text in ("Edema", "Fracture", "", "")]}
+    assert reward(completions, **columns) == pytest.approx([1 - 1 / 15, 1 - 3 / 15, 1 - 3 / 7 / 15, 1 - 9 / 7 / 15])
+
+
 @given(st.integers(0, 100), st.sampled_from([0.1, 0.3, 0.5]))
 def test_net_benefit_is_highest_for_asserting_what_is_likelier_than_its_threshold(there, threshold):
     reference = labeler(["Edema"] * there + ["no Edema"] * (100 - there))
