@@ -34,7 +34,7 @@ SECTIONS = {  # section of the ablation -> its arms; the paper's own stands firs
     "the reward": (PAPER, "srl_cosine", "srl_positive_cosine", "srl_label_f1", "srl_net_benefit", "srl_rouge_l", "srl_bleu"),
     "the margin": ("srl_margin_10", "srl_margin_50", "srl_margin_70"),
     "the advantage": ("srl_mccs_unscaled", "srl_net_benefit_scaled", "srl_group_4", "srl_group_16"),
-    "the KL term": ("srl_beta_0", "srl_beta_002", "srl_beta_01", "srl_beta_10"),
+    "the KL term": ("srl_beta_0", "srl_beta_001", "srl_beta_01", "srl_beta_10"),
     "the format": ("srl_mix_50", "srl_mix_100"),
     "the studies": ("srl_all_studies", "srl_net_benefit_all_studies"),
     "the start": ("srl_no_sft", "srl_no_sft_mix_100"),

@@ -53,7 +53,7 @@ def reward(name: str, **clinical: float) -> Experiment:
 
 
 NET_BENEFIT = replace(
-    reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.002
+    reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.001
 )  # the trials: results/README.md
 
 
@@ -92,11 +92,11 @@ ARMS = {
     "srl_net_benefit": NET_BENEFIT,
     "srl_net_benefit_scaled": reward("net benefit, scaled by group", net_benefit=0.75),
     "srl_net_benefit_all_studies": replace(NET_BENEFIT, label="SRL, net benefit, all studies", abnormal=None),
-    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.002),
+    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.001),
     # the rest of the recipe, one change each
     "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
     "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
-    "srl_beta_002": replace(SRL, label="SRL, MCCS, KL 0.002", beta=0.002),  # as where advantages are not scaled
+    "srl_beta_001": replace(SRL, label="SRL, MCCS, KL 0.001", beta=0.001),  # as where advantages are not scaled
     "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
     "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
     "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),
