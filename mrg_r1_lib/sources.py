@@ -1,7 +1,12 @@
-"""The library's own sources: which modules a stage imports, and a digest that says whether its results are of this code."""
+"""The library's own sources: which modules a stage imports, and a digest that says whether its results are of this code.
+
+What a reader sees and a machine does not (docstrings, comments, blank lines) is no part of the code.
+"""
 
 import ast
 import hashlib
+import io
+import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,8 +49,30 @@ def direct_imports(module: str) -> list[str]:
     return names
 
 
+def code_of(source: str) -> str:
+    r"""A Python source without docstrings, comments and blank lines; the same on every version of Python.
+
+    >>> code_of("'Doc.'\nx = '# no'  # yes\n\n")
+    "x = '# no'\n"
+    """
+    lines, inside = source.splitlines(), set()  # rows inside a string of several lines stay as they are
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        (row, column), (last, _) = token.start, token.end
+        inside.update(range(row - 1, last - 1))
+        if token.type == tokenize.COMMENT:
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        if documented and ast.get_docstring(node) is not None:
+            rows = range(node.body[0].lineno - 1, node.body[0].end_lineno)
+            inside.difference_update(rows)
+            lines[rows.start : rows.stop] = [""] * len(rows)
+    kept = (line if row in inside else line.rstrip() for row, line in enumerate(lines) if row in inside or line.strip())
+    return "".join(f"{line}\n" for line in kept)
+
+
 def source_digest(module: str, rewards: Iterable[str] = ()) -> str:
-    """SHA-256 over the sources of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
+    """SHA-256 over the code of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
 
     Of the rewards those named in `rewards`, each the module of its name, with all that it imports.
     Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
@@ -54,9 +81,10 @@ def source_digest(module: str, rewards: Iterable[str] = ()) -> str:
     modules = set.union(imported_modules(module), *(imported_modules(f"{REWARDS}.{reward}") for reward in rewards))
     for name in sorted(modules - BOOKKEEPING):
         file = module_file(name)
-        digest.update(name.encode() + file.read_bytes())
+        source = file.read_text(encoding="utf-8")
+        digest.update(name.encode() + code_of(source).encode())
         for table in sorted(file.parent.glob("*.csv")):
-            if table.name in file.read_text(encoding="utf-8"):
+            if table.name in source:
                 digest.update(table.read_bytes())
     return digest.hexdigest()
 

@@ -8,7 +8,7 @@ from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
 from mrg_r1_lib.privacy import LONGEST_NAME
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.sources import module_file, source_digest
+from mrg_r1_lib.sources import code_of, module_file, source_digest
 
 
 def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
@@ -168,9 +168,9 @@ def test_the_manifest_keeps_what_each_stage_said(run):
 def change(monkeypatch, tmp_path):
     """Give one of the library's modules a further line, as the digests see it."""
 
-    def one(name):
+    def one(name, line="CHANGED = True"):
         changed = tmp_path / "changed.py"
-        changed.write_bytes(module_file(name).read_bytes() + b"\n# changed\n")
+        changed.write_text(f"{module_file(name).read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
         real = module_file
         monkeypatch.setattr("mrg_r1_lib.sources.module_file", lambda module: changed if module == name else real(module))
 
@@ -182,6 +182,14 @@ def test_the_source_digest_follows_what_a_module_imports_and_nothing_else(change
     change("mrg_r1_lib.metrics")
     assert source_digest("mrg_r1_lib.bootstrap") != before["mrg_r1_lib.bootstrap"]
     assert source_digest("mrg_r1_lib.report_format") == before["mrg_r1_lib.report_format"]
+
+
+def test_what_only_a_reader_sees_is_no_part_of_the_code(change):
+    before = source_digest("mrg_r1_lib.bootstrap")
+    change("mrg_r1_lib.metrics", "# a comment")
+    assert source_digest("mrg_r1_lib.bootstrap") == before
+    source = '"""Doc\n\nstring."""\nx = """a\n\n# b\n"""  # c\ndef f():\n    """Doc."""\n\n    return f"{x}"  # d\n'
+    assert code_of(source) == 'x = """a\n\n# b\n"""\ndef f():\n    return f"{x}"\n'
 
 
 def test_of_the_rewards_a_run_depends_on_its_own_only(change):
