@@ -4,7 +4,7 @@ For each study the policy writes a group of completions; each earns 0.75 clinica
 reward against the group's mean, in units of the group's standard deviation; a KL term holds the policy near its start
 (DeepSeekMath, arXiv:2402.03300). TRL does all of it; every setting that the method needs is written out below, since several
 of TRL's defaults differ. What is ours: most of the studies are abnormal ones. With MCCS on all of them, two of three normal,
-policies called hardly any study normal any more (`srl_all_studies`), and lost recall at temperature 1 (`results/README.md`).
+policies lost recall at temperature 1 (`results/README.md`); what they do at this one is an arm of the ablation.
 """
 
 import inspect
