@@ -58,7 +58,7 @@ def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) ->
     figure, axes = new_figure(1, 1, 0.5 + 0.36 * len(table), note=note)
     sns.heatmap(table, annot=True, fmt=f".{digits}f", vmin=0, vmax=1, cmap="viridis", cbar=False, linewidths=0.5, ax=axes[0, 0])
     axes[0, 0].set(title=title, xlabel="", ylabel="")
-    axes[0, 0].tick_params(axis="x", rotation=0)
+    axes[0, 0].tick_params(axis="x", rotation=0, labelsize=7)
     return figure
 
 
