@@ -65,6 +65,7 @@ def load_chexbert(folder: Path | None = None, config: BertConfig | None = None) 
     model.to(device).eval()
 
     def label_reports(reports: Sequence[str]) -> np.ndarray:
+        """Reports -> int8 codes `(n, 14)`, a forward pass of CheXbert for each batch of them."""
         check_reports(reports)
         texts = [" ".join(report.split()) for report in reports]
         labels = np.zeros((len(texts), len(OBSERVATIONS)), dtype=np.int8)
