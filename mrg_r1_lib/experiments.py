@@ -196,7 +196,7 @@ SCALES = {
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
-        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 180, "05": 6},
+        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 240, "05": 6},
     ),
 }
 

@@ -16,7 +16,7 @@ highest for asserting above half of the F1 that can be reached (Lipton, Elkan an
 validation. The probabilities are those of the training mix: with three of four studies abnormal, t = 0.3 lies between 0.07
 (against a normal study) and 0.3 (against another abnormal one) in the corpus's own.
 
-Why surprise. A rare finding stands in few groups, and what is seldom paid for is forgotten first. The weight is the same for
+Why surprise. A rare finding stands in few groups, and what is seldom paid for may be forgotten. The weight is the same for
 both errors, so that it changes how fast an observation is learned and not the probability from which it is asserted.
 
 Advantages. Where a group differs in one finding, division by its standard deviation gives a miss and an invention pushes of the
