@@ -41,7 +41,8 @@ SECTIONS = {  # section of the ablation -> its arms; the paper's own stands firs
     "without a reward": ("sft", "sft_continued"),
 }
 ARMS = tuple(arm for arms in SECTIONS.values() for arm in arms)
-LABEL_REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # codes (n, 14): generated, reference -> (n,); net benefit unweighted
+# codes (n, 14) of generated and reference reports -> (n,); net benefit with equal weights
+LABEL_REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "cosine": lambda generated, reference: margin_cosine(generated, reference, 0.0),
     "mccs": margin_cosine,
     "positive_cosine": positive_cosine,
