@@ -42,6 +42,7 @@ class Experiment:
     scale_rewards: str = "group"  # advantages in units of their group's standard deviation, or "none": as they are
     abnormal: float | None = 0.75  # share of abnormal studies among those that SRL sees; None: all studies as they come
     labeler: str = "rules"
+    generation: str = "transformers"  # the engine that writes the groups of SRL, one of `srl.GENERATION`
 
 
 SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
@@ -103,6 +104,10 @@ ARMS = {
     "srl_group_16": replace(SRL, label="SRL, MCCS, groups of 16", group_size=16),
     "srl_mix_50": replace(SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}),
     "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
+    # the same arm on faster engines: what they write is not what the policy would, to the last bit
+    "srl_mccs_continuous": replace(SRL, label="SRL, MCCS, continuous batching", generation="continuous_batching"),
+    "srl_mccs_vllm": replace(SRL, label="SRL, MCCS, vLLM", generation="vllm_colocate"),
+    "srl_mccs_vllm_server": replace(SRL, label="SRL, MCCS, vLLM server", generation="vllm_server"),
     # and without SFT: the format is not yet a habit of real reports there
     "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
     "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS alone, without SFT", start="pretrained", rewards={"mccs": 1.0}),
@@ -197,6 +202,31 @@ SCALES = {
         max_completion_length=128,
         resamples=2000,
         seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 240, "05": 6},
+    ),
+    "full": Scale(  # the paper's: a published policy, image files, GPUs; where no source gives a value, ours stands
+        policy="huatuo_7b",
+        images="files",
+        image_size=512,
+        threads={},
+        studies={"train": None, "validate": 400, "test": None},
+        phantoms=0,  # a published policy has seen images and text: nothing is pretrained
+        tower_epochs=0,
+        phantoms_named=0,
+        phantom_reports=0,
+        pretrain_epochs=0,
+        batch_size=0,
+        sft_epochs=3,  # paper value unknown
+        sft_continued_epochs=2,
+        sft_continued_rate=1e-4,
+        sft_batch_size=16,  # paper value unknown
+        sft_phantoms=0,
+        srl_steps=300,  # paper value unknown
+        srl_look=50,
+        studies_per_step=8,  # paper value unknown
+        lora=True,
+        disk_gib=120.0,  # a whole model of 16 GiB for each of pretrained, SFT, its control and three arms
+        max_completion_length=512,
+        resamples=2000,
     ),
 }
 

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from mrg_r1_lib.baselines import shuffled
 from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.processes import processes
 from mrg_r1_lib.prompts import load_split, user_message
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study
@@ -61,7 +62,7 @@ def generate(
     model: PreTrainedModel, processor: ProcessorMixin, studies: Sequence[Study], max_completion_length: int
 ) -> list[str]:
     """One completion a study, greedy, at most `max_completion_length` tokens; the result does not depend on other studies."""
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model.to(processes().device).eval()
     completions: list[str] = []
     for start in tqdm(range(0, len(studies), BATCH), desc="writing reports", mininterval=1.0):
         batch = studies[start : start + BATCH]

@@ -1,133 +1,90 @@
-"""Policies: vision-language models that write a completion for a study's prompt; made, loaded and saved here.
+"""Policies: vision-language models that write a completion for a study's prompt; made, loaded, adapted and saved here.
 
-`tiny_llava` has the architecture of LLaVA (arXiv:2304.08485: vision tower, two-layer projector, language model) in
-transformers' own classes, but for the tower's stem, small enough for a laptop. A saved policy is always one whole model:
-adapters are merged, so that the next stage's reference policy is simply what it was loaded from.
+The registry of base models is `base_models.POLICIES`. A saved policy is always one whole model: adapters are merged, so that
+the next stage's reference policy is simply what it was loaded from.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 from peft import LoraConfig, PeftModel
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    ProcessorMixin,
-    Qwen2Config,
-    SiglipImageProcessorPil,
-    set_seed,
-)
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
+from mrg_r1_lib.base_models import POLICIES, BaseModel
 from mrg_r1_lib.files import write_aside
-from mrg_r1_lib.report_format import INSTRUCTION, TAGS
-from mrg_r1_lib.vision_tower import PATCH_SIZE, ConvStemVisionConfig
+from mrg_r1_lib.paths import data_root
+from mrg_r1_lib.tiny_llava import tiny_llava
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
-    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|user|>", "<|assistant|>", "<image>")
-VOCABULARY = 2048  # tokens: most words of radiology reports are one token
+MADE_HERE = {"tiny_llava": tiny_llava}
+VISION = ("vision_tower", "visual")  # as LLaVA and Qwen name it
+FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]  # of a repository: no code, no weights in other formats
 
 Policy = tuple[PreTrainedModel, ProcessorMixin]
 
 
-def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of up to 2,048 tokens, trained on `texts`; any text survives encoding and decoding."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(TAGS),
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([INSTRUCTION, *texts], trainer)
-    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])  # whole, but not special: decoding keeps them
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<|pad|>",
-        eos_token="<|end|>",
-        extra_special_tokens={"image_token": "<image>"},
-        padding_side="left",
-    )
-
-
-def tiny_llava(texts: Iterable[str], image_size: int, seed: int) -> Policy:
-    """A new LLaVA of about 3 million parameters with random weights from `seed` and a tokenizer trained on `texts`."""
-    if image_size % PATCH_SIZE:
-        raise ValueError(f"tiny_llava: image_size {image_size} is no multiple of its patch size {PATCH_SIZE}.")
-    tokenizer = train_tokenizer(texts)
-    vision = ConvStemVisionConfig(
-        image_size=image_size,
-        patch_size=PATCH_SIZE,
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        vision_use_head=False,  # LLaVA reads patches, not the pooled vector
-    )
-    text = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=1024,
-        tie_word_embeddings=False,
-        initializer_range=192**-0.5,  # the default 0.02 suits wide models: this narrow one would hear its image tokens late
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=text,
-        image_token_index=tokenizer.image_token_id,
-        image_seq_length=(image_size // PATCH_SIZE) ** 2,
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
-    )
-    set_seed(seed)
-    model = LlavaForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
-    processor = LlavaProcessor(
-        images, tokenizer, patch_size=PATCH_SIZE, vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE
-    )
-    return model, processor
-
-
-POLICIES = {"tiny_llava": tiny_llava}
+def require_known(name: str) -> BaseModel:
+    """The base model of that name; ValueError lists the known ones."""
+    if name not in POLICIES:
+        raise ValueError(f"Unknown policy {name!r}; known policies: {', '.join(POLICIES)}.")
+    return POLICIES[name]
 
 
 def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -> Policy:
-    """A new policy by name; ValueError lists the known ones."""
-    if name not in POLICIES:
-        raise ValueError(f"Unknown policy {name!r}; known policies: {', '.join(POLICIES)}.")
-    return POLICIES[name](texts, image_size, seed)
+    """A new policy with random weights and a tokenizer trained on `texts`; ValueError if that one is published, not made."""
+    if require_known(name).hub:
+        raise ValueError(f"{name} is published, not made here: load_published(name). Made here: {', '.join(MADE_HERE)}.")
+    return MADE_HERE[name](texts, image_size, seed)
+
+
+def find_published(name: str) -> tuple[Path, str]:
+    """The folder of a published base model and what it is: the commit that its revision resolved to, or "folder".
+
+    Looked for in `models/<name>` of the data folder, in the folder that the registry names, then at the hub, which is asked for
+    nothing that it gave before. RuntimeError if the hub wants its terms accepted first; FileNotFoundError if it cannot be had.
+    """
+    base = require_known(name)
+    placed = data_root() / "models" / name
+    for folder in (placed, Path(base.hub)):
+        if folder.is_dir():
+            return folder, "folder"
+    try:
+        folder = Path(snapshot_download(base.hub, revision=base.revision, allow_patterns=FILES))
+    except GatedRepoError:
+        raise RuntimeError(
+            f"{base.hub} is gated ({base.access}): accept its terms at https://huggingface.co/{base.hub}, run `hf auth login`, "
+            f"then this command again."
+        ) from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise FileNotFoundError(
+            f"{name}: {base.hub} could not be downloaded ({type(error).__name__}). With a network run this command again; "
+            f"without one fetch it elsewhere (hf download {base.hub}) and put its files into {placed}."
+        ) from None
+    return folder, folder.name  # the hub's cache names a snapshot by its commit
+
+
+def load_published(name: str) -> tuple[Policy, str]:
+    """A base model as it was published, its image budget set, and what it is (`find_published`). Code of others never runs."""
+    folder, commit = find_published(name)
+    model, processor = load_policy(folder)
+    if pixels := POLICIES[name].pixels:
+        processor.image_processor.size = {"shortest_edge": pixels[0], "longest_edge": pixels[1]}
+    return (model, processor), commit
 
 
 def load_policy(folder: Path) -> Policy:
     """A saved policy; its processor pads left, as generation needs. Its vision tower is not trained further, as in LLaVA.
 
     (`results/README.md` has the trial: while a new language model learned to speak, the tower forgot a sixth of what it saw.)
+    FileNotFoundError if the folder holds no whole model.
     """
+    if not (folder / "config.json").exists():
+        found = "an adapter alone: merge it into its base model" if (folder / "adapter_config.json").exists() else "no model"
+        raise FileNotFoundError(f"{folder}: expected a whole model (config.json and weights), found {found}.")
     model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)
     for name, parameter in model.named_parameters():
-        if "vision_tower" in name:
+        if any(part in name for part in VISION):
             parameter.requires_grad_(False)
     return model, AutoProcessor.from_pretrained(folder, padding_side="left", local_files_only=True)
 
@@ -141,17 +98,14 @@ def save_policy(model: PreTrainedModel | PeftModel, processor: ProcessorMixin, f
         processor.save_pretrained(aside)
 
 
-def lora() -> LoraConfig:
-    """Adapters on the linear layers of the language model; vision tower and projector stay as they are.
-
-    The tiny policy's word vectors are trained whole: its pretraining has not seen most of the corpus's words.
-    """
+def lora(base: BaseModel) -> LoraConfig:
+    """Adapters on the linear layers of the language model; vision tower and projector stay as they are."""
     return LoraConfig(
         r=16,  # paper value unknown
         lora_alpha=32,  # paper value unknown
         lora_dropout=0.0,  # GRPO compares log-probabilities of two passes: no noise between them
         bias="none",
-        target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",  # paper value unknown
-        modules_to_save=["embed_tokens", "lm_head"],
+        target_modules=base.lora_targets,
+        modules_to_save=list(base.lora_whole) or None,
         task_type="CAUSAL_LM",
     )

@@ -14,10 +14,12 @@ import pandas as pd
 from tqdm import tqdm
 from trl import SFTConfig, SFTTrainer
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import positives
-from mrg_r1_lib.policies import create_policy, load_policy, save_policy
+from mrg_r1_lib.policies import create_policy, load_policy, load_published, save_policy
 from mrg_r1_lib.prompts import load_split, sft_rows
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import index_labels, pixels
@@ -43,11 +45,16 @@ def config(run: Run) -> SFTConfig:
 
 
 def pretrain(run: Run) -> pd.DataFrame:
-    """Train the policy that `run` starts from and return its log, a row a step; a finished run is loaded."""
+    """Train the policy that `run` starts from and return its log, a row a step; a finished run is loaded.
+
+    A published base model is adopted instead, as it is: its log has no row.
+    """
     run = run.of_stage("pretrain")
     if run.finished("train"):
         return read_log(run)
     prepare(run)
+    if POLICIES[run.size.policy].hub:
+        return adopt(run)
     images = load_corpus("phantom", studies=run.size.phantoms, seed=run.seed, image_size=run.size.image_size)
     named, phantoms = images[: run.size.phantoms_named], images[: run.size.phantom_reports]
     findings = [study.findings for study in phantoms]
@@ -69,6 +76,23 @@ def pretrain(run: Run) -> pd.DataFrame:
     rows = sft_rows([*silent, *phantoms], labels)
     trainer = SFTTrainer(model, args=config(run), train_dataset=rows, processing_class=processor)
     return train(run, trainer, "mrg_r1_lib.pretrain", {"tower_log.csv": lambda: tower_log})
+
+
+def adopt(run: Run) -> pd.DataFrame:
+    """Save the published base model of the run's scale as its policy, with the commit that it has, and return an empty log."""
+    base = POLICIES[run.size.policy]
+    (model, processor), commit = load_published(run.size.policy)
+    with locked(run.folder):
+        for name in ("train_log.csv", "tower_log.csv"):
+            write_text(run.folder / name, "step,loss\n")
+        save_policy(model, processor, run.policy)
+        parameters = sum(p.numel() for p in model.parameters())
+        origin = {"hub": base.hub, "commit": commit, "licence": base.licence}
+        run.update_manifest(
+            "mrg_r1_lib.pretrain", parameters=parameters, trained_tensors=0, changed_tensors=0, seconds=0.0, **origin
+        )
+        run.mark_finished("train")
+    return read_log(run)
 
 
 if __name__ == "__main__":

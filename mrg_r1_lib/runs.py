@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.experiments import (
     DEFAULT_CORPUS,
     EXPERIMENTS,
@@ -62,7 +63,8 @@ STAGE_OF = {  # settings of a scale that one stage, or one arm, alone reads: mor
     "group_size": "srl",
     "classifier_phantoms": "baseline",
 }
-OF_SRL = {"scale_rewards", "abnormal"}  # settings of an experiment that SRL alone reads
+OF_SRL = {"scale_rewards", "abnormal", "generation"}  # settings of an experiment that SRL alone reads
+YOUNGER = {"generation": "transformers"}  # settings younger than the committed results, with the value that those had
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,10 @@ class Run:
         """Digest of the settings, of this run and of all that it starts from, that change what it learns or scores."""
         stage = self.settings.stage
         beside = BESIDE_THE_RUN if stage == "srl" else BESIDE_THE_RUN | OF_SRL
+        settings = {name: value for name, value in asdict(self.settings).items() if YOUNGER.get(name, "") != value}
+        base = POLICIES[self.size.policy]
         described = {
-            "experiment": {name: value for name, value in asdict(self.settings).items() if name not in beside},
+            "experiment": {name: value for name, value in settings.items() if name not in beside},
             "scale": {
                 name: value
                 for name, value in asdict(self.size).items()
@@ -177,6 +181,8 @@ class Run:
             "seed": self.seed,
             "start": self.start.fingerprint() if self.start else None,
         }
+        if base.hub:  # what is made here is code: the sources' digest has it
+            described["policy"] = asdict(base)
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def finished(self, step: str) -> bool:
@@ -184,7 +190,7 @@ class Run:
         marker = self.private / f"{step}.done"
         if not marker.exists() or not all(path.exists() for path in self.products(step)):
             return False
-        return json.loads(marker.read_text()) == self._state(step)
+        return json.loads(marker.read_text()) == self.state(step)
 
     def products(self, step: str) -> list[Path]:
         """The files that a step leaves; scores of another split than test carry its name."""
@@ -208,9 +214,9 @@ class Run:
 
     def mark_finished(self, step: str) -> None:
         """Leave the marker that makes `finished(step)` true until the settings or the start change."""
-        write_text(self.private / f"{step}.done", json.dumps(self._state(step)))
+        write_text(self.private / f"{step}.done", json.dumps(self.state(step)))
 
-    def _state(self, step: str) -> dict[str, str | None]:
+    def state(self, step: str) -> dict[str, str | None]:
         """What a step depends on: settings, sources, and the weights it starts from (training) or speaks with (all else)."""
         before = self.start if step == "train" else self.writer
         weights = before.policy / "model.safetensors" if before else None

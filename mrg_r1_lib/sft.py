@@ -13,8 +13,10 @@ from collections.abc import Sequence
 import pandas as pd
 from trl import SFTConfig, SFTTrainer
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.policies import load_policy, lora
+from mrg_r1_lib.processes import split_step
 from mrg_r1_lib.prompts import load_split, sft_rows
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study
@@ -26,13 +28,15 @@ def config(run: Run) -> SFTConfig:
     """TRL's settings for SFT, and for SFT continued where `run` starts from a policy that was finetuned already."""
     continued = run.start.settings.stage == "sft"
     rate = 2e-3 if run.size.lora else 1e-3  # paper value unknown; results/README.md has the trials
+    if POLICIES[run.size.policy].hub:
+        rate = 1e-4  # paper value unknown, and not tried here
     return SFTConfig(
         **common_settings(run),
         num_train_epochs=run.size.sft_continued_epochs if continued else run.size.sft_epochs,  # at most; paper value unknown
         eval_strategy="epoch",
         per_device_eval_batch_size=run.size.sft_batch_size,
-        save_strategy="no",
-        per_device_train_batch_size=run.size.sft_batch_size,  # paper value unknown
+        save_strategy="epoch",
+        **split_step(run, run.size.sft_batch_size),
         learning_rate=run.size.sft_continued_rate if continued else rate,
         lr_scheduler_type="cosine",
         warmup_steps=10,
@@ -53,19 +57,20 @@ def sft(run: Run) -> pd.DataFrame:
         return read_log(run)
     start = run.start.require_policy("02_supervised_finetuning")
     prepare(run)
+    settings = config(run)
     model, processor = load_policy(start)
     validation = Validation(run, processor)
     studies = [*load_split(run.corpus, "train", run.size), *_phantoms(run)]
     trainer = SFTTrainer(
         model,
-        args=config(run),
+        args=settings,
         train_dataset=sft_rows(studies, validation.labeler([study.findings for study in studies])),
         eval_dataset=sft_rows(validation.studies, validation.reference),
         processing_class=processor,
-        peft_config=lora() if run.size.lora else None,
+        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
         callbacks=[validation],
     )
-    return train(run, trainer, "mrg_r1_lib.sft", {"validation.csv": validation.table})
+    return train(run, trainer, "mrg_r1_lib.sft", {"validation.csv": validation.table}, validation)
 
 
 def _phantoms(run: Run) -> Sequence[Study]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mrg_r1_lib.paths import REPOSITORY
 
 # settings are compared by value, and neither where files lie nor what may be written there changes a number
-BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "runs", "sources", "files", "paths", "privacy")}
+BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "base_models", "runs", "sources", "files", "paths", "privacy")}
 REWARDS = "mrg_r1_lib.rewards"  # the registry: of the rewards in it a run depends on its own ones, and not on a new one
 
 

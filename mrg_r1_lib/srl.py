@@ -8,14 +8,17 @@ policies lost recall at temperature 1 (`results/README.md`); what they do at thi
 """
 
 import inspect
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 from trl import GRPOConfig, GRPOTrainer
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import positives
 from mrg_r1_lib.policies import load_policy, lora
+from mrg_r1_lib.processes import split_step
 from mrg_r1_lib.prompts import load_split, srl_rows
 from mrg_r1_lib.rewards import REWARDS, build_reward
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
@@ -24,13 +27,26 @@ from mrg_r1_lib.study import Subset
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
 from mrg_r1_lib.validation import Validation
 
+GENERATION = {  # TRL's switches for what writes the groups; `transformers` is what everything else was tuned with
+    "transformers": {},
+    "continuous_batching": {"use_transformers_continuous_batching": True},
+    "vllm_colocate": {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": 0.3},
+    "vllm_server": {"use_vllm": True, "vllm_mode": "server"},  # `trl vllm-serve --model <the SFT policy>` runs beside
+}
+
 
 def config(run: Run) -> GRPOConfig:
-    """TRL's settings for SRL; a step holds whole groups."""
+    """TRL's settings for SRL; a step holds whole groups, and a checkpoint falls between two generations."""
     settings = run.settings
+    rate = 5e-4 if run.size.lora else 2e-4  # paper value unknown; results/README.md has the trials
+    if POLICIES[run.size.policy].hub:
+        rate = 2e-5  # paper value unknown, and not tried here
     return GRPOConfig(
         **common_settings(run),
-        save_strategy="no",
+        **GENERATION[settings.generation],
+        **split_step(run, run.size.studies_per_step * run.group_size),
+        save_strategy="steps",
+        save_steps=run.size.srl_look,
         # the method
         loss_type="grpo",  # TRL's default is dapo
         beta=settings.beta,  # TRL's default 0.0 drops the KL term
@@ -52,10 +68,7 @@ def config(run: Run) -> GRPOConfig:
         max_completion_length=run.size.max_completion_length,
         # optimisation
         max_steps=run.size.srl_steps,
-        per_device_train_batch_size=run.size.studies_per_step * run.group_size,
-        steps_per_generation=1,
-        gradient_accumulation_steps=1,
-        learning_rate=5e-4 if run.size.lora else 2e-4,  # paper value unknown; results/README.md has the trials
+        learning_rate=rate,
         lr_scheduler_type="linear",  # paper value unknown
         warmup_steps=2,
         weight_decay=0.0,
@@ -105,7 +118,12 @@ def srl(run: Run) -> pd.DataFrame:
     if run.finished("train"):
         return read_log(run)
     start = run.start.require_policy("02_supervised_finetuning")
+    if run.settings.generation.startswith("vllm") and not find_spec("vllm"):
+        raise ValueError(
+            f"{run.experiment} generates with vLLM, which is not installed: pip install -e '.[vllm]' on a GPU machine."
+        )
     prepare(run)
+    settings = config(run)
     model, processor = load_policy(start)
     validation = Validation(run, processor, run.size.srl_look)
     studies = load_split(run.corpus, "train", run.size)
@@ -115,13 +133,13 @@ def srl(run: Run) -> pd.DataFrame:
     trainer = GRPOTrainer(
         model,
         reward_funcs=reward_functions(run, labels),
-        args=config(run),
+        args=settings,
         train_dataset=srl_rows(Subset(studies, seen), labels[seen]),
         processing_class=processor,
-        peft_config=lora() if run.size.lora else None,
+        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
         callbacks=[validation],
     )
-    return train(run, trainer, "mrg_r1_lib.srl", {"validation.csv": validation.table})
+    return train(run, trainer, "mrg_r1_lib.srl", {"validation.csv": validation.table}, validation)
 
 
 if __name__ == "__main__":

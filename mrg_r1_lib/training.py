@@ -2,9 +2,9 @@
 
 import argparse
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +13,13 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.utils import logging
 
+from mrg_r1_lib.base_models import POLICIES
+from mrg_r1_lib.checkpoints import Checkpoints, last_whole, trainer_folder
 from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.files import locked, require_room, save_table, write_text
 from mrg_r1_lib.paths import results_root
 from mrg_r1_lib.policies import save_policy
+from mrg_r1_lib.processes import gathered, processes
 from mrg_r1_lib.runs import Run
 
 # columns of the trainer's log that differ between two runs with one seed; the manifest has the times
@@ -30,7 +33,14 @@ class Progress(TrainerCallback):
         self.label = label
 
     def on_train_begin(self, args, state, control, **_) -> None:
-        self.bar = tqdm(total=state.max_steps, desc=self.label, mininterval=1.0, dynamic_ncols=True)
+        self.bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc=self.label,
+            mininterval=1.0,
+            dynamic_ncols=True,
+            disable=not state.is_world_process_zero,
+        )
 
     def on_step_end(self, args, state, control, **_) -> None:
         self.bar.update(state.global_step - self.bar.n)
@@ -57,58 +67,75 @@ def common_settings(run: Run) -> dict:
     """The arguments that every TRL config of this study shares."""
     on_gpu = torch.cuda.is_available()
     return {
-        "output_dir": str(run.private / "trainer"),
+        "output_dir": str(trainer_folder(run)),
         "seed": run.seed,
         "report_to": "none",
         "disable_tqdm": True,  # Progress is the one bar
         "logging_steps": 1,
         "bf16": on_gpu and torch.cuda.is_bf16_supported(),
         "use_cpu": not on_gpu,
-        "activation_checkpointing": False,
+        "activation_checkpointing": POLICIES[run.size.policy].activation_checkpointing,
+        "save_total_limit": 2,  # the last whole one stays while the next is written
         "dataloader_pin_memory": on_gpu,
         "remove_unused_columns": False,  # images are made on access
     }
 
 
 def train(
-    run: Run, trainer: Trainer, module: str, tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None
+    run: Run,
+    trainer: Trainer,
+    module: str,
+    tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
+    validation: TrainerCallback | None = None,
 ) -> pd.DataFrame:
     """Train, check that every trained tensor changed, and keep policy, log and manifest; returns the log, a row a step.
 
-    `tables` maps further file names of the run's folder to what makes them after training.
+    A training that was stopped goes on from its last whole checkpoint. `tables` maps further file names of the run's folder to
+    what makes them after training; `validation` is saved with each checkpoint. Of several processes the first one writes.
 
     Raises RuntimeError if a trained tensor kept its value or a loss is not finite: such a run would say nothing.
     """
-    with locked(run.folder):
+    first = trainer.is_world_process_zero()
+    with locked(run.folder) if first else nullcontext():
         trained = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
-        before = {name: p.detach().cpu().clone() for name, p in trained.items()}
+        with gathered(trainer.model):
+            before = {name: p.detach().cpu().clone() for name, p in trained.items()}
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Progress(f"{run.settings.label}, seed {run.seed}"))
-        started = time.monotonic()
-        trainer.train()
-        seconds = time.monotonic() - started
-        still = [name for name, p in trained.items() if torch.equal(before[name], p.detach().cpu())]
+        with processes().main_process_first():
+            checkpoint = last_whole(run)
+        checkpoints = Checkpoints(run, validation, checkpoint)
+        trainer.add_callback(checkpoints)
+        trainer._load_from_checkpoint = lambda *_: None  # it loads nothing into a LLaVA and says so at length: Checkpoints does
+        trainer._total_train_tokens = checkpoints.tokens  # SFT's counter
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with gathered(trainer.model):
+            still = [name for name, p in trained.items() if torch.equal(before[name], p.detach().cpu())]
+            if first and not still:
+                save_policy(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, run.policy)
         log = tidy_log(trainer.state.log_history)
         if still or not log["loss"].map(torch.tensor).map(torch.isfinite).all():
             raise RuntimeError(
                 f"{run.experiment}: {len(still)} of {len(trained)} trained tensors did not change"
                 f"{', the first is ' + still[0] if still else ''}; losses {log['loss'].min()} to {log['loss'].max()}."
             )
-        write_text(run.folder / "train_log.csv", log.to_csv(index=False, lineterminator="\n"))
-        for name, table in (tables or {}).items():
-            save_table(table(), run.folder / name)
-        save_policy(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, run.policy)
-        run.update_manifest(
-            module,
-            seconds=round(seconds, 1),
-            steps=trainer.state.global_step,
-            parameters=sum(p.numel() for p in trainer.model.parameters()),
-            trained_parameters=sum(p.numel() for p in trained.values()),
-            trained_tensors=len(trained),
-            changed_tensors=len(trained) - len(still),
-        )
-        run.mark_finished("train")
-        shutil.rmtree(run.private / "trainer", ignore_errors=True)  # checkpoints: what was kept is in the policy
+        if first:
+            write_text(run.folder / "train_log.csv", log.to_csv(index=False, lineterminator="\n"))
+            for name, table in (tables or {}).items():
+                save_table(table(), run.folder / name)
+            run.update_manifest(
+                module,
+                seconds=round(checkpoints.elapsed(), 1),
+                steps=trainer.state.global_step,
+                processes=processes().num_processes,
+                parameters=sum(p.numel() for p in trainer.model.parameters()),
+                trained_parameters=sum(p.numel() for p in trained.values()),
+                trained_tensors=len(trained),
+                changed_tensors=len(trained) - len(still),
+            )
+            run.mark_finished("train")
+            shutil.rmtree(trainer_folder(run), ignore_errors=True)  # checkpoints: what was kept is in the policy
+    processes().wait_for_everyone()
     return log
 
 
@@ -116,7 +143,12 @@ def tidy_log(history: list[dict]) -> pd.DataFrame:
     """The trainer's log as one row a step, without the columns that hold times."""
     rows = [row for row in history if "loss" in row]
     log = pd.DataFrame(rows)
-    keep = [name for name in log.columns if not any(part in name for part in VOLATILE)]
+    # a checkpoint sorts the names of its rows
+    keep = [
+        name
+        for name in dict.fromkeys(name for row in reversed(rows) for name in row)
+        if not any(part in name for part in VOLATILE)
+    ]
     return log[["step", *[name for name in keep if name != "step"]]]
 
 

@@ -4,16 +4,25 @@ SFT, its continuation and SRL are all judged by this one rule, on the validation
 reports greedily, and the look with the highest primary measure (CE micro-F1 over 13, uncertain as positive) is what is kept.
 """
 
+import json
+from pathlib import Path
+
 import pandas as pd
 import torch
+from accelerate.utils import gather_object
+from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from mrg_r1_lib.generate import generate
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style
+from mrg_r1_lib.processes import gathered, processes
 from mrg_r1_lib.prompts import load_split
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.runs import Run
+from mrg_r1_lib.study import Subset
+
+ROWS, BEST = "validation.json", "best.safetensors"  # in a checkpoint
 
 
 class Validation(TrainerCallback):
@@ -33,7 +42,7 @@ class Validation(TrainerCallback):
         self.best: dict[str, torch.Tensor] = {}  # what is trained, as the best look found it
 
     def on_train_begin(self, args, state, control, model, **_) -> None:
-        if self.steps:
+        if self.steps and not self.rows:
             self._look(model, state, {})  # where it starts: never chosen
 
     def on_step_end(self, args, state, control, model, **_) -> None:
@@ -44,21 +53,34 @@ class Validation(TrainerCallback):
         self._look(model, state, {"epoch": round(state.epoch), "loss": metrics["eval_loss"]})
 
     def on_train_end(self, args, state, control, model, **_) -> None:
-        with torch.no_grad():
+        with gathered(model), torch.no_grad():
             for name, parameter in model.named_parameters():
                 if name in self.best:
                     parameter.copy_(self.best[name])
 
     def _look(self, model, state, position: dict) -> None:
         training = model.training
-        completions = generate(model, self.processor, self.studies, self.run.size.max_completion_length)
+        with processes().split_between_processes(list(range(len(self.studies)))) as share:
+            written = generate(model, self.processor, Subset(self.studies, share), self.run.size.max_completion_length)
+        completions = gather_object(written)
         model.train(training)  # TRL logs by it
         reports = [parse_completion(completion).report for completion in completions]
         labels = self.labeler(reports)
         row = {"step": state.global_step} | position | clinical_efficacy(self.reference, labels)
         self.rows.append(row | report_style(labels, reports))
         if self.table()["chosen"].iloc[-1]:
-            self.best = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+            with gathered(model):
+                self.best = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+    def save(self, folder: Path) -> None:
+        """Write what was seen, and the best weights, into a checkpoint."""
+        (folder / ROWS).write_text(json.dumps(self.rows), encoding="utf-8")
+        save_file({name: weights.contiguous() for name, weights in self.best.items()}, folder / BEST)
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote."""
+        self.rows = json.loads((folder / ROWS).read_text(encoding="utf-8"))
+        self.best = load_file(folder / BEST)
 
     def table(self) -> pd.DataFrame:
         """A row a look: step, epoch and loss where the trainer evaluates, precision, recall, f1, style, chosen.

@@ -10,10 +10,11 @@ from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.sources import direct_imports
 
 LEVELS = [
-    ["observations", "report_format", "paths", "privacy", "advantage"],
+    ["observations", "report_format", "paths", "privacy", "advantage", "base_models"],
     ["files", "sources"],
     ["study", "body", "metrics", "labelers", "image_classifier"],
     ["vision_tower"],
+    ["tiny_llava"],
     ["anatomy", "placement", "bootstrap", "baselines", "data_card", "agreement", "policies"],
     ["devices", "bends"],
     ["signs"],
@@ -21,7 +22,9 @@ LEVELS = [
     ["corpora", "rewards"],
     ["experiments"],
     ["prompts", "runs"],
-    ["training", "baseline_reports"],
+    ["processes", "baseline_reports"],
+    ["checkpoints"],
+    ["training"],
     ["pretrain", "generate"],
     ["validation"],
     ["sft", "srl"],

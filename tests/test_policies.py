@@ -4,6 +4,7 @@ import torch
 from peft import get_peft_model
 from PIL import Image
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.generate import generate
 from mrg_r1_lib.policies import create_policy, load_policy, lora, save_policy
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
@@ -44,7 +45,7 @@ def test_the_seed_decides_the_weights(policy):
 def test_saving_merges_adapters_and_loading_gives_the_same_completions(policy, tmp_path):
     model, processor = policy
     torch.manual_seed(0)
-    adapted = get_peft_model(model, lora())
+    adapted = get_peft_model(model, lora(POLICIES["tiny_llava"]))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
@@ -58,7 +59,7 @@ def test_saving_merges_adapters_and_loading_gives_the_same_completions(policy, t
 
 
 def test_adapters_never_touch_vision_tower_or_projector():
-    model = get_peft_model(create_policy("tiny_llava", TEXTS, 48, 0)[0], lora())
+    model = get_peft_model(create_policy("tiny_llava", TEXTS, 48, 0)[0], lora(POLICIES["tiny_llava"]))
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert trained and not [name for name in trained if "vision" in name or "projector" in name]
 
