@@ -7,19 +7,15 @@ the next stage's reference policy is simply what it was loaded from.
 from collections.abc import Iterable
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from mrg_r1_lib.base_models import POLICIES, BaseModel
 from mrg_r1_lib.files import write_aside
-from mrg_r1_lib.paths import data_root
 from mrg_r1_lib.tiny_llava import tiny_llava
 
 MADE_HERE = {"tiny_llava": tiny_llava}
 VISION = ("vision_tower", "visual")  # as LLaVA and Qwen name it
-FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]  # of a repository: no code, no weights in other formats
 
 Policy = tuple[PreTrainedModel, ProcessorMixin]
 
@@ -34,43 +30,8 @@ def require_known(name: str) -> BaseModel:
 def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -> Policy:
     """A new policy with random weights and a tokenizer trained on `texts`; ValueError if that one is published, not made."""
     if require_known(name).hub:
-        raise ValueError(f"{name} is published, not made here: load_published(name). Made here: {', '.join(MADE_HERE)}.")
+        raise ValueError(f"{name} is published, not made here: published.load_published. Made here: {', '.join(MADE_HERE)}.")
     return MADE_HERE[name](texts, image_size, seed)
-
-
-def find_published(name: str) -> tuple[Path, str]:
-    """The folder of a published base model and what it is: the commit that its revision resolved to, or "folder".
-
-    Looked for in `models/<name>` of the data folder, in the folder that the registry names, then at the hub, which is asked for
-    nothing that it gave before. RuntimeError if the hub wants its terms accepted first; FileNotFoundError if it cannot be had.
-    """
-    base = require_known(name)
-    placed = data_root() / "models" / name
-    for folder in (placed, Path(base.hub)):
-        if folder.is_dir():
-            return folder, "folder"
-    try:
-        folder = Path(snapshot_download(base.hub, revision=base.revision, allow_patterns=FILES))
-    except GatedRepoError:
-        raise RuntimeError(
-            f"{base.hub} is gated ({base.access}): accept its terms at https://huggingface.co/{base.hub}, run `hf auth login`, "
-            f"then this command again."
-        ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise FileNotFoundError(
-            f"{name}: {base.hub} could not be downloaded ({type(error).__name__}). With a network run this command again; "
-            f"without one fetch it elsewhere (hf download {base.hub}) and put its files into {placed}."
-        ) from None
-    return folder, folder.name  # the hub's cache names a snapshot by its commit
-
-
-def load_published(name: str) -> tuple[Policy, str]:
-    """A base model as it was published, its image budget set, and what it is (`find_published`). Code of others never runs."""
-    folder, commit = find_published(name)
-    model, processor = load_policy(folder)
-    if pixels := POLICIES[name].pixels:
-        processor.image_processor.size = {"shortest_edge": pixels[0], "longest_edge": pixels[1]}
-    return (model, processor), commit
 
 
 def load_policy(folder: Path) -> Policy:

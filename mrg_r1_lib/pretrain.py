@@ -16,11 +16,11 @@ from trl import SFTConfig, SFTTrainer
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import positives
-from mrg_r1_lib.policies import create_policy, load_policy, load_published, save_policy
+from mrg_r1_lib.policies import create_policy, load_policy, save_policy
 from mrg_r1_lib.prompts import load_split, sft_rows
+from mrg_r1_lib.published import adopt
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import index_labels, pixels
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
@@ -76,23 +76,6 @@ def pretrain(run: Run) -> pd.DataFrame:
     rows = sft_rows([*silent, *phantoms], labels)
     trainer = SFTTrainer(model, args=config(run), train_dataset=rows, processing_class=processor)
     return train(run, trainer, "mrg_r1_lib.pretrain", {"tower_log.csv": lambda: tower_log})
-
-
-def adopt(run: Run) -> pd.DataFrame:
-    """Save the published base model of the run's scale as its policy, with the commit that it has, and return an empty log."""
-    base = POLICIES[run.size.policy]
-    (model, processor), commit = load_published(run.size.policy)
-    with locked(run.folder):
-        for name in ("train_log.csv", "tower_log.csv"):
-            write_text(run.folder / name, "step,loss\n")
-        save_policy(model, processor, run.policy)
-        parameters = sum(p.numel() for p in model.parameters())
-        origin = {"hub": base.hub, "commit": commit, "licence": base.licence}
-        run.update_manifest(
-            "mrg_r1_lib.pretrain", parameters=parameters, trained_tensors=0, changed_tensors=0, seconds=0.0, **origin
-        )
-        run.mark_finished("train")
-    return read_log(run)
 
 
 if __name__ == "__main__":

@@ -265,7 +265,8 @@ class Run:
 
     def source_digest(self, module: str) -> str:
         """`sources.source_digest` of a stage's module as this run uses it: SRL with the run's own rewards."""
-        return source_digest(module, self.settings.rewards if module == "mrg_r1_lib.srl" else ())
+        rewards = self.settings.rewards if module == "mrg_r1_lib.srl" else ()
+        return source_digest(module, rewards, published=bool(POLICIES[self.size.policy].hub))
 
 
 def _digest(path: Path | None) -> str | None:

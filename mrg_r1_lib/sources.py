@@ -14,6 +14,7 @@ from mrg_r1_lib.paths import REPOSITORY
 
 # settings are compared by value, and neither where files lie nor what may be written there changes a number
 BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "base_models", "runs", "sources", "files", "paths", "privacy")}
+PUBLISHED = "mrg_r1_lib.published"  # a run whose policy is made here does not depend on how others are loaded
 REWARDS = "mrg_r1_lib.rewards"  # the registry: of the rewards in it a run depends on its own ones, and not on a new one
 
 
@@ -71,15 +72,15 @@ def code_of(source: str) -> str:
     return "".join(f"{line}\n" for line in kept)
 
 
-def source_digest(module: str, rewards: Iterable[str] = ()) -> str:
+def source_digest(module: str, rewards: Iterable[str] = (), published: bool = False) -> str:
     """SHA-256 over the code of `module` ("mrg_r1_lib.srl"), all of the library that it imports, and their tables.
 
-    Of the rewards those named in `rewards`, each the module of its name, with all that it imports.
-    Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
+    Of the rewards those named in `rewards`, each the module of its name, with all that it imports; and what loads `published`
+    policies only where one is. Bookkeeping is left out: settings are compared by value, and where files lie changes no number.
     """
     digest = hashlib.sha256()
     modules = set.union(imported_modules(module), *(imported_modules(f"{REWARDS}.{reward}") for reward in rewards))
-    for name in sorted(modules - BOOKKEEPING):
+    for name in sorted(modules - BOOKKEEPING - (set() if published else {PUBLISHED})):
         file = module_file(name)
         source = file.read_text(encoding="utf-8")
         digest.update(name.encode() + code_of(source).encode())

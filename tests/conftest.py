@@ -16,9 +16,8 @@ def indiana():
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module")
-def minute_scale():
-    """A scale of a few steps, in place of smoke."""
+def few_steps(**changes) -> experiments.Scale:
+    """The smoke scale with a few steps of everything."""
     scale = dataclasses.replace(
         experiments.SCALES["smoke"],
         image_size=48,
@@ -39,9 +38,15 @@ def minute_scale():
         resamples=50,
         classifier_phantoms=32,
     )
+    return dataclasses.replace(scale, **changes)
+
+
+@pytest.fixture(scope="module")
+def minute_scale():
+    """A scale of a few steps, in place of smoke."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(experiments.SCALES, "smoke", scale)
-        yield scale
+        patch.setitem(experiments.SCALES, "smoke", few_steps())
+        yield experiments.SCALES["smoke"]
 
 
 @pytest.fixture

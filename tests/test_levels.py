@@ -22,7 +22,7 @@ LEVELS = [
     ["corpora", "rewards"],
     ["experiments"],
     ["prompts", "runs"],
-    ["processes", "baseline_reports"],
+    ["processes", "published", "baseline_reports"],
     ["checkpoints"],
     ["training"],
     ["pretrain", "generate"],

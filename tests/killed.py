@@ -1,0 +1,57 @@
+"""One training stage in a process of its own that kills itself: `python tests/killed.py STAGE step|save NUMBER RESULTS`.
+
+"step 3" is the end of the third step, "save 2" the middle of writing the second checkpoint.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from conftest import few_steps
+from transformers import TrainerCallback
+
+from mrg_r1_lib import checkpoints, experiments, sft, srl, training
+from mrg_r1_lib.runs import Run
+
+SCALE = few_steps(pretrain_epochs=2, sft_epochs=4, srl_steps=6, srl_look=2)  # SRL's steps 4 to 6 are of a second epoch
+
+
+def kill(*_, **__) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledAt(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_) -> None:
+        if state.global_step == self.step:
+            kill()
+
+
+def half_written(number: int):
+    """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the process."""
+    whole, calls = checkpoints.save_file, []
+
+    def save_file(tensors, path) -> None:
+        calls.append(path)
+        if len(calls) == number:
+            Path(path).write_bytes(b"half")
+            kill()
+        whole(tensors, path)
+
+    return save_file
+
+
+def main(stage: str, kind: str, number: str, results: str) -> None:
+    experiments.SCALES["smoke"] = SCALE
+    if kind == "save":
+        checkpoints.save_file = half_written(int(number))
+    else:
+        training.Progress = lambda _: KilledAt(int(number))
+    {"sft": sft.sft, "srl": srl.srl}[stage](Run("iu_xray/srl_mccs", "smoke", 0, Path(results)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,66 @@
+"""Training that was killed goes on and ends as if nothing had happened."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from killed import SCALE
+
+from mrg_r1_lib import checkpoints, experiments
+from mrg_r1_lib.paths import REPOSITORY
+from mrg_r1_lib.pretrain import pretrain
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.sft import sft
+from mrg_r1_lib.srl import srl
+
+STAGES = {"sft": sft, "srl": srl}
+
+
+@pytest.fixture(scope="module")
+def unbroken(indiana, tmp_path_factory):
+    """A results folder in which pretraining, SFT and SRL have finished without a stop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(experiments.SCALES, "smoke", SCALE)
+        run = Run("iu_xray/srl_mccs", "smoke", 0, tmp_path_factory.mktemp("unbroken"))
+        for stage in (pretrain, sft, srl):
+            stage(run)
+        yield run
+
+
+def products(run):
+    """What a training leaves: log, validation and weights, byte by byte."""
+    return {path.name: path.read_bytes() for path in run.products("train")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "moment", "kept"),
+    [("sft", "step 10", 8), ("sft", "save 2", 4), ("srl", "step 5", 4), ("srl", "save 3", 4)],
+)
+def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(unbroken, tmp_path, stage, moment, kept):
+    shutil.copytree(unbroken.results, tmp_path / "results")
+    run = Run(unbroken.experiment, "smoke", 0, tmp_path / "results").of_stage(stage)
+    shutil.rmtree(run.private)
+    shutil.rmtree(run.folder)
+    command = [sys.executable, "tests/killed.py", stage, *moment.split(), str(run.results)]
+    killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert checkpoints.last_whole(run).name == f"checkpoint-{kept}"
+    STAGES[stage](run)
+    assert products(run) == products(unbroken.of_stage(stage))
+    assert not checkpoints.trainer_folder(run).exists()
+
+
+def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_whole_one_is_taken(run):
+    folders = [checkpoints.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    for folder, state in zip(
+        folders, (run.state("train"), run.state("train"), {"settings": "of another recipe"}), strict=False
+    ):
+        (folder / checkpoints.WHOLE).write_text(json.dumps({"state": state}))
+    assert checkpoints.last_whole(run) == folders[1]
+    assert [folder.exists() for folder in folders] == [True, True, False, False]
