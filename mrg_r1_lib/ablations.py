@@ -36,7 +36,7 @@ SECTIONS = {  # section of the ablation -> its arms; the paper's own stands firs
     "the advantage": ("srl_mccs_unscaled", "srl_net_benefit_scaled", "srl_group_4", "srl_group_16"),
     "the KL term": ("srl_beta_0", "srl_beta_001", "srl_beta_01", "srl_beta_10"),
     "the format": ("srl_mix_50", "srl_mix_100"),
-    "the studies": ("srl_all_studies", "srl_net_benefit_all_studies"),
+    "the studies": ("srl_all_studies", "srl_label_f1_all_studies", "srl_net_benefit_all_studies"),
     "the start": ("srl_no_sft", "srl_no_sft_mix_100"),
     "without a reward": ("sft", "sft_continued"),
 }

@@ -96,6 +96,7 @@ ARMS = {
     "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.001),
     # the rest of the recipe, one change each
     "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
+    "srl_label_f1_all_studies": replace(reward("label F1, all studies", label_f1=0.75), abnormal=None),
     "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
     "srl_beta_001": replace(SRL, label="SRL, MCCS, KL 0.001", beta=0.001),  # as where advantages are not scaled
     "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),

@@ -105,6 +105,7 @@ BLOCKS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {  # name -> the 
     "status": ("main", status),
     "planned": ("planned", planned),
     "own_reward": ("own_reward", planned),
+    "own_reward_all_studies": ("own_reward_all_studies", planned),
     "ablations": ("ablations", ablations),
     "main_table": ("main", main_table),
 }

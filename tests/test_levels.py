@@ -32,6 +32,7 @@ LEVELS = [
     ["tables", "figures", "steps"],
     ["comparisons", "ablations", "times", "readme"],
     ["pipeline"],
+    ["verify"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(

@@ -135,7 +135,7 @@ def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_l
     scale = experiments.replace(with_products.size, arms=("srl_mccs",), seconds={}, resamples=7)
     monkeypatch.setitem(experiments.SCALES, "smoke", scale)
     assert with_products.finished("train")
-    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module, rewards: f"another {module}")
+    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module, rewards, published: f"another {module}")
     assert not with_products.finished("train")
 
 

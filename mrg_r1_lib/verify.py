@@ -1,0 +1,134 @@
+"""Does the study come out again? A re-run of seed 0's main runs in a fresh folder, held against the committed results.
+
+On the same machine with the same packages every file comes out to the last byte. Elsewhere sums are added in another order,
+sampled words part, and a score is held against its committed interval over studies instead. A re-run that is the same to
+the last byte also says that a change of the code changed nothing: `--accept` records that the committed results are of the
+present sources, too (`equal_sources.csv`, which the tests read).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from mrg_r1_lib.bootstrap import Efficacy, interval
+from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.files import save_table, write_text
+from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.pipeline import run_study
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.tables import PRIMARY, aligned_labels, reference_labels
+
+COMPARED = ("metrics.json", "labels_per_study.csv", "train_log.csv", "tower_log.csv", "validation.csv", "beliefs.csv")
+EXACT, WITHIN, DIFFERS = "exact", "within its interval", "differs"
+FROZEN = ("mrg_r1_lib/rewards", "mrg_r1_lib/labelers")  # what a re-run of some arms says nothing about for the others
+EQUAL = "equal_sources.csv"
+
+
+def compare(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame:
+    """Each run that both folders have: experiment, seed, committed and reproduced F1 (CE micro-13), low, high, files, verdict.
+
+    files counts those that are not the same to the last byte. ValueError if there is no run to compare.
+    """
+    rows = []
+    for run, again in _pairs(committed, reproduced, scale):
+        apart = [name for name in COMPARED if _bytes(run.folder / name) != _bytes(again.folder / name)]
+        row = {"experiment": run.experiment, "seed": run.seed, "committed": _f1(run), "reproduced": _f1(again)}
+        reference = reference_labels(committed, scale, run.corpus)
+        labels = aligned_labels(run.folder, reference)
+        _, low, high = interval(reference.to_numpy(), labels, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples)
+        row |= {"low": low, "high": high}
+        close = row["low"] <= row["reproduced"] <= row["high"]
+        rows.append(row | {"files": len(apart), "verdict": (WITHIN if close else DIFFERS) if apart else EXACT})
+    if not rows:
+        raise ValueError(f"{reproduced} has no scored run that {committed / scale} has, too: run ./run_all.sh verify.")
+    return pd.DataFrame(rows)
+
+
+def equal_sources(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame:
+    """Committed runs whose sources have changed and whose stage came out exactly again: experiment, seed, module, both digests.
+
+    ValueError if a run did not come out exactly, or if what a re-run cannot speak for has changed since a run was made.
+    """
+    table = compare(committed, reproduced, scale)
+    if (table["verdict"] != EXACT).any():
+        raise ValueError(f"Not accepted: {(table['verdict'] != EXACT).sum()} of {len(table)} runs are not exactly the same.")
+    proven = set()
+    for _, again in _pairs(committed, reproduced, scale):
+        manifest = again.read_manifest()
+        proven |= {name for name in _modules(manifest) if manifest[name]["source_digest"] == again.source_digest(name)}
+    rows = []
+    for run in _runs(committed, scale):
+        manifest = run.read_manifest()
+        for module in _modules(manifest):
+            made, present = manifest[module]["source_digest"], run.source_digest(module)
+            if made == present:
+                continue
+            if module not in proven:
+                raise ValueError(f"Not accepted: no run of {module} was repeated with the present sources.")
+            _require_frozen(manifest[module]["commit"])
+            rows.append({"experiment": run.experiment, "seed": run.seed, "module": module, "made": made, "equal": present})
+    return pd.DataFrame(rows, columns=["experiment", "seed", "module", "made", "equal"])
+
+
+def _require_frozen(commit: str) -> None:
+    command = ["git", "diff", "--quiet", commit.removesuffix("-dirty"), "--", *FROZEN]
+    if subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode:
+        raise ValueError(f"Not accepted: {' or '.join(FROZEN)} is not as it was at {commit}. Train those arms again.")
+
+
+def _runs(results: Path, scale: str) -> Iterator[Run]:
+    for path in sorted((results / scale).rglob("manifest.json")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        yield Run(manifest["experiment"]["name"], scale, manifest["seed"], results)
+
+
+def _pairs(committed: Path, reproduced: Path, scale: str) -> Iterator[tuple[Run, Run]]:
+    for run in _runs(committed, scale):
+        again = Run(run.experiment, scale, run.seed, reproduced)
+        if (run.folder / "metrics.json").exists() and (again.folder / "metrics.json").exists():
+            yield run, again
+
+
+def _modules(manifest: dict) -> list[str]:
+    return sorted(name for name in manifest if name.startswith("mrg_r1_lib."))
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _f1(run: Run) -> float:
+    rows = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))["clinical_efficacy"]
+    return next(row["f1"] for row in rows if all(row[name] == value for name, value in PRIMARY.items()))
+
+
+def main() -> None:
+    """`verify [--scale S] [--into FOLDER] [--accept]`: re-run, compare, print; the exit status is 1 if a run differs."""
+    parser = argparse.ArgumentParser(prog="run_all.sh verify", description=__doc__)
+    parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--into", type=Path, help="folder of the re-run, new or to be continued (default: results/runs/verify)")
+    parser.add_argument(
+        "--accept", action="store_true", help="record that exactly reproduced results are of the present sources"
+    )
+    named = parser.parse_args()
+    committed = results_root()
+    reproduced = (named.into or committed / "runs" / "verify").resolve()
+    try:
+        run_study(named.scale, reproduced)
+        table = compare(committed, reproduced, named.scale)
+        write_text(reproduced / "verified.csv", table.to_csv(index=False))
+        sys.stdout.write(table.round(4).to_string(index=False) + "\n")
+        if named.accept:
+            save_table(equal_sources(committed, reproduced, named.scale), committed / named.scale / EQUAL)
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    sys.exit(bool((table["verdict"] == DIFFERS).any()))
+
+
+if __name__ == "__main__":
+    main()

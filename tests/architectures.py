@@ -1,0 +1,192 @@
+"""Tiny policies of the published architectures, and every stage of a study on one of them, in a process of its own:
+
+`python tests/architectures.py NAME RESULTS lora|whole [TORCHVISION]`
+
+NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at. TORCHVISION is a folder that
+holds torchvision alone. Its compiled operators do not load beside the CPU build of torch, and are not needed: of two of them
+it registers a part without having loaded them, so they are declared here, before anything imports it.
+"""
+
+# ruff: noqa: E402 (the library's packages import torchvision as soon as they find it)
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+if __name__ == "__main__" and sys.argv[4:]:
+    sys.path.insert(0, sys.argv[4])
+    if torch.version.cuda is None:
+        DECLARED = torch.library.Library("torchvision", "DEF")  # as long as it lives
+        for operator in ("nms", "qnms"):
+            DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+import transformers
+from conftest import few_steps
+from PIL import Image
+from safetensors.torch import load_file
+
+from mrg_r1_lib import experiments, pretrain, sft, srl
+from mrg_r1_lib.base_models import POLICIES, BaseModel
+from mrg_r1_lib.files import file_digest
+from mrg_r1_lib.generate import write_completions
+from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.report_format import INSTRUCTION
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.tiny_llava import train_tokenizer
+
+REPORTS = ["The heart is normal in size. The lungs are clear.", "No pleural effusion or pneumothorax."] * 20
+QWEN = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+PARTS = (
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+)
+QWEN_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    + PARTS.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    + "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+LLAVA_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'].upper() }}: "
+    + PARTS.replace("IMAGE", "<image>\n")
+    + "{% if message['role'] == 'assistant' %}</s>{% endif %} {% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+TEXT = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+VISION = {"hidden_size": 32, "intermediate_size": 64}
+QWEN_VISION = VISION | {"depth": 2, "num_heads": 2, "out_hidden_size": 64}
+
+
+def tokenizer_of(pad: str, eos: str, others: tuple[str, ...]) -> transformers.PreTrainedTokenizerFast:
+    """A tokenizer of made-up reports whose special tokens are an architecture's."""
+    trained = train_tokenizer(REPORTS).backend_tokenizer
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=trained, pad_token=pad, eos_token=eos, extra_special_tokens=list(others)
+    )
+
+
+def tiny_qwen(folder: Path, model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict) -> None:
+    """A Qwen with random weights, saved as if downloaded."""
+    tokenizer = tokenizer_of("<|endoftext|>", "<|im_end|>", QWEN)
+    named = {"vision_start": "vision_start", "vision_end": "vision_end", "image": "image_pad", "video": "video_pad"}
+    ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>") for name, token in named.items()}
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
+    config = transformers.AutoConfig.for_model(
+        model_type, text_config=TEXT | text | ends | {"vocab_size": len(tokenizer) + 7}, vision_config=QWEN_VISION | vision, **ids
+    )
+    images = transformers.Qwen2VLImageProcessor(patch_size=patch)
+    video = getattr(transformers, videos)(patch_size=patch)
+    processor = {"qwen2_5_vl": transformers.Qwen2_5_VLProcessor, "qwen3_vl": transformers.Qwen3VLProcessor}[model_type]
+    save(folder, config, processor(images, tokenizer, video, chat_template=QWEN_TEMPLATE), generation)
+
+
+def tiny_qwen25(folder: Path) -> None:
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
+    published = {"do_sample": True, "temperature": 1e-6, "repetition_penalty": 1.05}
+    vision = {"fullatt_block_indexes": [1]}
+    tiny_qwen(folder, "qwen2_5_vl", {"rope_parameters": rope}, vision, 14, "Qwen2VLVideoProcessor", published)
+
+
+def tiny_qwen3(folder: Path) -> None:
+    rope = {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    published = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
+    text = {"rope_parameters": rope, "head_dim": 16}
+    vision = {"deepstack_visual_indexes": [0], "num_position_embeddings": 64}
+    tiny_qwen(folder, "qwen3_vl", text, vision, 16, "Qwen3VLVideoProcessor", published)
+
+
+def tiny_llava_clip(folder: Path) -> None:
+    tokenizer = tokenizer_of("<pad>", "</s>", ("<image>",))
+    vision = VISION | {"num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 56, "patch_size": 14}
+    config = transformers.LlavaConfig(
+        text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id},
+        vision_config=vision | {"model_type": "clip_vision_model"},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=16,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",  # without the class token
+    )
+    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+    counted = {"patch_size": 14, "num_additional_image_tokens": 1, "vision_feature_select_strategy": "default"}
+    save(folder, config, transformers.LlavaProcessor(images, tokenizer, chat_template=LLAVA_TEMPLATE, **counted), {})
+
+
+def save(folder: Path, config: transformers.PreTrainedConfig, processor: transformers.ProcessorMixin, generation: dict) -> None:
+    transformers.set_seed(0)
+    model = transformers.AutoModelForImageTextToText.from_config(config)
+    ends = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
+    model.generation_config = transformers.GenerationConfig(**ends, **generation)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+PIXELS = (32 * 32, 64 * 64)  # far less than the processors' own: 4 tokens an image
+TINY = {
+    "qwen25": (tiny_qwen25, {"model_type": "qwen2_5_vl", "pixels": PIXELS}),
+    "qwen3": (tiny_qwen3, {"model_type": "qwen3_vl", "pixels": PIXELS}),
+    "llava_clip": (tiny_llava_clip, {"model_type": "llava"}),
+}
+
+
+def rewards_that_differ(run: Run, labels) -> list:
+    """The run's reward functions, the clinical one replaced: new weights write no report, and all earned the same by it."""
+
+    def letters(completions, **_) -> list[float]:
+        return [completion[0]["content"].count("e") / 4 for completion in completions]
+
+    return [letters, *reward_functions(run, labels)[1:]]
+
+
+reward_functions = srl.reward_functions
+
+
+def look(folder: Path, grey: int, size: int) -> tuple[int, torch.Tensor]:
+    """How many tokens an image of one grey becomes, and the logits of the first word about it."""
+    model, processor = load_policy(folder)
+    content = [{"type": "image", "image": Image.new("RGB", (size, size), (grey,) * 3)}, {"type": "text", "text": INSTRUCTION}]
+    asked = {"tokenize": True, "return_dict": True, "return_tensors": "pt", "add_generation_prompt": True}
+    inputs = processor.apply_chat_template([{"role": "user", "content": content}], **asked)
+    with torch.inference_mode():
+        return int((inputs["input_ids"] == model.config.image_token_id).sum()), model(**inputs).logits[0, -1]
+
+
+def changed(before: Path, after: Path) -> list[str]:
+    """The names of the tensors that differ between two policies."""
+    old, new = (load_file(folder / "model.safetensors") for folder in (before, after))
+    return [name for name in old.keys() | new.keys() if name not in old or name not in new or not old[name].equal(new[name])]
+
+
+def main(name: str, results: Path, adapters: str) -> None:
+    make, described = TINY[name]
+    make(results / "published")
+    POLICIES["tiny"] = BaseModel(str(results / "published"), micro_batch=4, activation_checkpointing=True, **described)
+    few = {"train": 12, "validate": 2, "test": 3}
+    steps = {"sft_epochs": 2, "sft_batch_size": 4, "sft_phantoms": 0, "srl_steps": 4, "srl_look": 4, "max_completion_length": 16}
+    scale = few_steps(policy="tiny", lora=adapters == "lora", image_size=96, studies=few, **steps)
+    experiments.SCALES["smoke"] = dataclasses.replace(scale, threads=dict.fromkeys(scale.threads, 1))
+    srl.reward_functions = rewards_that_differ
+    run = Run("iu_xray/srl_mccs", "smoke", 0, results)
+    pretrain.pretrain(run)
+    losses = sft.sft(run)["loss"]
+    digest = file_digest(run.start.policy / "model.safetensors")
+    log = srl.srl(run)
+    completions = write_completions(run)
+    (tokens, dark), (_, bright), (many, _) = (look(run.policy, *image) for image in ((0, 96), (255, 96), (0, 300)))
+    processor = load_policy(run.policy)[1]
+    seen = {
+        "losses": losses.tolist(),
+        "log": log.to_dict("list"),
+        "completions": completions,
+        "changed_by_sft": changed(run.start.start.policy, run.start.policy),
+        "changed_by_srl": changed(run.start.policy, run.policy),
+        "tensors": list(load_file(run.policy / "model.safetensors")),
+        "start_kept": digest == file_digest(run.start.policy / "model.safetensors"),
+        "image_tokens": [tokens, many],
+        "image_moves_logits": float((dark - bright).abs().max()),
+        "padding_side": processor.tokenizer.padding_side,
+    }
+    (results / "seen.json").write_text(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
