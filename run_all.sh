@@ -10,16 +10,19 @@ usage: ./run_all.sh [COMMAND]
 
   laptop             the default study: every real report of IU X-Ray; about an hour on two cores
   smoke              the whole study, small: about five minutes on two cores
+  full               the paper's scale: a published 7B policy, image files, GPUs (README, "On GPUs")
+  full --plan        what that needs: parameters, memory, tokens, hours where they were measured; works anywhere
   test               the tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages
   notebook NAME [KEY=VALUE ...]
                      one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
   lab                JupyterLab
   readme             write the README's numbers anew from results/laptop (readme --check: only say whether they are stale)
+  verify [--accept]  run the default study again in a fresh folder and hold it against the committed results
   benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in a minute or so
   setup              only the set-up
 
-laptop, smoke and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen (your image files
+laptop, smoke, full and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen (your image files
 in one of three layouts), mimic_cxr and mimic_cxr_r2gen (credentialed); README, "Your own files", says where they go.
 They also take --seeds K ... (default 0) and --arms ARM ... (what is trained from SFT): laptop --seeds 1 2 --arms srl_mccs sft_continued.
 
@@ -80,15 +83,15 @@ set_up() {
 command=${1:-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  smoke | laptop | test | list | notebook | lab | readme | benchmark | setup) ;;
+  smoke | laptop | full | test | list | notebook | lab | readme | verify | benchmark | setup) ;;
   -h | --help | help) usage; exit 0 ;;
-  full) stop "The scale 'full' (the paper's models on GPUs) is not built yet; smoke and laptop are." ;;
   *) usage >&2; stop "" "Unknown command: $command" ;;
 esac
 
 set_up
-# models and data are on this machine from here on: no library asks a hub
-export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+export TOKENIZERS_PARALLELISM=false
+# models and data are on this machine from here on: no library asks a hub, but for a published policy (`full`, or a notebook of it)
+case "$command $*" in full* | *SCALE=full*) ;; *) export HF_HUB_OFFLINE=1 ;; esac
 # two threads that spin while they wait for each other are three times slower than one on a machine that does other things, too
 export GOMP_SPINCOUNT=1000
 # glibc otherwise gives every large tensor of a step back to the system and fetches it again, page by page: a training step on
@@ -96,12 +99,13 @@ export GOMP_SPINCOUNT=1000
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1
 python="$venv/bin/python"
 case "$command" in
-  smoke | laptop) exec "$python" -m mrg_r1_lib.pipeline run "$command" "$@" ;;
+  smoke | laptop | full) exec "$python" -m mrg_r1_lib.pipeline run "$command" "$@" ;;
   list) exec "$python" -m mrg_r1_lib.pipeline list "$@" ;;
   notebook) exec "$python" -m mrg_r1_lib.pipeline notebook "$@" ;;
   test) exec "$python" -m pytest "$@" ;;
   lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
   readme) exec "$python" -m mrg_r1_lib.readme "$@" ;;
+  verify) exec "$python" -m mrg_r1_lib.verify "$@" ;;
   benchmark) exec "$python" tests/benchmark.py "$@" ;;
   setup) echo "Ready." ;;
 esac

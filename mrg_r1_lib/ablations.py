@@ -72,8 +72,8 @@ def _shown(value: object) -> str:
 
 
 def ablation_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
-    """Every arm in one row: section, system, seeds, f1, precision, recall, macro_f1, negatives (means over seeds), and
-    difference, low, high, p of the primary F1 against the paper's reward, paired by study over the seeds of both (pairs).
+    """Every arm in one row: section, system, seeds, f1, precision, recall, macro_f1, example_f1_14 (over 14 classes, so that
+    "No Finding" counts), negatives (means over seeds), and difference, low, high, p of the primary F1 against the paper's reward, paired by study over the seeds of both (pairs).
 
     An arm without a run has 0 seeds and no values; the paper's own has no difference. Means run over an arm's own seeds,
     differences over the shared ones: where those differ, the means do not subtract.
@@ -92,8 +92,9 @@ def _scores(folder: Path) -> dict[str, float]:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     rows = {(row["average"], row["classes"], row["uncertain"]): row for row in metrics["clinical_efficacy"]}
     micro, macro = (rows[average, PRIMARY["classes"], PRIMARY["uncertain"]] for average in ("micro", "macro"))
-    parts = {name: micro[name] for name in ("f1", "precision", "recall")}
-    return parts | {"macro_f1": macro["f1"], "negatives": metrics["style"]["negatives"]}
+    parts = {name: micro[name] for name in ("f1", "precision", "recall")} | {"macro_f1": macro["f1"]}
+    parts |= {"example_f1_14": rows["example", 14, PRIMARY["uncertain"]]["f1"]}
+    return parts | {"negatives": metrics["style"]["negatives"]}
 
 
 def earned(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:

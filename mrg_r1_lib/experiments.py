@@ -106,7 +106,6 @@ ARMS = {
     "srl_mix_50": replace(SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}),
     "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
     # the same arm on faster engines: what they write is not what the policy would, to the last bit
-    "srl_mccs_continuous": replace(SRL, label="SRL, MCCS, continuous batching", generation="continuous_batching"),
     "srl_mccs_vllm": replace(SRL, label="SRL, MCCS, vLLM", generation="vllm_colocate"),
     "srl_mccs_vllm_server": replace(SRL, label="SRL, MCCS, vLLM server", generation="vllm_server"),
     # and without SFT: the format is not yet a habit of real reports there

@@ -19,6 +19,7 @@ import psutil
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, EXPERIMENTS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.files import locked, require_room, save_table
 from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.plan import plan_text, require_device
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.steps import NOTEBOOKS, Step, execute, finished
 from mrg_r1_lib.tables import movement_table
@@ -78,6 +79,7 @@ def run_study(
     neighbours finish, then stops the study with its RuntimeError; so does, before any work, a folder without room.
     """
     size = load_scale(scale)
+    require_device(scale)
     require_room(results, size.disk_gib)
     stages = grid(scale, results, corpus, seeds, arms)
     first = stages[0][0].run
@@ -198,13 +200,16 @@ def main() -> None:
         several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS, help="default: %(default)s")
         several.add_argument("--seeds", type=int, nargs="+", metavar="K", help="default: 0")
         several.add_argument("--arms", nargs="+", metavar="ARM", help="arms trained from SFT; default: the scale's")
+        several.add_argument("--plan", action="store_true", help="only say what the scale needs")
     one = commands.add_parser("notebook", parents=[shared])
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
     named = parser.parse_args()
     results = named.results.resolve()
     try:
-        if named.command == "run":
+        if named.command == "run" and named.plan:
+            sys.stdout.write(plan_text(named.scale, results))
+        elif named.command == "run":
             run_study(named.scale, results, named.corpus, named.seeds, named.arms)
         elif named.command == "list":
             for number, stage in enumerate(grid(named.scale, results, named.corpus, named.seeds, named.arms), 1):

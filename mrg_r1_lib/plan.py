@@ -1,4 +1,4 @@
-"""What SRL at a scale needs, from the base model's configuration alone: parameters, memory of one GPU, tokens; hours if measured.
+"""What SRL at a scale needs, from the base model's configuration alone: parameters, memory of a GPU, tokens; hours if measured.
 
 Nothing is downloaded and no weight is made: the model is built on torch's meta device. SRL is planned, since it is the largest
 stage: it generates with all completions of a step at once and trains in micro-batches. Published weights are bf16, those made
@@ -8,6 +8,7 @@ An estimate, checked against no GPU yet: `benchmark.py` measures the peak, and i
 
 import argparse
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConf
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, load_scale
-from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.paths import data_root, results_root
 from mrg_r1_lib.policies import VISION, create_policy, lora, require_known
 from mrg_r1_lib.processes import processes
 from mrg_r1_lib.runs import Run
@@ -47,10 +48,21 @@ class Parameters:
 
 
 def configuration(policy: str, image_size: int) -> PreTrainedConfig:
-    """The configuration of a base model; that of one made here has the full vocabulary, which its training texts decide."""
+    """The configuration of a base model: of its line in the registry, of its folder, or as it is made here, with every word.
+
+    ValueError for a published one of which nothing is known before it is downloaded.
+    """
     base = require_known(policy)
     if base.sizes:
         return AutoConfig.for_model(base.model_type, **base.sizes)
+    for folder in (data_root() / "models" / policy, Path(base.hub)) if base.hub else ():
+        if (folder / "config.json").exists():
+            return AutoConfig.from_pretrained(folder, local_files_only=True)
+    if base.hub:
+        raise ValueError(
+            f"{policy} cannot be planned: expected `sizes` in its line of base_models.py, or its config.json in "
+            f"{data_root() / 'models' / policy}. Add the sizes of its published configuration, or put its files there."
+        )
     config = create_policy(policy, ["a report"], image_size, seed=0)[0].config
     config.text_config.vocab_size = VOCABULARY
     return config
@@ -72,7 +84,9 @@ def count_parameters(scale: str) -> Parameters:
     vision = sum(p.numel() for name, p in model.named_parameters() if any(part in name for part in VISION))
     if not size.lora:
         return Parameters(whole, vision, whole - vision)
-    adapted = get_peft_model(model, lora(POLICIES[size.policy]))
+    with warnings.catch_warnings():  # as in training.prepare: PEFT 0.21 still reads the old name of a transformers property
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        adapted = get_peft_model(model, lora(POLICIES[size.policy]))
     return Parameters(whole, vision, sum(p.numel() for p in adapted.parameters() if p.requires_grad))
 
 
@@ -108,43 +122,56 @@ def srl_run(scale: str) -> Run:
     return Run(f"{DEFAULT_CORPUS}/{load_scale(scale).arms[0]}", scale, 0, Path())
 
 
+def kept(config: PreTrainedConfig, count: int, checkpoints: bool) -> int:
+    """Bytes that a stack of l layers keeps of `count` tokens for its backward pass, in 16 bits: h l + 16 h + 8 i numbers each.
+
+    h is the hidden size, which checkpoints keep of every layer, i that of the MLP; 16 h + 8 i is one layer's working set, as
+    counted on one layer of each published policy under LoRA. Without checkpoints every layer keeps that set.
+    """
+    h, i, layers = config.hidden_size, config.intermediate_size, getattr(config, "num_hidden_layers", 0) or config.depth
+    working = 16 * h + 8 * i
+    return 2 * count * (h * layers + working if checkpoints else working * layers)
+
+
 def memory(scale: str, devices: int = 1, divided: bool = False) -> dict[str, float]:
     """GiB by part on each of `devices`; "needed" is what stays, the larger phase and the reserve. `divided`: by ZeRO-3.
 
-    With n tokens of a micro-batch, hidden size h, MLP size i, layers l, vocabulary v:
-    weights: parameters; reference: as many again, 0 under LoRA; trained: gradients and AdamW's two states, adapters beside them;
-    activations: n (h l + 16 h + 8 i) x 2 bytes, what checkpoints keep and one layer's working set, as counted on one layer of
-    the published policies under LoRA (without checkpoints each layer's working set is kept); head: one tile of logits in bf16,
-    the hidden states' gradient in fp32, and the head's where it is trained; cache: 2 l (key-value heads x head size) x 2 bytes a
-    token of all completions at once; prefill: their prompts' (4 h + 3 i) x 2 bytes. The vision tower is frozen and keeps nothing.
+    What stays: weights; as many again for the reference, 0 under LoRA; trained: gradients and AdamW's two states, and adapters.
+    Training, of a micro-batch: activations (`kept`; checkpoints under LoRA make the frozen vision tower keep its own, too), and
+    the head: a tile of logits, the gradient of the hidden states in fp32, and that of the head where it is trained.
+    Generation, of all completions: cache, 2 l (key-value heads x head size) numbers a token; prefill, 4 h + 3 i of a prompt's.
     """
     size, base, count, length = load_scale(scale), POLICIES[load_scale(scale).policy], count_parameters(scale), tokens(scale)
-    config = configuration(size.policy, size.image_size).get_text_config()
-    h, i, layers, v = config.hidden_size, config.intermediate_size, config.num_hidden_layers, config.vocab_size
-    heads, head_size = config.num_key_value_heads, getattr(config, "head_dim", None) or h // config.num_attention_heads
+    config = configuration(size.policy, size.image_size)
+    text, vision, checkpoints = config.get_text_config(), config.vision_config, base.activation_checkpointing
     share = -(-length["completions"] // devices)
     micro = min(base.micro_batch or share, share)
-    n, scored = micro * (length["prompt"] + length["completion"]), micro * length["completion"]
+    whole, scored = length["prompt"] + length["completion"], micro * length["completion"]
+    patches = length["image"] * getattr(vision, "spatial_merge_size", 1) ** 2
     weight, parts = 2 if base.hub else 4, devices if divided else 1  # bytes of a weight, devices that share one copy
-    working = 16 * h + 8 * i
-    kept = h * layers + working if base.activation_checkpointing else working * layers
-    head = min(scored, TILE[0]) * min(v, TILE[1]) * 2 + scored * h * 4
+    activations = kept(text, micro * whole, checkpoints)
+    if checkpoints and size.lora:
+        activations += kept(vision, micro * patches, checkpoints)
+    head = 2 * min(scored, TILE[0]) * min(text.vocab_size, TILE[1]) + 4 * scored * text.hidden_size
     if not size.lora or "lm_head" in base.lora_whole:
-        head += v * h * 4
+        head += 4 * text.vocab_size * text.hidden_size
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    read = ((text, length["prompt"]), (vision, patches))  # one after the other
     by_part = {
         "weights": count.whole * weight / parts,
         "reference": 0 if size.lora else count.whole * weight / parts,
         "trained": count.trained * (16 if size.lora else 3 * weight) / parts,
-        "activations": n * kept * 2,
+        "activations": activations,
         "head": head,
-        "cache": 2 * layers * heads * head_size * 2 * share * (length["prompt"] + length["completion"]),
-        "prefill": share * length["prompt"] * (4 * h + 3 * i) * 2,
+        "cache": 2 * 2 * text.num_hidden_layers * text.num_key_value_heads * head_size * share * whole,
+        "prefill": max(2 * share * n * (4 * stack.hidden_size + 3 * stack.intermediate_size) for stack, n in read),
     }
-    phase = max(by_part["activations"] + by_part["head"], by_part["cache"] + by_part["prefill"])
+    gathered = count.whole * weight - by_part["weights"]  # TRL's default under ZeRO-3: the policy is whole while it generates
+    phase = max(by_part["activations"] + by_part["head"], by_part["cache"] + by_part["prefill"] + gathered)
     counted = by_part["weights"] + by_part["reference"] + by_part["trained"] + phase
     by_part["reserve"] = RESERVE * counted + GIB
     by_part["needed"] = counted + by_part["reserve"]
-    return {name: size_in_bytes / GIB for name, size_in_bytes in by_part.items()}
+    return {name: number / GIB for name, number in by_part.items()}
 
 
 def needed_gib(scale: str, devices: int = 1, divided: bool = False) -> float:
@@ -155,14 +182,13 @@ def needed_gib(scale: str, devices: int = 1, divided: bool = False) -> float:
 def require_device(scale: str) -> None:
     """RuntimeError, before any work, if a policy of a billion parameters finds no GPU, or a GPU without the memory."""
     size = load_scale(scale)
-    count = count_parameters(scale).whole
-    if count < LARGE:
+    if not POLICIES[size.policy].hub or (count := count_parameters(scale).whole) < LARGE:
         return
     policy = f"Scale {scale} trains {size.policy}, {count / 1e9:.2f} billion parameters"
     if not torch.cuda.is_available():
         raise RuntimeError(
-            f"{policy}: it needs a GPU with about {needed_gib(scale):.0f} GiB, and none is visible here. Use laptop, or run the "
-            f"same command on a machine with such a GPU; its plan: python -m mrg_r1_lib.plan {scale}."
+            f"{policy}: it needs a GPU with about {needed_gib(scale):.0f} GiB, and none is visible here. Use laptop, or run "
+            f"the same command on a machine with such a GPU; the plan: python -m mrg_r1_lib.plan {scale}."
         )
     divided = processes().distributed_type is DistributedType.DEEPSPEED
     needed = needed_gib(scale, torch.cuda.device_count(), divided)
@@ -170,13 +196,13 @@ def require_device(scale: str) -> None:
     if found < needed:
         raise RuntimeError(
             f"{policy}: it needs about {needed:.0f} GiB on each GPU, and {torch.cuda.get_device_name(0)} has {found:.0f} GiB. "
-            f"Choose a smaller policy (qwen25_vl_3b in experiments.py), a smaller micro_batch (base_models.py) or fewer studies "
-            f"a step, or divide the policy over more GPUs with ZeRO-3 (mrg_r1_lib/accelerate/zero3.yaml)."
+            f"Choose a smaller policy, such as qwen25_vl_3b, fewer studies a step (experiments.py), a smaller micro_batch "
+            f"(base_models.py), or more GPUs, with ZeRO-3 if training is what does not fit (mrg_r1_lib/accelerate/zero3.yaml)."
         )
 
 
 def measured(policy: str, results: Path) -> pd.DataFrame:
-    """What `benchmark.py` measured of a policy: a row a device with median `tokens_per_second` and `peak_gib`, warm-up left out."""
+    """What `benchmark.py` measured of a policy: its median `tokens_per_second` and `peak_gib` by `device`, without step 1."""
     files = sorted((results / "benchmarks").glob(f"srl_{policy}_*.csv"))
     tables = [table[table["step"] > 1] if len(table) > 1 else table for table in map(pd.read_csv, files)]
     columns = ["device", "tokens_per_second", "peak_gib"]
@@ -226,7 +252,7 @@ def plan(scale: str, results: Path) -> pd.DataFrame:
 
 
 def plan_text(scale: str, results: Path) -> str:
-    """The plan as an aligned table to read."""
+    """The plan as an aligned table to read, a line each."""
     table = plan(scale, results)
     values = [
         value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
@@ -237,7 +263,7 @@ def plan_text(scale: str, results: Path) -> str:
         f"  {item:<{left}}  {value:>{right}}  {unit}".rstrip()
         for item, value, unit in zip(table["item"], values, table["unit"], strict=True)
     ]
-    return "\n".join([f"SRL at scale {scale}, planned from the configuration of its policy:", *lines])
+    return "\n".join([f"SRL at scale {scale}, planned from the configuration of its policy:", *lines, ""])
 
 
 def main() -> None:
@@ -247,7 +273,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results_root(), help="results folder with benchmarks/")
     named = parser.parse_args()
     try:
-        sys.stdout.write(plan_text(named.scale, named.results) + "\n")
+        sys.stdout.write(plan_text(named.scale, named.results))
     except ValueError as error:
         parser.exit(1, f"{error}\n")
 

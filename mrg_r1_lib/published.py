@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+from transformers import GenerationConfig
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.files import locked, write_text
@@ -16,6 +17,15 @@ from mrg_r1_lib.policies import Policy, load_policy, require_known, save_policy
 from mrg_r1_lib.runs import Run
 
 FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]  # of a repository: no code, no weights in other formats
+# LLaVA 1.5's, with the tokens that begin a conversation and end an answer. The published one has neither: SFT would never teach
+# to stop, and would read prompts that begin otherwise than the ones that SRL and generation ask with
+LLAVA_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}{{ message['role'].upper() }}: "
+    "{% for part in message['content'] if part['type'] == 'image' %}<image>\n{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
+    "{{ eos_token if message['role'] == 'assistant' else ' ' }}{% endfor %}"
+    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
 
 
 def find_published(name: str) -> tuple[Path, str]:
@@ -45,11 +55,20 @@ def find_published(name: str) -> tuple[Path, str]:
 
 
 def load_published(name: str) -> tuple[Policy, str]:
-    """A base model as it was published, its image budget set, and what it is (`find_published`). Code of others never runs."""
+    """A base model as it was published, and what it is (`find_published`). Code of others never runs.
+
+    Set here: its image budget; LLaVA's template; and that nothing but the policy chooses words. What a publisher says of
+    generation (Qwen2.5-VL: a repetition penalty of 1.05) would otherwise hold where reports are written, and not in SRL.
+    """
     folder, commit = find_published(name)
     model, processor = load_policy(folder)
-    if pixels := POLICIES[name].pixels:
-        processor.image_processor.size = {"shortest_edge": pixels[0], "longest_edge": pixels[1]}
+    base, told = POLICIES[name], model.generation_config
+    if base.pixels:
+        processor.image_processor.size = {"shortest_edge": base.pixels[0], "longest_edge": base.pixels[1]}
+    if base.model_type == "llava":
+        processor.chat_template = LLAVA_TEMPLATE
+    ends = {"bos_token_id": told.bos_token_id, "eos_token_id": told.eos_token_id, "pad_token_id": told.pad_token_id}
+    model.generation_config = GenerationConfig(**ends)
     return (model, processor), commit
 
 

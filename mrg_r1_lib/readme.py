@@ -90,12 +90,13 @@ def planned(comparisons: pd.DataFrame) -> str:
 
 def ablations(table: pd.DataFrame) -> str:
     """The ablation as a markdown table: a row an arm that ran, and below it the names of those that did not."""
-    lines = ["| | arm | − MCCS, CE F1 micro-13 [95 %] | F1 | precision | recall | macro-13 | denials | seeds |"]
-    lines.append("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    lines = ["| | arm | − MCCS, CE F1 micro-13 [95 %] | F1 | precision | recall | macro-13 | example-14 | denials | seeds |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     ran = table[table["seeds"] > 0]
     for row in ran.itertuples():
         against = "–" if pd.isna(row.difference) else f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
-        cells = [row.section, row.system, against, *map(_digits, (row.f1, row.precision, row.recall, row.macro_f1))]
+        scores = (row.f1, row.precision, row.recall, row.macro_f1, row.example_f1_14)
+        cells = [row.section, row.system, against, *map(_digits, scores)]
         lines.append("| " + " | ".join([*cells, f"{row.negatives:.1f}", str(row.seeds)]) + " |")
     missing = table.loc[table["seeds"] == 0, "system"]
     return "\n".join([*lines, "", f"Not run: {'; '.join(missing)}."] if len(missing) else lines)

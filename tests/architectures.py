@@ -7,10 +7,10 @@ holds torchvision alone. Its compiled operators do not load beside the CPU build
 it registers a part without having loaded them, so they are declared here, before anything imports it.
 """
 
-# ruff: noqa: E402 (the library's packages import torchvision as soon as they find it)
-import dataclasses
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,8 +30,9 @@ from safetensors.torch import load_file
 from mrg_r1_lib import experiments, pretrain, sft, srl
 from mrg_r1_lib.base_models import POLICIES, BaseModel
 from mrg_r1_lib.files import file_digest
-from mrg_r1_lib.generate import write_completions
+from mrg_r1_lib.generate import generate, write_completions
 from mrg_r1_lib.policies import load_policy
+from mrg_r1_lib.prompts import load_split
 from mrg_r1_lib.report_format import INSTRUCTION
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.tiny_llava import train_tokenizer
@@ -56,6 +57,9 @@ TEXT = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "nu
 VISION = {"hidden_size": 32, "intermediate_size": 64}
 QWEN_VISION = VISION | {"depth": 2, "num_heads": 2, "out_hidden_size": 64}
 
+# configuration, processor, and what its generation_config.json says beside the tokens that end a completion
+Published = tuple[transformers.PreTrainedConfig, transformers.ProcessorMixin, dict]
+
 
 def tokenizer_of(pad: str, eos: str, others: tuple[str, ...]) -> transformers.PreTrainedTokenizerFast:
     """A tokenizer of made-up reports whose special tokens are an architecture's."""
@@ -65,37 +69,38 @@ def tokenizer_of(pad: str, eos: str, others: tuple[str, ...]) -> transformers.Pr
     )
 
 
-def tiny_qwen(folder: Path, model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict) -> None:
-    """A Qwen with random weights, saved as if downloaded."""
+def tiny_qwen(model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict) -> Published:
+    """A Qwen: special tokens whose ids stand in its configuration, and more rows of weights than it has tokens."""
     tokenizer = tokenizer_of("<|endoftext|>", "<|im_end|>", QWEN)
     named = {"vision_start": "vision_start", "vision_end": "vision_end", "image": "image_pad", "video": "video_pad"}
     ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>") for name, token in named.items()}
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
-    config = transformers.AutoConfig.for_model(
-        model_type, text_config=TEXT | text | ends | {"vocab_size": len(tokenizer) + 7}, vision_config=QWEN_VISION | vision, **ids
-    )
+    sizes = {"text_config": TEXT | text | ends | {"vocab_size": len(tokenizer) + 7}, "vision_config": QWEN_VISION | vision}
+    config = transformers.AutoConfig.for_model(model_type, **sizes, **ids)
     images = transformers.Qwen2VLImageProcessor(patch_size=patch)
     video = getattr(transformers, videos)(patch_size=patch)
     processor = {"qwen2_5_vl": transformers.Qwen2_5_VLProcessor, "qwen3_vl": transformers.Qwen3VLProcessor}[model_type]
-    save(folder, config, processor(images, tokenizer, video, chat_template=QWEN_TEMPLATE), generation)
+    generation = generation | {"eos_token_id": [tokenizer.eos_token_id, tokenizer.pad_token_id]}
+    return config, processor(images, tokenizer, video, chat_template=QWEN_TEMPLATE), generation
 
 
-def tiny_qwen25(folder: Path) -> None:
+def tiny_qwen25() -> Published:
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
-    published = {"do_sample": True, "temperature": 1e-6, "repetition_penalty": 1.05}
+    published = {"do_sample": True, "temperature": 1e-6, "repetition_penalty": 2.0}  # published: 1.05, too little to show here
     vision = {"fullatt_block_indexes": [1]}
-    tiny_qwen(folder, "qwen2_5_vl", {"rope_parameters": rope}, vision, 14, "Qwen2VLVideoProcessor", published)
+    return tiny_qwen("qwen2_5_vl", {"rope_parameters": rope}, vision, 14, "Qwen2VLVideoProcessor", published)
 
 
-def tiny_qwen3(folder: Path) -> None:
+def tiny_qwen3() -> Published:
     rope = {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
     published = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
     text = {"rope_parameters": rope, "head_dim": 16}
     vision = {"deepstack_visual_indexes": [0], "num_position_embeddings": 64}
-    tiny_qwen(folder, "qwen3_vl", text, vision, 16, "Qwen3VLVideoProcessor", published)
+    return tiny_qwen("qwen3_vl", text, vision, 16, "Qwen3VLVideoProcessor", published)
 
 
-def tiny_llava_clip(folder: Path) -> None:
+def tiny_llava_clip() -> Published:
+    """LLaVA 1.5: the tower is a CLIP, which has a class token, and is read one layer before its last."""
     tokenizer = tokenizer_of("<pad>", "</s>", ("<image>",))
     vision = VISION | {"num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 56, "patch_size": 14}
     config = transformers.LlavaConfig(
@@ -108,14 +113,16 @@ def tiny_llava_clip(folder: Path) -> None:
     )
     images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
     counted = {"patch_size": 14, "num_additional_image_tokens": 1, "vision_feature_select_strategy": "default"}
-    save(folder, config, transformers.LlavaProcessor(images, tokenizer, chat_template=LLAVA_TEMPLATE, **counted), {})
+    return config, transformers.LlavaProcessor(images, tokenizer, chat_template=LLAVA_TEMPLATE, **counted), {}
 
 
-def save(folder: Path, config: transformers.PreTrainedConfig, processor: transformers.ProcessorMixin, generation: dict) -> None:
+def publish(make: Callable[[], Published], folder: Path, dtype: torch.dtype) -> None:
+    """Save a tiny model with random weights and its processor as if they had been downloaded."""
+    config, processor, generation = make()
     transformers.set_seed(0)
-    model = transformers.AutoModelForImageTextToText.from_config(config)
+    model = transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype)
     ends = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
-    model.generation_config = transformers.GenerationConfig(**ends, **generation)
+    model.generation_config = transformers.GenerationConfig(**ends | generation)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
 
@@ -156,35 +163,44 @@ def changed(before: Path, after: Path) -> list[str]:
     return [name for name in old.keys() | new.keys() if name not in old or name not in new or not old[name].equal(new[name])]
 
 
-def main(name: str, results: Path, adapters: str) -> None:
+def register(name: str, published: Path, adapters: bool) -> None:
+    """Make the tiny policy, and it and a few steps of everything what the smoke scale says."""
     make, described = TINY[name]
-    make(results / "published")
-    POLICIES["tiny"] = BaseModel(str(results / "published"), micro_batch=4, activation_checkpointing=True, **described)
-    few = {"train": 12, "validate": 2, "test": 3}
-    steps = {"sft_epochs": 2, "sft_batch_size": 4, "sft_phantoms": 0, "srl_steps": 4, "srl_look": 4, "max_completion_length": 16}
-    scale = few_steps(policy="tiny", lora=adapters == "lora", image_size=96, studies=few, **steps)
-    experiments.SCALES["smoke"] = dataclasses.replace(scale, threads=dict.fromkeys(scale.threads, 1))
-    srl.reward_functions = rewards_that_differ
-    run = Run("iu_xray/srl_mccs", "smoke", 0, results)
-    pretrain.pretrain(run)
-    losses = sft.sft(run)["loss"]
-    digest = file_digest(run.start.policy / "model.safetensors")
-    log = srl.srl(run)
-    completions = write_completions(run)
+    # as they are published; trained whole, most weights of that precision would not feel a small step
+    publish(make, published, torch.bfloat16 if adapters else torch.float32)
+    POLICIES["tiny"] = BaseModel(str(published), micro_batch=4, activation_checkpointing=True, **described)
+    scale = few_steps(policy="tiny", lora=adapters, image_size=96, studies={"train": 12, "validate": 2, "test": 3})
+    steps = {"sft_epochs": 2, "sft_batch_size": 4, "srl_steps": 4, "srl_look": 4}
+    threads = dict.fromkeys(scale.threads, 1)
+    experiments.SCALES["smoke"] = replace(scale, sft_phantoms=0, max_completion_length=16, threads=threads, **steps)
+
+
+def see(run: Run) -> dict:
+    """What the finished policy does with images and with the most probable words."""
     (tokens, dark), (_, bright), (many, _) = (look(run.policy, *image) for image in ((0, 96), (255, 96), (0, 300)))
-    processor = load_policy(run.policy)[1]
-    seen = {
-        "losses": losses.tolist(),
-        "log": log.to_dict("list"),
-        "completions": completions,
-        "changed_by_sft": changed(run.start.start.policy, run.start.policy),
-        "changed_by_srl": changed(run.start.policy, run.policy),
-        "tensors": list(load_file(run.policy / "model.safetensors")),
-        "start_kept": digest == file_digest(run.start.policy / "model.safetensors"),
+    model, processor = load_policy(run.policy)
+    told = model.generation_config
+    model.generation_config = transformers.GenerationConfig(eos_token_id=told.eos_token_id, pad_token_id=told.pad_token_id)
+    return {
+        "most_probable": generate(model, processor, load_split(run.corpus, "test", run.size), run.size.max_completion_length),
         "image_tokens": [tokens, many],
         "image_moves_logits": float((dark - bright).abs().max()),
         "padding_side": processor.tokenizer.padding_side,
     }
+
+
+def main(name: str, results: Path, adapters: str) -> None:
+    register(name, results / "published", adapters == "lora")
+    srl.reward_functions = rewards_that_differ
+    run = Run("iu_xray/srl_mccs", "smoke", 0, results)
+    pretrain.pretrain(run)
+    seen = {"losses": sft.sft(run)["loss"].tolist()}
+    digest = file_digest(run.start.policy / "model.safetensors")
+    seen |= {"log": srl.srl(run).to_dict("list"), "completions": write_completions(run)} | see(run)
+    seen |= {"start_kept": digest == file_digest(run.start.policy / "model.safetensors")}
+    seen |= {"tensors": list(load_file(run.policy / "model.safetensors"))}
+    for stage, trained in (("sft", run.start), ("srl", run)):
+        seen[f"changed_by_{stage}"] = changed(trained.start.policy, trained.policy)
     (results / "seen.json").write_text(json.dumps(seen))
 
 

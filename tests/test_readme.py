@@ -15,6 +15,8 @@ text
 <!-- end: planned -->
 <!-- generated: own_reward -->
 <!-- end: own_reward -->
+<!-- generated: own_reward_all_studies -->
+<!-- end: own_reward_all_studies -->
 <!-- generated: ablations -->
 <!-- end: ablations -->
 <!-- generated: main_table -->
@@ -26,10 +28,10 @@ PLANNED = """system,against,measure,difference,low,high,p,p_holm,seeds
 "SRL, MCCS",SFT,recall,-0.0104,-0.03,0.01,0.4,,5
 "SRL, MCCS",SFT,precision,0.05,0.02,0.08,0.01,,5
 """
-ABLATIONS = """arm,section,system,seeds,f1,precision,recall,macro_f1,negatives,difference,low,high,p
-srl_mccs,the reward,"SRL, MCCS",5,0.5,0.6,0.4,0.3,4.25,,,,
-srl_bleu,the reward,"SRL, BLEU-4",2,0.25,0.6,0.4,0.3,1,-0.25,-0.3,-0.2,0.001
-srl_beta_0,the KL term,"SRL, MCCS, KL 0",0,,,,,,,,,
+ABLATIONS = """arm,section,system,seeds,f1,precision,recall,macro_f1,example_f1_14,negatives,difference,low,high,p
+srl_mccs,the reward,"SRL, MCCS",5,0.5,0.6,0.4,0.3,0.2,4.25,,,,
+srl_bleu,the reward,"SRL, BLEU-4",2,0.25,0.6,0.4,0.3,0.2,1,-0.25,-0.3,-0.2,0.001
+srl_beta_0,the KL term,"SRL, MCCS, KL 0",0,,,,,,,,,,
 """
 COLUMNS = (("f1", "micro", 13), ("precision", "micro", 13), ("recall", "micro", 13), ("f1", "macro", 13))
 COLUMNS += (("f1", "example", 14), ("f1", "micro", 14), ("f1", "micro", 5))
@@ -56,7 +58,8 @@ def results(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(HEADER + "".join(parts))
         path.with_name("planned.csv").write_text(PLANNED)
-        path.with_name("own_reward.csv").write_text(PLANNED.splitlines()[0] + "\n")
+        for name in ("own_reward.csv", "own_reward_all_studies.csv"):
+            path.with_name(name).write_text(PLANNED.splitlines()[0] + "\n")
         path.with_name("ablations.csv").write_text(ABLATIONS)
         return tmp_path
 
@@ -84,8 +87,8 @@ def test_the_blocks_are_written_from_the_table_and_all_else_stays(results):
     ]
     assert len(block(text, "own_reward").splitlines()) == 2  # that arm has not run
     assert block(text, "ablations").splitlines()[2:] == [
-        "| the reward | SRL, MCCS | – | 0.500 | 0.600 | 0.400 | 0.300 | 4.2 | 5 |",
-        "| the reward | SRL, BLEU-4 | -0.250 [-0.300, -0.200] | 0.250 | 0.600 | 0.400 | 0.300 | 1.0 | 2 |",
+        "| the reward | SRL, MCCS | – | 0.500 | 0.600 | 0.400 | 0.300 | 0.200 | 4.2 | 5 |",
+        "| the reward | SRL, BLEU-4 | -0.250 [-0.300, -0.200] | 0.250 | 0.600 | 0.400 | 0.300 | 0.200 | 1.0 | 2 |",
         "",
         "Not run: SRL, MCCS, KL 0.",
     ]

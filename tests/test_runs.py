@@ -34,6 +34,7 @@ def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards()
 
 CHANGES = {  # arms that differ from MRG-R1's in more than one setting: what unscaled advantages need, and two by two
     "srl_net_benefit": {"rewards", "scale_rewards", "beta"},
+    "srl_label_f1_all_studies": {"rewards", "abnormal"},
     "srl_net_benefit_all_studies": {"rewards", "scale_rewards", "beta", "abnormal"},
     "srl_mccs_unscaled": {"scale_rewards", "beta"},
     "srl_no_sft_mix_100": {"start", "rewards"},

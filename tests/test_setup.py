@@ -4,8 +4,6 @@ import re
 import subprocess
 import tomllib
 
-import pytest
-
 from mrg_r1_lib.paths import REPOSITORY
 
 LOCK = dict(
@@ -77,8 +75,7 @@ def test_a_broken_download_says_to_run_the_same_command_again(tmp_path):
     assert "torch==" in answer.stderr and "run the same command again" in answer.stderr
 
 
-@pytest.mark.parametrize("command", ["nonsense", "full"])
-def test_an_unknown_command_does_nothing_but_say_so(tmp_path, command):
-    answer = call(copy_of_script(tmp_path), command)
-    assert answer.returncode == 1 and command in answer.stderr
+def test_an_unknown_command_does_nothing_but_say_so(tmp_path):
+    answer = call(copy_of_script(tmp_path), "nonsense")
+    assert answer.returncode == 1 and "nonsense" in answer.stderr
     assert not (tmp_path / ".venv").exists()

@@ -1,0 +1,324 @@
+"""A step of SRL timed part by part, on a policy of real size with random weights: nothing is downloaded.
+
+TRL's own trainer with the settings of `srl.config`, on phantom studies; every completion has its full length. Random weights
+write no report, so the rewards are handed the studies' own reports in place of the completions: real text for their work.
+Advantages are then all 0, which changes no time. Generation, reward, reference, forward and backward are clocked around TRL's
+methods, the GPU being waited for; "other" is the rest of the step: images, batches, the optimiser, the log.
+"""
+
+import argparse
+import platform
+import re
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import torch
+import transformers
+from transformers import AutoModelForImageTextToText, PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from mrg_r1_lib.base_models import POLICIES
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
+from mrg_r1_lib.files import save_table
+from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.plan import configuration
+from mrg_r1_lib.policies import Policy, create_policy, load_policy, lora, require_known, save_policy
+from mrg_r1_lib.prompts import srl_rows
+from mrg_r1_lib.report_format import render_target
+from mrg_r1_lib.runs import Run
+from mrg_r1_lib.srl import config, reward_functions
+from mrg_r1_lib.study import Study
+from mrg_r1_lib.tiny_llava import CHAT_TEMPLATE, train_tokenizer
+from mrg_r1_lib.training import prepare
+
+PARTS = ("generation", "reward", "reference", "forward_backward", "other")
+QWEN = {  # processor and video processor by type of model
+    "qwen2_5_vl": ("Qwen2_5_VLProcessor", "Qwen2VLVideoProcessor"),
+    "qwen3_vl": ("Qwen3VLProcessor", "Qwen3VLVideoProcessor"),
+}
+QWEN_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>")
+
+
+@dataclass(frozen=True)
+class TimedRun(Run):
+    """A run of SRL at a scale that has no name."""
+
+    timed: Scale
+
+    @property
+    def size(self) -> Scale:
+        return self.timed
+
+
+def timed_run(policy: str, steps: int, length: int, group_size: int, studies: int, folder: Path) -> TimedRun:
+    """The main arm of SRL with that policy at the scale that it belongs to, with steps, completions and groups as asked for."""
+    scale = "full" if require_known(policy).hub else "laptop"
+    changes = {"srl_steps": steps, "max_completion_length": length, "group_size": group_size, "studies_per_step": studies}
+    timed = replace(SCALES[scale], policy=policy, images="phantom", **changes)
+    return TimedRun(f"{DEFAULT_CORPUS}/{timed.arms[0]}", scale, 0, folder, timed)
+
+
+def random_policy(run: TimedRun, texts: Sequence[str], dtype: torch.dtype) -> Policy:
+    """The run's policy with random weights.
+
+    One made here, or trained whole, is saved in the run's folder and loaded back, since TRL loads the reference from
+    there. A published one under LoRA is made on the device, in `dtype`, and never saved: its reference is itself.
+    """
+    name, size, folder = run.size.policy, run.size, run.private / "policy"
+    if POLICIES[name].hub:
+        policy = random_published(name, texts, size.image_size, dtype)
+        if size.lora:
+            return policy
+    else:
+        policy = create_policy(name, texts, size.image_size, seed=0)
+    save_policy(*policy, folder)
+    return load_policy(folder)
+
+
+def random_published(name: str, texts: Sequence[str], image_size: int, dtype: torch.dtype) -> Policy:
+    """A published architecture with random weights and a processor made of parts, with a tokenizer trained on `texts`."""
+    settings = configuration(name, image_size)
+    tokenizer = train_tokenizer(texts)
+    if settings.model_type in QWEN:
+        tokenizer.add_tokens(list(QWEN_TOKENS), special_tokens=True)
+        processor = qwen_processor(name, settings, tokenizer)
+        for token in QWEN_TOKENS:
+            identity = f"{token.strip('<|>').removesuffix('_pad')}_token_id"
+            setattr(settings, identity, tokenizer.convert_tokens_to_ids(token))
+    elif settings.model_type == "llava":
+        processor = llava_processor(settings, tokenizer)
+    else:
+        raise ValueError(f"{name}: no processor for {settings.model_type!r}; expected one of llava, {', '.join(QWEN)}.")
+    settings.image_token_id = tokenizer.image_token_id
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
+    settings.get_text_config().update(ends)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = AutoModelForImageTextToText.from_config(settings, dtype=dtype)
+    model.generation_config.update(**ends)
+    return model, processor
+
+
+def llava_processor(settings, tokenizer) -> transformers.LlavaProcessor:
+    """Images scaled to the tower's size; CLIP's class token is left out."""
+    vision = settings.vision_config
+    square = {"height": vision.image_size, "width": vision.image_size}
+    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": vision.image_size}, crop_size=square)
+    chosen = {"vision_feature_select_strategy": settings.vision_feature_select_strategy, "num_additional_image_tokens": 1}
+    return transformers.LlavaProcessor(images, tokenizer, patch_size=vision.patch_size, chat_template=CHAT_TEMPLATE, **chosen)
+
+
+def qwen_processor(name: str, settings, tokenizer) -> transformers.ProcessorMixin:
+    """Images scaled to the pixels that the registry allows; RuntimeError without torchvision, which videos are read with."""
+    if not find_spec("torchvision"):
+        raise RuntimeError(
+            f"{name} needs torchvision: transformers builds the video processor of {settings.model_type} from it. "
+            f"Install the build that belongs to torch {torch.__version__} (pip install torchvision), or time llava_15_7b."
+        )
+    processor, videos = (getattr(transformers, part) for part in QWEN[settings.model_type])
+    vision = settings.vision_config
+    patches = {"patch_size": vision.patch_size, "temporal_patch_size": vision.temporal_patch_size}
+    patches["merge_size"] = vision.spatial_merge_size
+    images = transformers.Qwen2VLImageProcessorPil(**patches)
+    if pixels := POLICIES[name].pixels:
+        images.size = {"shortest_edge": pixels[0], "longest_edge": pixels[1]}
+    template = CHAT_TEMPLATE.replace("<image>", "<|vision_start|><image><|vision_end|>")
+    return processor(images, tokenizer, videos(**patches), chat_template=template)
+
+
+def timed_settings(run: TimedRun, processor: transformers.ProcessorMixin) -> GRPOConfig:
+    """The settings of SRL; completions hold no token that stands for an image, and none ends early. Nothing is saved."""
+    settings = config(run)
+    settings.save_strategy = "no"
+    tokenizer = processor.tokenizer
+    never = {tokenizer.image_token_id, *(tokenizer.get_vocab().get(token) for token in QWEN_TOKENS)} - {None}
+    settings.generation_kwargs = {"suppress_tokens": sorted(never), "min_new_tokens": run.size.max_completion_length}
+    return settings
+
+
+def on_reports(reward: Callable) -> Callable:
+    """The reward function on the studies' own reports in place of the completions."""
+
+    @wraps(reward)
+    def scored(completions: list, reference: list[str], **columns) -> list[float | None]:
+        written = [[{"role": "assistant", "content": render_target("", text)}] for text in reference]
+        return reward(completions=written, reference=reference, **columns)
+
+    return scored
+
+
+class Clock(TrainerCallback):
+    """Seconds of every part of every step, around the methods of a trainer; a row a step in `rows`."""
+
+    def __init__(self, trainer: GRPOTrainer) -> None:
+        self.trainer, self.seconds, self.rows, self.tokens = trainer, defaultdict(float), [], 0
+        for method in ("training_step", "_prepare_inputs", "_generate", "_calculate_rewards"):
+            self.wrap(method, lambda method=method: method)
+        # with gradients it belongs to the forward pass, and its time to the training step's
+        self.wrap("_get_per_token_logps_and_entropies", lambda: "loss" if torch.is_grad_enabled() else "reference")
+
+    def wrap(self, method: str, name: Callable[[], str]) -> None:
+        """Put a clock around one method of this trainer."""
+        inner = getattr(self.trainer, method)
+
+        @wraps(inner)
+        def clocked(*given, **named):
+            part, started = name(), now()
+            try:
+                return inner(*given, **named)
+            finally:
+                self.seconds[part] += now() - started
+
+        setattr(self.trainer, method, clocked)
+
+    def on_train_begin(self, args, state, control, **_) -> None:
+        self.started = self.begin()
+
+    def begin(self) -> float:
+        """Forget the step before."""
+        self.seconds.clear()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        return now()
+
+    def on_step_end(self, args, state, control, **_) -> None:
+        whole, seconds = now() - self.started, self.seconds
+        parts = {
+            "generation": seconds["_generate"],
+            "reward": seconds["_calculate_rewards"],
+            "reference": seconds["reference"],
+            "forward_backward": seconds["training_step"] - seconds["_prepare_inputs"],
+        }
+        parts["other"] = whole - sum(parts.values())
+        tokens, self.tokens = state.num_input_tokens_seen - self.tokens, state.num_input_tokens_seen
+        row = {"step": state.global_step, "seconds": whole, **parts, "tokens": tokens, "tokens_per_second": tokens / whole}
+        self.rows.append(row | {"peak_gib": peak_gib()})
+        self.started = self.begin()
+
+
+def now() -> float:
+    """Seconds of a clock, once the GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak_gib() -> float:
+    """The step's largest memory on the GPU; without one, the process's so far."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def device_name() -> str:
+    """The GPU's name, or the kind of CPU and the threads that torch uses of it."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU {platform.machine()} {torch.get_num_threads()} threads"
+
+
+def benchmark_srl(policy: str, steps: int, length: int, group_size: int, studies: int) -> pd.DataFrame:
+    """Time `steps` steps of SRL, each of `studies` groups; a row a step: settings, seconds by part, tokens, memory.
+
+    `seconds` is the sum of the `PARTS`; `tokens` are those of all prompts and completions. ValueError for an unknown policy.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = timed_run(policy, steps, length, group_size, studies, Path(folder))
+        prepare(run)
+        corpus = load_corpus("phantom", studies=max(64, studies), image_size=run.size.image_size)
+        findings = [study.findings for study in corpus]
+        bf16 = config(run).bf16
+        model, processor = random_policy(run, findings, torch.bfloat16 if bf16 else torch.float32)
+        settings = timed_settings(run, processor)
+        trainer = trainer_of(run, model, processor, settings, corpus)
+        clock = Clock(trainer)
+        trainer.add_callback(clock)
+        trainer.train()
+    described = {
+        "policy": policy,
+        "device": device_name(),
+        "torch": torch.__version__,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "lora": run.size.lora,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "image_size": run.size.image_size,
+        "studies": studies,
+        "group_size": group_size,
+        "micro_batch": settings.per_device_train_batch_size,
+        "completion_length": length,
+    }
+    return pd.DataFrame([described | row for row in clock.rows])
+
+
+def trainer_of(
+    run: TimedRun, model: torch.nn.Module, processor: transformers.ProcessorMixin, settings: GRPOConfig, corpus: Sequence[Study]
+) -> GRPOTrainer:
+    """TRL's trainer as `srl.srl` makes it, without validation, on phantom studies and their labels."""
+    labels = corpus.written_labels()
+    trainer = GRPOTrainer(
+        model,
+        reward_funcs=[on_reports(reward) for reward in reward_functions(run, labels)],
+        args=settings,
+        train_dataset=srl_rows(corpus, labels),
+        processing_class=processor,
+        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def warm(table: pd.DataFrame) -> pd.DataFrame:
+    """The steps after the first, which warms up; it alone where there are no others."""
+    return table[table["step"] > 1] if len(table) > 1 else table
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Median seconds of a warm step and of its parts, and their shares."""
+    seconds = warm(table)[["seconds", *PARTS]].median().rename({"seconds": "step"})
+    return pd.DataFrame({"seconds": seconds, "share": seconds / seconds["step"]})
+
+
+def path_of(table: pd.DataFrame, results: Path) -> Path:
+    """Where a table is saved: a file for each policy on each device."""
+    slug = re.sub(r"[^a-z0-9]+", "-", table["device"].iloc[0].lower()).strip("-")
+    return results / "benchmarks" / f"srl_{table['policy'].iloc[0]}_{slug}.csv"
+
+
+def main() -> None:
+    """`python -m mrg_r1_lib.benchmark srl --policy NAME …`: time, save, show."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["srl"])
+    parser.add_argument("--policy", default="tiny_llava", help=" or ".join(POLICIES))
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--completion-length", type=int, default=128, help="tokens of every completion")
+    parser.add_argument("--group-size", type=int, default=8, help="completions a study")
+    parser.add_argument("--studies", type=int, default=4, help="studies a step")
+    parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
+    named = parser.parse_args()
+    try:
+        table = benchmark_srl(named.policy, named.steps, named.completion_length, named.group_size, named.studies)
+    except (ValueError, RuntimeError) as error:
+        parser.exit(1, f"{error}\n")
+    path = path_of(table, named.results)
+    save_table(table, path)
+    last = table.iloc[-1]
+    sys.stdout.write(
+        f"{last.policy}, {last.parameters / 1e6:,.1f} million parameters, on {last.device}: {named.studies * named.group_size} "
+        f"completions of {last.completion_length} tokens a step\n{summary(table).to_string(float_format='%.3f')}\n"
+        f"{warm(table)['tokens_per_second'].median():,.0f} tokens/s, largest memory {table['peak_gib'].max():.2f} GiB\n"
+        f"Saved: {path}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
