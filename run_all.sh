@@ -18,7 +18,7 @@ usage: ./run_all.sh [COMMAND]
                      one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
   lab                JupyterLab
   readme             write the README's numbers anew from results/laptop (readme --check: only say whether they are stale)
-  verify [--accept]  run the default study again in a fresh folder and hold it against the committed results
+  verify             run the default study again in a fresh folder and hold it against the committed results
   benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in a minute or so
   setup              only the set-up
 

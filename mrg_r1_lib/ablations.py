@@ -73,7 +73,8 @@ def _shown(value: object) -> str:
 
 def ablation_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
     """Every arm in one row: section, system, seeds, f1, precision, recall, macro_f1, example_f1_14 (over 14 classes, so that
-    "No Finding" counts), negatives (means over seeds), and difference, low, high, p of the primary F1 against the paper's reward, paired by study over the seeds of both (pairs).
+    "No Finding" counts), negatives (means over seeds), and difference, low, high, p of the primary F1 against the paper's
+    reward, paired by study over the seeds of both (pairs).
 
     An arm without a run has 0 seeds and no values; the paper's own has no difference. Means run over an arm's own seeds,
     differences over the shared ones: where those differ, the means do not subtract.

@@ -49,11 +49,13 @@ def compare(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def equal_sources(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame:
+def equal_sources(committed: Path, reproduced: Path, scale: str, since: str) -> pd.DataFrame:
     """Committed runs whose sources have changed and whose stage came out exactly again: experiment, seed, module, both digests.
 
-    ValueError if a run did not come out exactly, or if what a re-run cannot speak for has changed since a run was made.
+    `since` is a commit whose sources the committed results are of. ValueError if a run did not come out exactly, or if what a
+    re-run of some arms cannot speak for, rewards and labelers, has changed since then.
     """
+    _require_frozen(since)
     table = compare(committed, reproduced, scale)
     if (table["verdict"] != EXACT).any():
         raise ValueError(f"Not accepted: {(table['verdict'] != EXACT).sum()} of {len(table)} runs are not exactly the same.")
@@ -70,13 +72,12 @@ def equal_sources(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame
                 continue
             if module not in proven:
                 raise ValueError(f"Not accepted: no run of {module} was repeated with the present sources.")
-            _require_frozen(manifest[module]["commit"])
             rows.append({"experiment": run.experiment, "seed": run.seed, "module": module, "made": made, "equal": present})
     return pd.DataFrame(rows, columns=["experiment", "seed", "module", "made", "equal"])
 
 
 def _require_frozen(commit: str) -> None:
-    command = ["git", "diff", "--quiet", commit.removesuffix("-dirty"), "--", *FROZEN]
+    command = ["git", "diff", "--quiet", commit, "--", *FROZEN]
     if subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode:
         raise ValueError(f"Not accepted: {' or '.join(FROZEN)} is not as it was at {commit}. Train those arms again.")
 
@@ -124,7 +125,7 @@ def main() -> None:
         write_text(reproduced / "verified.csv", table.to_csv(index=False))
         sys.stdout.write(table.round(4).to_string(index=False) + "\n")
         if named.accept:
-            save_table(equal_sources(committed, reproduced, named.scale), committed / named.scale / EQUAL)
+            save_table(equal_sources(committed, reproduced, named.scale, named.accept), committed / named.scale / EQUAL)
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     sys.exit(bool((table["verdict"] == DIFFERS).any()))

@@ -17,7 +17,9 @@ from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.srl import srl
 
-SCALE = few_steps(studies_per_step=3, srl_steps=2, srl_look=1)  # 12 completions: of two processes each has a group and a half
+SCALE = few_steps(
+    lora=False, studies_per_step=3, srl_steps=2, srl_look=1
+)  # 12 completions: of two processes each has a group and a half
 REPORTS = ("The heart is enlarged.", "No effusion. The lungs are clear.", "Small left pleural effusion. No pneumothorax.", "")
 
 

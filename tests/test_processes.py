@@ -16,8 +16,8 @@ from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.policies import create_policy, save_policy
 from mrg_r1_lib.runs import Run
 
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--main_process_port", "0"]  # any free port
+# what accelerate launch starts processes with on GPUs; on CPUs it would want MPI
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def steps(indiana, tmp_path_factory):
         for name, launcher, micro in (
             ("one", [], "0"),
             ("micro", [], "4"),
-            ("two", [*LAUNCH, "--main_process_port", "0"], "0"),
+            ("two", LAUNCH, "0"),
         ):
             run = Run("iu_xray/srl_mccs", "smoke", 0, tmp_path_factory.mktemp(name))
             finish_sft(run.start)

@@ -51,25 +51,25 @@ def test_only_an_exact_re_run_makes_changed_sources_equal(folders, monkeypatch):
     monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
     monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module, rewards, published: f"present {module}")
     with pytest.raises(ValueError, match="was repeated with the present sources"):
-        verify.equal_sources(committed, reproduced, "laptop")
+        verify.equal_sources(committed, reproduced, "laptop", "HEAD")
     for path in reproduced.rglob("manifest.json"):
         manifest = json.loads(path.read_text())
         for module in (name for name in manifest if name.startswith("mrg_r1_lib.")):
             manifest[module]["source_digest"] = f"present {module}"
         path.write_text(json.dumps(manifest))
-    table = verify.equal_sources(committed, reproduced, "laptop")
+    table = verify.equal_sources(committed, reproduced, "laptop", "HEAD")
     assert {("iu_xray/srl_mccs", "mrg_r1_lib.srl"), ("iu_xray/sft", "mrg_r1_lib.evaluate")} <= set(
         zip(table["experiment"], table["module"], strict=True)
     )
     assert (table["equal"] == "present " + table["module"]).all() and not (table["made"] == table["equal"]).any()
     rescore(reproduced, "sft", 1e-9)
     with pytest.raises(ValueError, match="1 of 3 runs are not exactly the same"):
-        verify.equal_sources(committed, reproduced, "laptop")
+        verify.equal_sources(committed, reproduced, "laptop", "HEAD")
 
 
 def test_a_changed_reward_is_never_accepted_on_another_arms_word():
     with pytest.raises(ValueError, match="is not as it was at 0000000"):
-        verify._require_frozen("0000000-dirty")
+        verify._require_frozen("0000000")
 
 
 def test_a_folder_without_a_common_run_is_named(tmp_path):
