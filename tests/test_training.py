@@ -260,4 +260,4 @@ def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
     ]
     answer = subprocess.run([*command, "--results", str(tmp_path)], capture_output=True, text=True, check=False)
     assert answer.returncode == 1
-    assert answer.stderr.strip() == "Unknown scale 'huge'; known scales: smoke, laptop."
+    assert answer.stderr.strip() == "Unknown scale 'huge'; known scales: smoke, laptop, full."
