@@ -55,6 +55,7 @@ class Checkpoints(TrainerCallback):
                 validation.load(checkpoint)
 
     def on_train_begin(self, args, state, control, model, train_dataloader, **_) -> None:
+        """Bring the order of the studies and the weights to where the checkpoint left them."""
         if self.checkpoint:
             sampler = train_dataloader.batch_sampler
             while hasattr(sampler, "batch_sampler"):  # a process's share of it
@@ -68,6 +69,7 @@ class Checkpoints(TrainerCallback):
                         parameter.copy_(trained[name])
 
     def on_save(self, args, state, control, model, **_) -> None:
+        """Add weights and validation to what the trainer wrote, then mark the checkpoint as whole."""
         with gathered(model):
             trained = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters() if p.requires_grad}
         if not state.is_world_process_zero:

@@ -197,7 +197,7 @@ def require_device(scale: str) -> None:
         raise RuntimeError(
             f"{policy}: it needs about {needed:.0f} GiB on each GPU, and {torch.cuda.get_device_name(0)} has {found:.0f} GiB. "
             f"Choose a smaller policy, such as qwen25_vl_3b, fewer studies a step (experiments.py), a smaller micro_batch "
-            f"(base_models.py), or more GPUs, with ZeRO-3 if training is what does not fit (mrg_r1_lib/accelerate/zero3.yaml)."
+            f"(base_models.py), or more GPUs: each then generates fewer completions."
         )
 
 

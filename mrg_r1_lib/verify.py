@@ -109,13 +109,11 @@ def _f1(run: Run) -> float:
 
 
 def main() -> None:
-    """`verify [--scale S] [--into FOLDER] [--accept]`: re-run, compare, print; the exit status is 1 if a run differs."""
+    """`verify [--scale S] [--into FOLDER] [--accept COMMIT]`: re-run, compare, print; the exit status is 1 if a run differs."""
     parser = argparse.ArgumentParser(prog="run_all.sh verify", description=__doc__)
     parser.add_argument("--scale", default="laptop")
     parser.add_argument("--into", type=Path, help="folder of the re-run, new or to be continued (default: results/runs/verify)")
-    parser.add_argument(
-        "--accept", action="store_true", help="record that exactly reproduced results are of the present sources"
-    )
+    parser.add_argument("--accept", metavar="COMMIT", help="record that results of that commit are of the present sources, too")
     named = parser.parse_args()
     committed = results_root()
     reproduced = (named.into or committed / "runs" / "verify").resolve()

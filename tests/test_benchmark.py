@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrg_r1_lib import benchmark
+from mrg_r1_lib import benchmark, random_policies
 from mrg_r1_lib.base_models import POLICIES, BaseModel
 from mrg_r1_lib.benchmark import (
     PARTS,
@@ -12,11 +12,11 @@ from mrg_r1_lib.benchmark import (
     main,
     path_of,
     random_policy,
-    random_published,
     timed_run,
     timed_settings,
 )
 from mrg_r1_lib.plan import configuration, image_tokens
+from mrg_r1_lib.random_policies import random_published
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
 
 TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2}
@@ -83,7 +83,7 @@ def test_a_published_architecture_is_timed_under_lora_without_a_download_or_a_sa
     def no_file(*_):
         raise AssertionError("nothing is to be saved")
 
-    monkeypatch.setattr(benchmark, "save_policy", no_file)
+    monkeypatch.setattr(random_policies, "save_policy", no_file)
     register(LLAVA)
     table = benchmark_srl("tiny", steps=2, length=6, group_size=2, studies=2)
     assert parts_add_up(table)
@@ -100,7 +100,7 @@ def test_a_qwen_is_timed_where_torchvision_is_installed(register, model_type, si
 
 
 def test_without_torchvision_one_sentence_says_that_qwen_needs_it(register, monkeypatch):
-    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    monkeypatch.setattr(random_policies, "find_spec", lambda name: None)
     register(QWEN25, model_type="qwen2_5_vl")
     with pytest.raises(RuntimeError, match=r"tiny needs torchvision: .*pip install torchvision"):
         benchmark_srl("tiny", steps=1, length=4, group_size=2, studies=2)

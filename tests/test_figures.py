@@ -124,3 +124,9 @@ def test_a_long_report_is_cut_with_an_ellipsis_and_dollars_are_no_mathematics(tm
     report = next(text for text in texts(figure) if text.endswith("…"))
     assert report.startswith(r"$\frac$ word") and len(report) <= 420
     save_figure(figure, tmp_path / "sheet")
+
+
+def test_of_a_policy_that_was_adopted_the_panels_say_that_it_was_not_trained():
+    empty = pd.DataFrame(columns=["step", "loss", "system", "seed"])
+    figure = figures.training_curves(empty, {"loss": "loss a token", "mean_token_accuracy": "token accuracy"})
+    assert [axis.texts[0].get_text() for axis in figure.axes] == ["not trained here"] * 2

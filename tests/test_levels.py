@@ -24,7 +24,7 @@ LEVELS = [
     ["prompts", "runs"],
     ["processes", "published", "baseline_reports"],
     ["checkpoints", "plan"],
-    ["training"],
+    ["training", "random_policies"],
     ["pretrain", "generate"],
     ["validation"],
     ["sft", "srl"],

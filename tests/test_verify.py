@@ -75,3 +75,20 @@ def test_a_changed_reward_is_never_accepted_on_another_arms_word():
 def test_a_folder_without_a_common_run_is_named(tmp_path):
     with pytest.raises(ValueError, match="has no scored run that"):
         verify.compare(results_root(), tmp_path, "laptop")
+
+
+def test_the_command_prints_verdicts_and_its_exit_status_tells(folders, monkeypatch, capsys):
+    committed, reproduced = folders
+    monkeypatch.setattr(verify, "results_root", lambda: committed)
+    monkeypatch.setattr(verify, "run_study", lambda scale, results: None)
+    monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
+    monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced), "--accept", "HEAD"])
+    with pytest.raises(SystemExit) as ended:
+        verify.main()
+    assert ended.value.code == 0 and capsys.readouterr().out.count(" exact") == 3
+    assert (committed / "laptop" / verify.EQUAL).read_text() == "experiment,seed,module,made,equal\n"
+    rescore(reproduced, "sft", -0.3)
+    monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced)])
+    with pytest.raises(SystemExit) as ended:
+        verify.main()
+    assert ended.value.code == 1 and "differs" in capsys.readouterr().out

@@ -17,9 +17,13 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
     """One panel a column of a training log: each run's smoothed curve, its raw points faint.
 
     `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band
-    that reaches from the lowest to the highest.
+    that reaches from the lowest to the highest. A log without rows, of a policy that was adopted as it is, is said to be one.
     """
     figure, axes = new_figure(1, len(panels), 2.7, note)
+    if log.empty:
+        for axis in axes.flat:
+            axis.text(0.5, 0.5, "not trained here", ha="center", transform=axis.transAxes)
+        return figure
     order = list(dict.fromkeys(log["system"]))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
