@@ -111,12 +111,16 @@ def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
             ax=axis,
         )
         axis.axhline(0, color="0.3", linewidth=0.8)
-        axis.set(xlabel="step", ylabel="share of the gap closed")
+        axis.set(xlabel="step", ylabel="")
         axis.set_title(system.removeprefix("SRL, "), fontsize=8)
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+    figure.supylabel("share of the gap closed", fontsize=8)
     for axis in axes.flat[len(order) :]:
         axis.set_visible(False)
+    for axis in axes.flat[len(order) - columns : len(order)]:  # the lowest panel of each column
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel("step", visible=True)
     _legend_above(figure, axes[0, 0], measures)
     return figure
 
