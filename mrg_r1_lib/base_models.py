@@ -22,6 +22,7 @@ class BaseModel:
     lora_targets: str = LANGUAGE_MODEL  # paper value unknown
     lora_whole: tuple[str, ...] = ()  # modules trained whole beside the adapters
     micro_batch: int = 0  # completions that one device holds in a forward and backward pass; 0: all of a step
+    together: int = 128  # studies whose reports one device writes side by side
     activation_checkpointing: bool = False
     model_type: str = "llava"  # of transformers
     sizes: dict = field(default_factory=dict)  # what differs from that architecture's configuration in transformers
@@ -94,7 +95,7 @@ LLAVA_7B = {
     "tie_word_embeddings": False,
 }
 # an image of at most 512 by 512 pixels: 334 tokens of 28 by 28 pixels (256 of 32 by 32); paper value unknown
-LARGE = {"pixels": (56 * 56, 512 * 512), "micro_batch": 4, "activation_checkpointing": True}
+LARGE = {"pixels": (56 * 56, 512 * 512), "micro_batch": 4, "together": 32, "activation_checkpointing": True}
 
 POLICIES = {
     "tiny_llava": BaseModel(lora_whole=("embed_tokens", "lm_head")),  # new words: its pretraining has not seen most of them

@@ -9,11 +9,8 @@ methods, the GPU being waited for; "other" is the rest of the step: images, batc
 import argparse
 import platform
 import re
-import resource
 import sys
 import tempfile
-import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -22,10 +19,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 import transformers
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.base_models import POLICIES
+from mrg_r1_lib.clock import PARTS, Clock
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
 from mrg_r1_lib.files import save_table
@@ -38,8 +36,6 @@ from mrg_r1_lib.runs import Run
 from mrg_r1_lib.srl import config, reward_functions
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import prepare
-
-PARTS = ("generation", "reward", "reference", "forward_backward", "other")
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,19 @@ def timed_run(policy: str, steps: int, length: int, group_size: int, studies: in
     return TimedRun(f"{DEFAULT_CORPUS}/{timed.arms[0]}", scale, 0, folder, timed)
 
 
+def variant(policy: str, **changes: int | bool) -> str:
+    """The name of a base model that differs from `policy` in what is given (`base_models.BaseModel`); without a change its own.
+
+    ValueError for an unknown policy.
+    """
+    base = require_known(policy)
+    if not changes:
+        return policy
+    name = ", ".join([policy, *(f"{key} {value}" for key, value in changes.items())])
+    POLICIES[name] = replace(base, **changes)
+    return name
+
+
 def timed_settings(run: TimedRun, processor: transformers.ProcessorMixin) -> GRPOConfig:
     """The settings of SRL; completions hold no token that stands for an image, and none ends early. Nothing is saved."""
     settings = config(run)
@@ -80,72 +89,6 @@ def on_reports(reward: Callable) -> Callable:
         return reward(completions=written, reference=reference, **columns)
 
     return scored
-
-
-class Clock(TrainerCallback):
-    """Seconds of every part of every step, around the methods of a trainer; a row a step in `rows`."""
-
-    def __init__(self, trainer: GRPOTrainer) -> None:
-        self.trainer, self.seconds, self.rows, self.tokens = trainer, defaultdict(float), [], 0
-        for method in ("training_step", "_prepare_inputs", "_generate", "_calculate_rewards"):
-            self.wrap(method, lambda method=method: method)
-        # with gradients it belongs to the forward pass, and its time to the training step's
-        self.wrap("_get_per_token_logps_and_entropies", lambda: "loss" if torch.is_grad_enabled() else "reference")
-
-    def wrap(self, method: str, name: Callable[[], str]) -> None:
-        """Put a clock around one method of this trainer."""
-        inner = getattr(self.trainer, method)
-
-        @wraps(inner)
-        def clocked(*given, **named):
-            part, started = name(), now()
-            try:
-                return inner(*given, **named)
-            finally:
-                self.seconds[part] += now() - started
-
-        setattr(self.trainer, method, clocked)
-
-    def on_train_begin(self, args, state, control, **_) -> None:
-        """Start the clock."""
-        self.started = self.begin()
-
-    def begin(self) -> float:
-        """Forget the step before."""
-        self.seconds.clear()
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
-        return now()
-
-    def on_step_end(self, args, state, control, **_) -> None:
-        """Add the step's row."""
-        whole, seconds = now() - self.started, self.seconds
-        parts = {
-            "generation": seconds["_generate"],
-            "reward": seconds["_calculate_rewards"],
-            "reference": seconds["reference"],
-            "forward_backward": seconds["training_step"] - seconds["_prepare_inputs"],
-        }
-        parts["other"] = whole - sum(parts.values())
-        tokens, self.tokens = state.num_input_tokens_seen - self.tokens, state.num_input_tokens_seen
-        row = {"step": state.global_step, "seconds": whole, **parts, "tokens": tokens, "tokens_per_second": tokens / whole}
-        self.rows.append(row | {"peak_gib": peak_gib()})
-        self.started = self.begin()
-
-
-def now() -> float:
-    """Seconds of a clock, once the GPU has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def peak_gib() -> float:
-    """The step's largest memory on the GPU; without one, the process's so far."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**30
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def device_name() -> str:
@@ -218,8 +161,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def path_of(table: pd.DataFrame, results: Path) -> Path:
     """Where a table is saved: a file for each policy on each device."""
-    slug = re.sub(r"[^a-z0-9]+", "-", table["device"].iloc[0].lower()).strip("-")
-    return results / "benchmarks" / f"srl_{table['policy'].iloc[0]}_{slug}.csv"
+    policy, device = (re.sub(r"[^a-z0-9_]+", "-", table[name].iloc[0].lower()).strip("-") for name in ("policy", "device"))
+    return results / "benchmarks" / f"srl_{policy}_{device}.csv"
 
 
 def main() -> None:
@@ -231,10 +174,15 @@ def main() -> None:
     parser.add_argument("--completion-length", type=int, default=128, help="tokens of every completion")
     parser.add_argument("--group-size", type=int, default=8, help="completions a study")
     parser.add_argument("--studies", type=int, default=4, help="studies a step")
+    parser.add_argument("--micro-batch", type=int, help="completions that a device holds in forward and backward")
+    parser.add_argument("--keep-activations", action="store_true", help="without activation checkpointing")
     parser.add_argument("--results", type=Path, default=results_root(), help="results folder (default: the checkout's)")
     named = parser.parse_args()
+    changes = {"micro_batch": named.micro_batch} if named.micro_batch else {}
+    changes |= {"activation_checkpointing": False} if named.keep_activations else {}
     try:
-        table = benchmark_srl(named.policy, named.steps, named.completion_length, named.group_size, named.studies)
+        policy = variant(named.policy, **changes)
+        table = benchmark_srl(policy, named.steps, named.completion_length, named.group_size, named.studies)
     except (ValueError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     path = path_of(table, named.results)

@@ -224,7 +224,7 @@ SCALES = {
         srl_look=50,
         studies_per_step=8,  # paper value unknown
         lora=True,
-        disk_gib=120.0,  # a whole model of 16 GiB for each of pretrained, SFT, its control and three arms
+        disk_gib=25.0,  # a copy of the model, 16 GiB; of all that is trained the adapters alone
         max_completion_length=512,
         resamples=2000,
     ),

@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
+from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.baselines import shuffled
 from mrg_r1_lib.files import locked, write_text
 from mrg_r1_lib.policies import load_policy
@@ -20,7 +21,6 @@ from mrg_r1_lib.runs import Run
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import command_line, prepare
 
-BATCH = 128  # studies written side by side
 NOTEBOOK_OF_STAGE = {
     "pretrain": "02_supervised_finetuning",
     "sft": "02_supervised_finetuning",
@@ -47,7 +47,7 @@ def write_completions(run: Run, split: str = "test") -> list[str]:
         partners = shuffled(len(studies), run.seed)
         studies = [replace(study, images=studies[partner].images) for study, partner in zip(studies, partners, strict=True)]
     with locked(run.folder):
-        completions = generate(*load_policy(policy), studies, run.size.max_completion_length)
+        completions = generate(*load_policy(policy), studies, run.size.max_completion_length, together(run))
         write_text(run.private / f"completions_{split}.json", json.dumps(completions, ensure_ascii=False, indent=1))
         run.mark_finished(f"completions_{split}")
     return completions
@@ -58,14 +58,22 @@ def read_completions(run: Run, split: str = "test") -> list[str]:
     return json.loads((run.private / f"completions_{split}.json").read_text(encoding="utf-8"))
 
 
+def together(run: Run) -> int:
+    """How many studies the run's policy writes side by side."""
+    return POLICIES[run.size.policy].together
+
+
 def generate(
-    model: PreTrainedModel, processor: ProcessorMixin, studies: Sequence[Study], max_completion_length: int
+    model: PreTrainedModel, processor: ProcessorMixin, studies: Sequence[Study], max_completion_length: int, together: int = 128
 ) -> list[str]:
-    """One completion a study, greedy, at most `max_completion_length` tokens; the result does not depend on other studies."""
+    """One completion a study, greedy, at most `max_completion_length` tokens; the result does not depend on other studies.
+
+    `together` of them are written side by side.
+    """
     model.to(processes().device).eval()
     completions: list[str] = []
-    for start in tqdm(range(0, len(studies), BATCH), desc="writing reports", mininterval=1.0):
-        batch = studies[start : start + BATCH]
+    for start in tqdm(range(0, len(studies), together), desc="writing reports", mininterval=1.0):
+        batch = studies[start : start + together]
         inputs = processor.apply_chat_template(
             [_conversation(study) for study in batch],
             add_generation_prompt=True,

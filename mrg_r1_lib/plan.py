@@ -2,7 +2,7 @@
 
 Nothing is downloaded and no weight is made: the model is built on torch's meta device. SRL is planned, since it is the largest
 stage: it generates with all completions of a step at once and trains in micro-batches. Published weights are bf16, those made
-here fp32. Under LoRA the reference policy costs nothing (the adapters are switched off); without it, it is a second copy.
+here fp32. Under LoRA the reference policy is a copy of SFT's adapters; without it, it is a second copy of the whole.
 An estimate, checked against no GPU yet: `benchmark.py` measures the peak, and its file stands beside the estimate here.
 """
 
@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConf
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, load_scale
 from mrg_r1_lib.paths import data_root, results_root
-from mrg_r1_lib.policies import VISION, create_policy, lora, require_known
+from mrg_r1_lib.policies import create_policy, is_vision, lora, require_known
 from mrg_r1_lib.processes import processes
 from mrg_r1_lib.runs import Run
 from mrg_r1_lib.tiny_llava import VOCABULARY
@@ -81,7 +81,7 @@ def count_parameters(scale: str) -> Parameters:
     size = load_scale(scale)
     model = empty_model(configuration(size.policy, size.image_size))
     whole = sum(p.numel() for p in model.parameters())
-    vision = sum(p.numel() for name, p in model.named_parameters() if any(part in name for part in VISION))
+    vision = sum(p.numel() for name, p in model.named_parameters() if is_vision(name))
     if not size.lora:
         return Parameters(whole, vision, whole - vision)
     with warnings.catch_warnings():  # as in training.prepare: PEFT 0.21 still reads the old name of a transformers property
@@ -136,7 +136,8 @@ def kept(config: PreTrainedConfig, count: int, checkpoints: bool) -> int:
 def memory(scale: str, devices: int = 1, divided: bool = False) -> dict[str, float]:
     """GiB by part on each of `devices`; "needed" is what stays, the larger phase and the reserve. `divided`: by ZeRO-3.
 
-    What stays: weights; as many again for the reference, 0 under LoRA; trained: gradients and AdamW's two states, and adapters.
+    What stays: weights; as many again for the reference, under LoRA a copy of the adapters; trained: gradients and AdamW's two
+    states, and adapters.
     Training, of a micro-batch: activations (`kept`; checkpoints under LoRA make the frozen vision tower keep its own, too), and
     the head: a tile of logits, the gradient of the hidden states in fp32, and that of the head where it is trained.
     Generation, of all completions: cache, 2 l (key-value heads x head size) numbers a token; prefill, 4 h + 3 i of a prompt's.
@@ -159,7 +160,7 @@ def memory(scale: str, devices: int = 1, divided: bool = False) -> dict[str, flo
     read = ((text, length["prompt"]), (vision, patches))  # one after the other
     by_part = {
         "weights": count.whole * weight / parts,
-        "reference": 0 if size.lora else count.whole * weight / parts,
+        "reference": count.trained * 4 if size.lora else count.whole * weight / parts,
         "trained": count.trained * (16 if size.lora else 3 * weight) / parts,
         "activations": activations,
         "head": head,

@@ -136,6 +136,12 @@ class Run:
         """The folder of the trained policy."""
         return self.private / "policy"
 
+    @property
+    def weights(self) -> Path:
+        """The file of the trained policy's weights: adapters alone where they are what is trained."""
+        adapters = self.size.lora and self.settings.stage in ("sft", "srl")
+        return self.policy / ("adapter_model.safetensors" if adapters else "model.safetensors")
+
     @cached_property
     def start(self) -> "Run | None":
         """The run whose policy this one continues."""
@@ -196,7 +202,7 @@ class Run:
         """The files that a step leaves; scores of another split than test carry its name."""
         if step == "train":
             looks = [self.folder / "validation.csv"] if self.settings.stage in ("sft", "srl") else []
-            return [self.policy / "model.safetensors", self.folder / "train_log.csv", *looks]
+            return [self.weights, self.folder / "train_log.csv", *looks]
         if step.startswith("completions_"):
             return [self.private / f"{step}.json"]
         if step == "beliefs":
@@ -219,13 +225,12 @@ class Run:
     def state(self, step: str) -> dict[str, str | None]:
         """What a step depends on: settings, sources, and the weights it starts from (training) or speaks with (all else)."""
         before = self.start if step == "train" else self.writer
-        weights = before.policy / "model.safetensors" if before else None
         modules = {"train": self.settings.stage, "beliefs": "beliefs"}
         stage = modules.get(step, "generate" if step.startswith("completions_") else "evaluate")
         return {
             "settings": self.fingerprint(),
             "sources": self.source_digest(f"mrg_r1_lib.{stage}"),
-            "weights": _digest(weights),
+            "weights": _digest(before.weights if before else None),
             "labeler": _digest(labeler_weights(self.settings.labeler)),
         }
 

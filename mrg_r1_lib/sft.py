@@ -11,11 +11,12 @@ and trains as long by the clock.
 from collections.abc import Sequence
 
 import pandas as pd
+import torch
 from trl import SFTConfig, SFTTrainer
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.policies import load_policy, lora
+from mrg_r1_lib.policies import load_policy, new_adapters
 from mrg_r1_lib.processes import split_step
 from mrg_r1_lib.prompts import load_split, sft_rows
 from mrg_r1_lib.runs import Run
@@ -30,13 +31,14 @@ def config(run: Run) -> SFTConfig:
     rate = 2e-3 if run.size.lora else 1e-3  # paper value unknown; results/README.md has the trials
     if POLICIES[run.size.policy].hub:
         rate = 1e-4  # paper value unknown, and not tried here
+    step = split_step(run, run.size.sft_batch_size)
     return SFTConfig(
         **common_settings(run),
         num_train_epochs=run.size.sft_continued_epochs if continued else run.size.sft_epochs,  # at most; paper value unknown
         eval_strategy="epoch",
-        per_device_eval_batch_size=run.size.sft_batch_size,
+        per_device_eval_batch_size=step["per_device_train_batch_size"],
         save_strategy="epoch",
-        **split_step(run, run.size.sft_batch_size),
+        **step,
         learning_rate=run.size.sft_continued_rate if continued else rate,
         lr_scheduler_type="cosine",
         warmup_steps=10,
@@ -58,7 +60,8 @@ def sft(run: Run) -> pd.DataFrame:
     start = run.start.require_policy("02_supervised_finetuning")
     prepare(run)
     settings = config(run)
-    model, processor = load_policy(start)
+    # whole training needs float32: in bf16 a small step changes nothing
+    model, processor = load_policy(start, dtype="auto" if run.size.lora else torch.float32)
     validation = Validation(run, processor)
     studies = [*load_split(run.corpus, "train", run.size), *_phantoms(run)]
     trainer = SFTTrainer(
@@ -67,7 +70,7 @@ def sft(run: Run) -> pd.DataFrame:
         train_dataset=sft_rows(studies, validation.labeler([study.findings for study in studies])),
         eval_dataset=sft_rows(validation.studies, validation.reference),
         processing_class=processor,
-        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
+        peft_config=new_adapters(model, POLICIES[run.size.policy]) if run.size.lora else None,
         callbacks=[validation],
     )
     return train(run, trainer, "mrg_r1_lib.sft", {"validation.csv": validation.table}, validation)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mrg_r1_lib.paths import REPOSITORY
 
-# settings are compared by value, and neither where files lie nor what may be written there changes a number
-BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in ("experiments", "base_models", "runs", "sources", "files", "paths", "privacy")}
+# settings are compared by value; what a scale needs, where files lie and what may be written there change no number
+BESIDE = ("experiments", "base_models", "runs", "plan", "sources", "files", "paths", "privacy")
+BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in BESIDE}
 PUBLISHED = "mrg_r1_lib.published"  # a run whose policy is made here does not depend on how others are loaded
 REWARDS = "mrg_r1_lib.rewards"  # the registry: of the rewards in it a run depends on its own ones, and not on a new one
 

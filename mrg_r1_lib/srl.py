@@ -12,12 +12,13 @@ from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
+import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import positives
-from mrg_r1_lib.policies import load_policy, lora
+from mrg_r1_lib.policies import load_policy, new_adapters
 from mrg_r1_lib.processes import split_step
 from mrg_r1_lib.prompts import load_split, srl_rows
 from mrg_r1_lib.rewards import REWARDS, build_reward
@@ -27,11 +28,10 @@ from mrg_r1_lib.study import Subset
 from mrg_r1_lib.training import command_line, common_settings, prepare, read_log, train
 from mrg_r1_lib.validation import Validation
 
-GENERATION = {  # TRL's switches for what writes the groups; `transformers` is what everything else was tuned with
+GENERATION = {  # TRL's switches for what writes the groups; its continuous batching refuses policies with images
     "transformers": {},
-    "continuous_batching": {"use_transformers_continuous_batching": True},
     "vllm_colocate": {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": 0.3},
-    "vllm_server": {"use_vllm": True, "vllm_mode": "server"},  # `trl vllm-serve --model <the SFT policy>` runs beside
+    "vllm_server": {"use_vllm": True, "vllm_mode": "server"},  # `trl vllm-serve --model <the pretrained policy>` runs beside
 }
 
 
@@ -124,7 +124,8 @@ def srl(run: Run) -> pd.DataFrame:
         )
     prepare(run)
     settings = config(run)
-    model, processor = load_policy(start)
+    # whole training needs float32: in bf16 a small step changes nothing
+    model, processor = load_policy(start, dtype="auto" if run.size.lora else torch.float32)
     validation = Validation(run, processor, run.size.srl_look)
     studies = load_split(run.corpus, "train", run.size)
     labels = validation.labeler([study.findings for study in studies])
@@ -136,7 +137,7 @@ def srl(run: Run) -> pd.DataFrame:
         args=settings,
         train_dataset=srl_rows(Subset(studies, seen), labels[seen]),
         processing_class=processor,
-        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
+        peft_config=new_adapters(model, POLICIES[run.size.policy]) if run.size.lora else None,
         callbacks=[validation],
     )
     return train(run, trainer, "mrg_r1_lib.srl", {"validation.csv": validation.table}, validation)

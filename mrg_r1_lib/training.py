@@ -18,6 +18,7 @@ from mrg_r1_lib.checkpoints import Checkpoints, last_whole, trainer_folder
 from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.files import locked, require_room, save_table, write_text
 from mrg_r1_lib.paths import results_root
+from mrg_r1_lib.plan import require_device
 from mrg_r1_lib.policies import save_policy
 from mrg_r1_lib.processes import gathered, processes
 from mrg_r1_lib.runs import Run
@@ -59,8 +60,9 @@ def prepare(run: Run) -> None:
     if run.settings.stage in run.size.threads:
         torch.set_num_threads(run.size.threads[run.settings.stage])
     logging.disable_progress_bar()
-    # PEFT 0.21 still reads the old name of a transformers property; nothing that a reader of a notebook could act on
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    # PEFT 0.21 and TRL 1.16 still use old names of transformers; nothing that a reader of a notebook could act on
+    for name in ("is_gradient_checkpointing", "gradient_checkpointing_enable", "gradient_checkpointing_disable"):
+        warnings.filterwarnings("ignore", f"`{name}` is deprecated", FutureWarning)
 
 
 def common_settings(run: Run) -> dict:
@@ -167,6 +169,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     named = parser.parse_args()
     try:
         require_room(named.results, load_scale(named.scale).disk_gib)
+        require_device(named.scale)
         stage(Run(named.experiment, named.scale, named.seed, named.results))
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")

@@ -13,7 +13,7 @@ from accelerate.utils import gather_object
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
-from mrg_r1_lib.generate import generate
+from mrg_r1_lib.generate import generate, together
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style
 from mrg_r1_lib.processes import gathered, processes
@@ -61,7 +61,8 @@ class Validation(TrainerCallback):
     def _look(self, model, state, position: dict) -> None:
         training = model.training
         with processes().split_between_processes(list(range(len(self.studies)))) as share:
-            written = generate(model, self.processor, Subset(self.studies, share), self.run.size.max_completion_length)
+            length = self.run.size.max_completion_length
+            written = generate(model, self.processor, Subset(self.studies, share), length, together(self.run))
         completions = gather_object(written)
         model.train(training)  # TRL logs by it
         reports = [parse_completion(completion).report for completion in completions]

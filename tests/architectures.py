@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -24,6 +25,7 @@ if __name__ == "__main__" and sys.argv[4:]:
 
 import transformers
 from conftest import few_steps
+from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -157,9 +159,19 @@ def look(folder: Path, grey: int, size: int) -> tuple[int, torch.Tensor]:
         return int((inputs["input_ids"] == model.config.image_token_id).sum()), model(**inputs).logits[0, -1]
 
 
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a policy, under the names of its whole model; adapters are merged into it, in float32."""
+    if not (folder / "adapter_config.json").exists():
+        return load_file(folder / "model.safetensors")
+    model = load_policy(folder, torch.float32)[0].merge_and_unload()
+    with TemporaryDirectory() as merged:
+        model.save_pretrained(merged)
+        return load_file(Path(merged) / "model.safetensors")
+
+
 def changed(before: Path, after: Path) -> list[str]:
     """The names of the tensors that differ between two policies."""
-    old, new = (load_file(folder / "model.safetensors") for folder in (before, after))
+    old, new = ({name: weight.float() for name, weight in tensors(folder).items()} for folder in (before, after))
     return [name for name in old.keys() | new.keys() if name not in old or name not in new or not old[name].equal(new[name])]
 
 
@@ -179,8 +191,9 @@ def see(run: Run) -> dict:
     """What the finished policy does with images and with the most probable words."""
     (tokens, dark), (_, bright), (many, _) = (look(run.policy, *image) for image in ((0, 96), (255, 96), (0, 300)))
     model, processor = load_policy(run.policy)
-    told = model.generation_config
-    model.generation_config = transformers.GenerationConfig(eos_token_id=told.eos_token_id, pad_token_id=told.pad_token_id)
+    whole = model.get_base_model() if isinstance(model, PeftModel) else model
+    told = whole.generation_config
+    whole.generation_config = transformers.GenerationConfig(eos_token_id=told.eos_token_id, pad_token_id=told.pad_token_id)
     return {
         "most_probable": generate(model, processor, load_split(run.corpus, "test", run.size), run.size.max_completion_length),
         "image_tokens": [tokens, many],
@@ -195,10 +208,10 @@ def main(name: str, results: Path, adapters: str) -> None:
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     pretrain.pretrain(run)
     seen = {"losses": sft.sft(run)["loss"].tolist()}
-    digest = file_digest(run.start.policy / "model.safetensors")
+    digest = file_digest(run.start.weights)
     seen |= {"log": srl.srl(run).to_dict("list"), "completions": write_completions(run)} | see(run)
-    seen |= {"start_kept": digest == file_digest(run.start.policy / "model.safetensors")}
-    seen |= {"tensors": list(load_file(run.policy / "model.safetensors"))}
+    seen |= {"start_kept": digest == file_digest(run.start.weights)}
+    seen |= {"tensors": list(tensors(run.policy))}
     for stage, trained in (("sft", run.start), ("srl", run)):
         seen[f"changed_by_{stage}"] = changed(trained.start.policy, trained.policy)
     (results / "seen.json").write_text(json.dumps(seen))

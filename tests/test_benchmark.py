@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import torch
@@ -6,7 +9,6 @@ from PIL import Image
 from mrg_r1_lib import benchmark, random_policies
 from mrg_r1_lib.base_models import POLICIES, BaseModel
 from mrg_r1_lib.benchmark import (
-    PARTS,
     TimedRun,
     benchmark_srl,
     main,
@@ -14,7 +16,10 @@ from mrg_r1_lib.benchmark import (
     random_policy,
     timed_run,
     timed_settings,
+    variant,
 )
+from mrg_r1_lib.clock import PARTS
+from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.plan import configuration, image_tokens
 from mrg_r1_lib.random_policies import random_published
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
@@ -140,3 +145,35 @@ def test_rewards_read_the_reports_of_the_studies():
 def test_the_file_is_named_by_policy_and_device(tmp_path):
     table = pd.DataFrame({"policy": ["huatuo_7b"], "device": ["NVIDIA H100 80GB HBM3"]})
     assert path_of(table, tmp_path) == tmp_path / "benchmarks" / "srl_huatuo_7b_nvidia-h100-80gb-hbm3.csv"
+    table["policy"] = "huatuo_7b, micro_batch 8"  # beside it, and not in its place
+    assert path_of(table, tmp_path).name == "srl_huatuo_7b-micro_batch-8_nvidia-h100-80gb-hbm3.csv"
+
+
+def test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_its_own(register, monkeypatch):
+    register(LLAVA)
+    monkeypatch.setitem(POLICIES, "tiny, micro_batch 4, activation_checkpointing False", None)  # taken away afterwards
+    name = variant("tiny", micro_batch=4, activation_checkpointing=False)
+    table = benchmark_srl(name, steps=1, length=4, group_size=2, studies=2)
+    assert (table["policy"] == name).all() and (table["micro_batch"] == 4).all()
+    assert variant("tiny") == "tiny" and POLICIES["tiny"].micro_batch == 2
+    with pytest.raises(ValueError, match="Unknown policy 'gpt'"):
+        variant("gpt", micro_batch=4)
+
+
+def test_the_script_for_a_gpu_is_sound_and_its_benchmarks_are_commands_that_exist(tmp_path, monkeypatch):
+    script = REPOSITORY / "tests" / "on_gpu.sh"
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    timed = script.read_text().split("timed=(")[1].split(")")[0].split("benchmark ")[1].split()
+    commands = [
+        line.split('"${timed[@]}" ')[1].split(" #")[0].split() for line in script.read_text().splitlines() if '"${timed' in line
+    ]
+    asked = []
+    monkeypatch.setattr(benchmark, "benchmark_srl", lambda *given: asked.append(given) or pd.DataFrame())
+    for command in commands:
+        monkeypatch.setattr("sys.argv", ["benchmark", *timed, *command])
+        monkeypatch.setattr("sys.argv", [word.replace('"$policy"', "qwen25_vl_7b") for word in sys.argv])
+        with pytest.raises((IndexError, KeyError)):  # there is no table to save
+            main()
+    assert len(asked) == 5 and {given[0].split(",")[0] for given in asked} == {"qwen25_vl_7b"}
+    for name in {given[0] for given in asked} - {"qwen25_vl_7b"}:
+        del POLICIES[name]

@@ -104,8 +104,8 @@ def test_memory_by_part_is_that_worked_by_hand(use):
     use()
     parts = in_bytes()
     training = 2 * 320 * (2 * 8 + 16 * 8 + 8 * 16) + 2 * 16 * (8 + 16 * 8 + 8 * 16)  # 320 tokens, 16 patches of a micro-batch
-    counted = 2 * 8320 + 16 * 4096 + training + parts["head"]
-    assert parts["weights"] == 2 * 8320 and parts["reference"] == 0 and parts["trained"] == 16 * 4096
+    counted = 2 * 8320 + (4 + 16) * ADAPTERS + training + parts["head"]
+    assert parts["weights"] == 2 * 8320 and parts["reference"] == 4 * ADAPTERS and parts["trained"] == 16 * ADAPTERS
     assert parts["activations"] == training
     assert parts["head"] == 2 * 64 * 100 + 4 * 64 * 8
     assert parts["cache"] == 2 * 2 * (1 * 4) * 2 * 8 * 80  # keys and values, layers, one head of 4, bytes, completions, tokens
@@ -117,7 +117,7 @@ def test_the_larger_of_the_two_phases_is_counted_and_not_their_sum(use):
     use(studies_per_step=200)  # 800 completions are generated at once, and trained on by four
     parts = in_bytes()
     assert parts["cache"] + parts["prefill"] > parts["activations"] + parts["head"]
-    stays = parts["weights"] + parts["trained"]
+    stays = parts["weights"] + parts["reference"] + parts["trained"]
     assert parts["needed"] == pytest.approx(1.1 * (stays + parts["cache"] + parts["prefill"]) + 2**30)
 
 

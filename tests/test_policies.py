@@ -6,7 +6,7 @@ from PIL import Image
 
 from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.generate import generate
-from mrg_r1_lib.policies import create_policy, load_policy, lora, save_policy
+from mrg_r1_lib.policies import create_policy, load_policy, lora, new_adapters, save_policy
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
 from mrg_r1_lib.study import Study
 
@@ -42,20 +42,52 @@ def test_the_seed_decides_the_weights(policy):
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_saving_merges_adapters_and_loading_gives_the_same_completions(policy, tmp_path):
-    model, processor = policy
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=str)
+def adapted(policy, tmp_path, request):
+    """A saved policy with adapters that do something, its processor and where its model lies."""
+    save_policy(policy[0].to(request.param), policy[1], tmp_path / "base" / "policy")
+    model, processor = load_policy(tmp_path / "base" / "policy")
     torch.manual_seed(0)
     adapted = get_peft_model(model, lora(POLICIES["tiny_llava"]))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
-    studies = [study(0), study(200)]
-    before = generate(adapted, processor, studies, 8)
-    save_policy(adapted, processor, tmp_path / "policy")
-    loaded, loaded_processor = load_policy(tmp_path / "policy")
-    assert not [name for name, _ in loaded.named_parameters() if "lora" in name]
-    assert generate(loaded, loaded_processor, studies, 8) == before
+    save_policy(adapted, processor, tmp_path / "adapted" / "policy")
+    return adapted, processor, tmp_path
+
+
+def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_wherever_the_results_lie(adapted):
+    model, processor, results = adapted
+    before = generate(model, processor, [study(0), study(200)], 8)
+    moved = results.rename(results.with_name(f"{results.name}_moved"))
+    loaded, loaded_processor = load_policy(moved / "adapted" / "policy")
+    assert not (moved / "adapted" / "policy" / "model.safetensors").exists()
+    assert generate(loaded, loaded_processor, [study(0), study(200)], 8) == before
     assert loaded_processor.tokenizer.padding_side == "left"
+
+
+def test_a_change_far_below_the_precision_of_the_model_survives_saving(adapted):
+    model, processor, results = adapted
+    weights = {name: p for name, p in model.named_parameters() if "lora_B" in name}
+    with torch.no_grad():
+        for parameter in weights.values():
+            parameter += 1e-6
+    save_policy(model, processor, results / "again" / "policy")
+    loaded = dict(load_policy(results / "again" / "policy")[0].named_parameters())
+    assert weights and all(torch.equal(parameter, loaded[name]) for name, parameter in weights.items())
+    assert all(loaded[name].requires_grad for name in weights)
+
+
+def test_adapters_without_their_model_say_where_it_should_be(adapted):
+    results = adapted[2]
+    (results / "base").rename(results / "elsewhere")
+    with pytest.raises(FileNotFoundError, match=r"expected a whole model .* found adapters without it, .*base/policy\.$"):
+        load_policy(results / "adapted" / "policy")
+
+
+def test_only_a_model_without_adapters_is_given_new_ones(adapted):
+    assert new_adapters(adapted[0], POLICIES["tiny_llava"]) is None
+    assert new_adapters(adapted[0].get_base_model(), POLICIES["tiny_llava"]).r == 16
 
 
 def test_adapters_never_touch_vision_tower_or_projector():

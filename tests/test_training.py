@@ -196,7 +196,7 @@ def test_sft_keeps_the_epoch_that_validates_best(trained):
 def test_a_twin_writes_for_each_study_what_its_policy_sees_in_anothers_image(trained, monkeypatch):
     seen = {}
 
-    def look(model, processor, studies, length):
+    def look(model, processor, studies, length, together):
         return [str(np.asarray(study.images[0]()).sum()) for study in studies]
 
     monkeypatch.setattr("mrg_r1_lib.generate.generate", look)
