@@ -19,6 +19,10 @@ usage: ./run_all.sh [COMMAND]
   lab                JupyterLab
   readme             write the README's numbers anew from results/laptop (readme --check: only say whether they are stale)
   verify             run the default study again in a fresh folder and hold it against the committed results
+  verify --tables-only [--scale SCALE]
+                     train nothing: are scores, tables and README those of the committed labels and logs? under a minute
+  report [SCALE] [--corpus NAME]
+                     one page of everything that was made: results/laptop/report.html; seconds, no training
   benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in a minute or so
   setup              only the set-up
 
@@ -83,7 +87,7 @@ set_up() {
 command=${1:-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  smoke | laptop | full | test | list | notebook | lab | readme | verify | benchmark | setup) ;;
+  smoke | laptop | full | test | list | notebook | lab | readme | verify | report | benchmark | setup) ;;
   -h | --help | help) usage; exit 0 ;;
   *) usage >&2; stop "" "Unknown command: $command" ;;
 esac
@@ -106,6 +110,7 @@ case "$command" in
   lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
   readme) exec "$python" -m mrg_r1_lib.readme "$@" ;;
   verify) exec "$python" -m mrg_r1_lib.verify "$@" ;;
+  report) exec "$python" -m mrg_r1_lib.report "$@" ;;
   benchmark) exec "$python" tests/benchmark.py "$@" ;;
   setup) echo "Ready." ;;
 esac

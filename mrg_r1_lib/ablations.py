@@ -49,6 +49,19 @@ LABEL_REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "label_f1": positive_f1,
     "net_benefit": net_benefit,
 }
+CURVES = {  # columns of SRL's training log -> what a figure calls them
+    "reward": "weighted reward",
+    "kl": "KL to SFT",
+    "entropy": "entropy",
+    "completions/mean_length": "tokens",
+    "frac_reward_zero_std": "equal groups",
+}
+LOOKS = {  # columns of the looks at the validation split -> the same
+    "f1": "F1 (micro, 13)",
+    "precision": "precision",
+    "recall": "recall",
+    "negatives": "negatives a report",
+}
 TEXT_REWARDS = {"rouge_l": "rouge_l", "bleu": "bleu_4"}  # reward -> the saved score that stands for it: mean, corpus score
 
 
@@ -87,6 +100,19 @@ def ablation_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.Dat
     table = settings_table()[["section", "system"]].join(means)
     table.insert(2, "seeds", [sum(name == arm for name, _ in folders) for arm in table.index])
     return table.join(against[["difference", "low", "high", "p", "seeds"]].rename(columns={"seeds": "pairs"}))
+
+
+def forest_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of an ablation table that have a difference, as a forest shows them: short names with the number of pairs."""
+    shown = table.dropna(subset="difference")
+    pairs = shown["pairs"].astype(int).astype(str)
+    return shown.assign(system=shown["system"].str.removeprefix("SRL, ") + " (" + pairs + ")")
+
+
+def trained_rewards(results: Path, scale: str, corpus: str = "iu_xray") -> list[str]:
+    """The arms of the section "the reward" that ran with any seed."""
+    ran = {arm for arm, _ in run_folders(results, scale, corpus)}
+    return [arm for arm in SECTIONS["the reward"] if arm in ran]
 
 
 def _scores(folder: Path) -> dict[str, float]:

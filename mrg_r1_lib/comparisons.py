@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.bootstrap import Efficacy, paired_bootstrap
+from mrg_r1_lib.bootstrap import Efficacy, interval, paired_bootstrap
 from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
 from mrg_r1_lib.metrics import MEASURES, positives, precision_recall_f1, study_counts
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
@@ -29,6 +29,7 @@ OWN_ALL_STUDIES = (
     ("srl_net_benefit_all_studies", "srl_label_f1_all_studies"),
 )
 AS_PLANNED = "as planned"
+CHECKED = ("constant_normal", "image_classifier", "drawn_template", "pretrained", "sft", "sft_continued")  # with a scale's arms
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -43,6 +44,30 @@ def holm(p: Sequence[float]) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
+
+
+def require_scores(results: Path, scale: str, corpus: str = "iu_xray", seed: int = 0) -> None:
+    """FileNotFoundError names the notebook to run first unless reference, SFT and the paper's arm have been scored."""
+    reference_labels(results, scale, corpus)
+    notebooks = {"sft": "02_supervised_finetuning", "srl_mccs": "03_semantic_reinforcement_learning"}
+    scored = run_folders(results, scale, corpus)
+    missing = [arm for arm in notebooks if (arm, seed) not in scored]
+    if missing:
+        raise FileNotFoundError(
+            f"No scores of {corpus}/{missing[0]}, seed {seed}, in {Path(results) / scale}. "
+            f"Run notebooks/{notebooks[missing[0]]}.ipynb with the same SCALE and RESULTS, and SEED = {seed}, first."
+        )
+
+
+def read_held_out(folder: Path) -> pd.DataFrame:
+    """The held-out studies of a summary folder: study_id, verbatim, 14 codes; FileNotFoundError names notebook 01."""
+    path = Path(folder) / "tables" / "held_out.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"No table of the held-out studies: {path}. "
+            f"Run notebooks/01_data_preparation.ipynb with the same SCALE and RESULTS first."
+        )
+    return pd.read_csv(path)
 
 
 def planned_comparisons(
@@ -150,6 +175,35 @@ def changed_studies(results: Path, scale: str, held_out: pd.DataFrame, corpus: s
     ]
     labels = EXPERIMENTS[against].label, EXPERIMENTS[system].label
     return pd.DataFrame(rows, columns=["study_id", "observation", "report", "index", *labels, "outcome"])
+
+
+def observation_scores(results: Path, scale: str, pair: tuple[str, str] = PLANNED[0], corpus: str = "iu_xray") -> pd.DataFrame:
+    """F1 of each observation alone, after, before and the difference, each with its 95 % interval over seeds and studies
+    together: observation, support (positive references), system, value, low, high; of the difference, system is "difference".
+    """
+    reference, alone = reference_labels(results, scale, corpus).to_numpy(), Efficacy(**PRIMARY | {"classes": 14})
+    options = {"statistic": alone, "resamples": load_scale(scale).resamples}
+    rows = []
+    for system, against, _, first, second in _pairs(results, scale, corpus, [pair]):
+        for column, name in enumerate(OBSERVATIONS):
+            wanted, one, other = (_only(codes, column) for codes in (reference, first, second))
+            values = {
+                EXPERIMENTS[against].label: interval(wanted, other, **options),
+                EXPERIMENTS[system].label: interval(wanted, one, **options),
+                "difference": paired_bootstrap(wanted, one, other, **options)[:3],
+            }
+            row = {"observation": name, "support": int(positives(wanted, 14).sum())}
+            rows += [
+                row | {"system": label, **dict(zip(("value", "low", "high"), of, strict=True))} for label, of in values.items()
+            ]
+    return pd.DataFrame(rows, columns=["observation", "support", "system", "value", "low", "high"])
+
+
+def _only(codes: np.ndarray, column: int) -> np.ndarray:
+    """Label codes `(…, 14)` with all but one observation blank: micro F1 over them is that observation's."""
+    kept = np.full_like(codes, Label.BLANK)
+    kept[..., column] = codes[..., column]
+    return kept
 
 
 def _named(system: str, against: str) -> dict[str, str]:

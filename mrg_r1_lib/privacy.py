@@ -32,6 +32,11 @@ NAME_COLUMNS = frozenset(
         "split",
         "one",
         "other",
+        "classes",
+        "used by",
+        "peak memory",
+        "paper",
+        "here",
     )
 )
 LONGEST_NAME = 8  # words of a name that the library gives; more is a sentence
@@ -39,6 +44,7 @@ SHINGLE = 5  # words in a row that two texts share only if one quotes the other
 _ID = re.compile(r"(?<![\w.])(?:[ps]?[15]\d{7}|[0-9a-f]{8}(?:-[0-9a-f]{8}){4})(?![\w.])")  # patient, study, image of MIMIC-CXR
 _COMMITTED = re.compile(rf"/(?:smoke|laptop|full)/(?:{'|'.join(CREDENTIALED)})(?:_\w+)?/")
 _WORD = re.compile(r"[^\W_]+")
+_PRINTED = re.compile(r"[-–]|< ?\d*\.\d+|[-+]?\d[\d,.]*(?: to \d[\d,.]*| \[[-+]?[\d.]+, [-+]?[\d.]+\])?")
 
 Item = TypeVar("Item")
 
@@ -109,6 +115,9 @@ def _text_in_table(text: str) -> str:
 
 
 def _is_number(cell: str) -> bool:
+    """Whether a cell is empty, a number, True or False, or numbers as they are printed, such as "0.57 [0.50, 0.63]"."""
+    if _PRINTED.fullmatch(cell or ""):
+        return True
     try:
         float(cell or "nan")
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
 """The numbers of the README: blocks between `<!-- generated: NAME -->` and `<!-- end: NAME -->`, written from saved tables.
 
 `python -m mrg_r1_lib.readme` rewrites them from `results/laptop/tables/`; with `--check` it only says whether they are
-what it would write. No number of a result stands in the README outside these blocks.
+what it would write, and whether a number that looks like a result stands outside these blocks.
 """
 
 import argparse
@@ -12,53 +12,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from mrg_r1_lib import summaries
 from mrg_r1_lib.files import write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.tables import PRIMARY, main_study, summary
+from mrg_r1_lib.printed import read_table
+from mrg_r1_lib.tables import main_study
+from mrg_r1_lib.typeset import markdown
 
 SCALE = "laptop"
-COLUMNS = {  # of tables.summary -> as the README prints them
-    "F1 micro-13": "CE F1 micro-13 [95 %]",
-    "precision micro-13": "precision",
-    "recall micro-13": "recall",
-    "F1 macro-13": "F1 macro-13",
-    "F1 example-14": "F1 example-14",
-    "F1 micro-14": "F1 micro-14",
-    "F1 micro-5": "F1 micro-5",
-    "bleu_4": "BLEU-4",
-    "rouge_l": "ROUGE-L",
-    "format_rate": "format rate",
-}
-
-
-def read_table(results: Path, name: str) -> pd.DataFrame:
-    """A saved table of the laptop study, such as "main"; FileNotFoundError names the command that makes it."""
-    path = Path(results) / SCALE / "tables" / f"{name}.csv"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not there. It is made by the study: ./run_all.sh {SCALE}")
-    return pd.read_csv(path, dtype={"classes": "Int64"} if name == "main" else None)
 
 
 def main_table(main: pd.DataFrame) -> str:
-    """The systems as a markdown table, three digits a number, a dash for what a system does not have.
-
-    Numbers are means over a system's seeds; its interval runs from the lowest end of a seed's interval to the highest.
-    """
-    main = main_study(main, SCALE)
-    table = summary(main)
-    primary = main[(main["metric"] == "ce_f1") & (main[list(PRIMARY)] == pd.Series(PRIMARY)).all(axis="columns")]
-    ends = primary.groupby("system").agg(low=("low", "min"), high=("high", "max"))
-    lines = ["| system | " + " | ".join(COLUMNS.values()) + " |", "|---|" + "---:|" * len(COLUMNS)]
-    for system, row in table.iterrows():
-        cells = [_digits(row[column]) for column in COLUMNS]
-        if ends.loc[system].notna().all():
-            cells[0] += f" [{_digits(ends.loc[system, 'low'])}, {_digits(ends.loc[system, 'high'])}]"
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _digits(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.3f}"
+    """The systems as a markdown table: `summaries.main`."""
+    return markdown(summaries.main(main, SCALE))
 
 
 def status(main: pd.DataFrame) -> str:
@@ -73,33 +39,15 @@ def status(main: pd.DataFrame) -> str:
 
 
 def planned(comparisons: pd.DataFrame) -> str:
-    """The planned comparisons as a markdown table: a row a pair, its differences in F1, precision and recall."""
-    lines = ["| difference | CE F1 micro-13 [95 %] | p (Holm) | precision | recall | seeds |", "|---|---:|---:|---:|---:|---:|"]
-    for (system, against), rows in comparisons.groupby(["system", "against"], sort=False):
-        parts = rows.set_index("measure")
-        f1 = parts.loc["f1"]
-        cells = [
-            f"{f1['difference']:+.3f} [{f1['low']:+.3f}, {f1['high']:+.3f}]",
-            _digits(f1["p_holm"]) if f1["p_holm"] >= 0.001 else "< 0.001",
-            *(f"{parts.loc[name, 'difference']:+.3f}" for name in ("precision", "recall")),
-            f"{f1['seeds']:.0f}",
-        ]
-        lines.append(f"| {system} − {against} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """The planned comparisons as a markdown table, a row a pair: `summaries.planned`."""
+    return markdown(summaries.planned(comparisons))
 
 
 def ablations(table: pd.DataFrame) -> str:
     """The ablation as a markdown table: a row an arm that ran, and below it the names of those that did not."""
-    lines = ["| | arm | − MCCS, CE F1 micro-13 [95 %] | F1 | precision | recall | macro-13 | example-14 | denials | seeds |"]
-    lines.append("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    ran = table[table["seeds"] > 0]
-    for row in ran.itertuples():
-        against = "–" if pd.isna(row.difference) else f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
-        scores = (row.f1, row.precision, row.recall, row.macro_f1, row.example_f1_14)
-        cells = [row.section, row.system, against, *map(_digits, scores)]
-        lines.append("| " + " | ".join([*cells, f"{row.negatives:.1f}", str(row.seeds)]) + " |")
+    ran = summaries.ablations(table[table["seeds"] > 0]).rename(columns={"section": ""})
     missing = table.loc[table["seeds"] == 0, "system"]
-    return "\n".join([*lines, "", f"Not run: {'; '.join(missing)}."] if len(missing) else lines)
+    return markdown(ran, names=2) + (f"\n\nNot run: {'; '.join(missing)}." if len(missing) else "")
 
 
 BLOCKS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {  # name -> the table it is written from, and how
@@ -112,17 +60,61 @@ BLOCKS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {  # name -> the 
 }
 
 
+STATED = {  # the decimal fractions that may stand outside the blocks, and why
+    "0.75": "weight of the clinical reward in the paper's mix",
+    "0.25": "weight of the format reward in the paper's mix",
+    "0.951": "agreement of two public runs of CheXbert, published labels: no policy's",
+    "0.945": "what the tests ask of the rules labeler against CheXbert, micro F1",
+    "0.86": "what the tests ask of the rules labeler: macro F1 against CheXbert, micro F1 against marks by hand",
+    "+0.03": "the target that was set for a reward of this study's own",
+}
+NO_RESULT = re.compile(  # versions, licences and addresses
+    r"\d+(?:\.\d+){2,}|[Pp]ython ?3\.\d+|Apache-2\.0|CC BY[-A-Z]* \d\.\d|Qwen2\.5|(?:arXiv:|arxiv\.org/abs/)\d{4}\.\d{5}"
+)
+DECIMAL = re.compile(r"[-+−]?\d*\.\d+")
+
+
+def typed_numbers(readme: str) -> list[str]:
+    """The decimal fractions outside the generated blocks that STATED does not have, each with its line.
+
+    >>> typed_numbers("SFT has .53, Python 3.11 and weights of 0.75 and 0.25.")
+    ['line 1: .53']
+    """
+    prose = re.sub(
+        r"<!-- generated: (\w+) -->.*?<!-- end: \1 -->", lambda block: "\n" * block[0].count("\n"), readme, flags=re.S
+    )
+    found = []
+    for number, line in enumerate(prose.splitlines(), start=1):
+        found += [f"line {number}: {match}" for match in DECIMAL.findall(NO_RESULT.sub("", line)) if match not in STATED]
+    return found
+
+
+def problems(readme: str, results: Path) -> list[str]:
+    """What is wrong with the README's numbers: stale blocks, and numbers that nothing writes; errors as in `render`."""
+    found = []
+    if render(readme, results) != readme:
+        found.append("README.md: its numbers are not those of results/. Write them anew: ./run_all.sh readme")
+    typed = typed_numbers(readme)
+    if typed:
+        found.append(
+            f"README.md: numbers outside the generated blocks, {'; '.join(typed)}. Let a block write them, or say in words; "
+            f"a constant that is no result goes into STATED of mrg_r1_lib/readme.py with its reason."
+        )
+    return found
+
+
 def render(readme: str, results: Path) -> str:
     """The README's text with every block of BLOCKS written anew from the tables below `results`.
 
     ValueError names a marker that is missing, doubled, unknown or without its other half; FileNotFoundError a missing table.
     """
     _check_markers(readme)
+    folder = Path(results) / SCALE / "tables"
     for name, (table, write) in BLOCKS.items():
         start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         before, _, rest = readme.partition(start)
         after = rest.partition(end)[2]
-        readme = f"{before}{start}\n{write(read_table(results, table))}\n{end}{after}"
+        readme = f"{before}{start}\n{write(read_table(folder, table))}\n{end}{after}"
     return readme
 
 
@@ -143,20 +135,21 @@ def _check_markers(readme: str) -> None:
 
 
 def main() -> None:
-    """Rewrite the README's blocks; with --check change nothing and exit with 1 if they are stale."""
+    """Rewrite the README's blocks; with --check change nothing. The exit status is 1 if a number is stale or typed by hand."""
     parser = argparse.ArgumentParser(prog="python -m mrg_r1_lib.readme", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether the blocks are up to date")
     named = parser.parse_args()
     path = REPOSITORY / "README.md"
     text = path.read_text(encoding="utf-8")
     try:
-        rendered = render(text, results_root())
+        if not named.check:
+            text = render(text, results_root())
+            write_text(path, text)
+        found = problems(text, results_root())
     except (ValueError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
-    if named.check and rendered != text:
-        parser.exit(1, "README.md: its numbers are not those of results/. Write them anew: ./run_all.sh readme\n")
-    if not named.check:
-        write_text(path, rendered)
+    if found:
+        parser.exit(1, "\n".join(found) + "\n")
     sys.stdout.write("README.md: its numbers are those of results/.\n")
 
 

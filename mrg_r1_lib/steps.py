@@ -131,6 +131,7 @@ def execute(step: Step, parameters: dict | None = None) -> float:
 def publish(draft: Path, step: Step) -> None:
     """Move an executed notebook to its place, without what was printed or logged, and times and paths of this machine.
 
+    Its links into the repository, relative to the sources, are made relative to that place.
     Of a credentialed corpus only the value of a cell's last expression is kept, not what libraries display on their own (TRL
     its completions). PermissionError, and the draft stays where git ignores it, if that still shows text or ids.
     """
@@ -138,7 +139,10 @@ def publish(draft: Path, step: Step) -> None:
     dropped = {"stream", "display_data"} if private else {"stream"}
     notebook = nbformat.read(draft, as_version=4)
     notebook.metadata.pop("papermill", None)
+    above = os.path.relpath(REPOSITORY, step.output.parent).replace(os.sep, "/")  # sources link to the library as ../mrg_r1_lib
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../", f"]({above}/")
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":

@@ -121,6 +121,17 @@ def score_table(main: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(kind=scores["system"].map({experiment.label: _kind(arm) for arm, experiment in EXPERIMENTS.items()}))
 
 
+def precision_recall_table(main: pd.DataFrame) -> pd.DataFrame:
+    """Precision and recall in the primary definition, means over seeds: system, precision, recall.
+
+    Without the reference, which stands at (1, 1), and the twins, which stand near (0, 0).
+    """
+    chosen = main[(main[list(PRIMARY)] == pd.Series(PRIMARY)).all(axis="columns")]
+    aside = chosen["system"].str.endswith("images shuffled") | (chosen["system"] == EXPERIMENTS["reference"].label)
+    table = chosen[~aside].pivot_table(index="system", columns="metric", values="value", sort=False).reset_index()
+    return table.rename(columns={"ce_precision": "precision", "ce_recall": "recall"})
+
+
 def _kind(arm: str) -> str:
     if EXPERIMENTS[arm].stage == "shuffled":
         return "images shuffled"

@@ -26,6 +26,7 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
 from mrg_r1_lib.paths import data_root
 from mrg_r1_lib.policies import create_policy, load_policy, save_policy
+from mrg_r1_lib.rebuild import rebuild_tables, study
 
 DRAWN = 500  # radiographs
 REPORTS, SENTENCES = 2000, 5  # of a made-up report
@@ -141,6 +142,18 @@ def main() -> None:
 
     drawing = median(lambda: [study.images[0]() for study in studies[:DRAWN]])
     row(f"draw {DRAWN} radiographs", drawing, f"{DRAWN / drawing:>12.0f} radiographs/s, one process")
+
+    run = study("laptop")
+    if (run.summary / "tables" / "main.csv").exists():
+        with tempfile.TemporaryDirectory() as folder:
+            made: dict = {}
+            took = seconds(lambda: made.update(rebuild_tables(run, Path(folder))))
+            runs = len(made["main"].drop_duplicates(["system", "seed"]))
+            row(
+                f"rebuild {len(made)} tables of {runs} runs",
+                took,
+                f"{took / runs:>12.3f} s a run, {run.size.resamples} resamples",
+            )
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "policy"

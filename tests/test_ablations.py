@@ -82,6 +82,12 @@ def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers_and_on
     assert table.loc["srl_bleu", "seeds"] == 0 and np.isnan(table.loc["srl_bleu", "f1"])
 
 
+def test_a_forest_shows_what_has_a_difference_with_its_number_of_pairs(results):
+    shown = ablations.forest_table(ablations.ablation_table(results, "smoke"))
+    assert shown["system"].tolist() == ["net benefit (1)", "SFT (2)"]
+    assert ablations.trained_rewards(results, "smoke") == ["srl_mccs", "srl_net_benefit"]
+
+
 def test_what_a_policy_earns_under_every_reward_by_hand(results):
     earned = ablations.earned(results, "smoke")
     sft = earned.loc["SFT"]

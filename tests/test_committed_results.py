@@ -16,6 +16,7 @@ import pytest
 from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.printed import PRINTED
 from mrg_r1_lib.runs import BESIDE_THE_RUN, OF_SRL, STAGE_OF, YOUNGER, Run
 from mrg_r1_lib.tables import main_table
 from mrg_r1_lib.verify import EQUAL
@@ -23,6 +24,8 @@ from mrg_r1_lib.verify import EQUAL
 SCALE = "laptop"
 FOLDER = results_root() / SCALE
 LIMIT = 30e6  # bytes
+KINDS, PRINTED_KINDS = (".json", ".csv", ".png", ".pdf", ".ipynb"), (".md", ".tex")
+PAGES = (FOLDER / "report.html", FOLDER / "model_card.md")  # of figures, tables and literal words of the library
 LONGEST_CELL = 80  # characters of a table's cell; a report is longer
 MACHINE = re.compile(rf"{re.escape(str(REPOSITORY))}|(?<![\w.])(/home/|/root/|/tmp/|/Users/|/var/folders/)|[A-Z]:\\Users")
 KNOWN = {each.name for settings in (Experiment, Scale) for each in fields(settings)}
@@ -89,18 +92,28 @@ def test_the_results_are_small():
     assert sum(path.stat().st_size for path in committed()) < LIMIT
 
 
+def cells_of(path: Path) -> list[str]:
+    """The cells of a table, titles included; in Markdown and LaTeX without the library's own line that says how to read it."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".csv":
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return [*table.columns, *table.to_numpy().ravel()]
+    for printed in PRINTED.values():
+        text = text.replace(printed.says, "")
+    return re.split(r"\s*[|&]\s*|\n", text)
+
+
 def test_no_file_holds_report_text():
     strange = [
         shown(path)
         for path in committed()
         if path.name.startswith("completions")
         or (path.suffix == ".json" and path.name != "manifest.json" and not re.fullmatch(r"metrics\w*\.json", path.name))
-        or path.suffix not in (".json", ".csv", ".png", ".pdf", ".ipynb")
+        or not (path.suffix in KINDS or (path.suffix in PRINTED_KINDS and path.parent.name == "printed") or path in PAGES)
     ]
     assert not strange
-    for path in committed("*.csv"):
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False)
-        longest = max((len(cell) for cell in [*cells.columns, *cells.to_numpy().ravel()]), default=0)
+    for path in [*committed("*.csv"), *committed("tables/printed/*")]:
+        longest = max(map(len, cells_of(path)), default=0)
         assert longest <= LONGEST_CELL, f"{shown(path)} has a cell of {longest} characters"
 
 

@@ -114,3 +114,31 @@ def test_the_held_out_table_marks_what_training_says_word_for_word():
     table = held_out_table([study("a", "Clear.")], [study("b", "Clear."), study("c", "Clear .")])
     assert table["verbatim"].tolist() == [True, False] and table["study_id"].tolist() == ["b", "c"]
     assert held_out_table([], [study("b", "Clear.")], private=True)["study_id"].tolist() == [0]
+
+
+def test_scores_that_are_asked_for_before_they_are_there_name_the_notebook_that_makes_them(results, tmp_path):
+    comparisons.require_scores(results, "smoke")
+    with pytest.raises(FileNotFoundError, match=r"iu_xray/sft, seed 2, .*Run notebooks/02_supervised_finetuning\.ipynb"):
+        comparisons.require_scores(results, "smoke", seed=2)
+    with pytest.raises(FileNotFoundError, match=r"held_out\.csv.*Run notebooks/01_data_preparation\.ipynb"):
+        comparisons.read_held_out(tmp_path)
+
+
+def test_the_held_out_studies_are_read_as_they_were_saved(held_out, tmp_path):
+    (tmp_path / "tables").mkdir()
+    held_out.to_csv(tmp_path / "tables" / "held_out.csv", index=False)
+    assert comparisons.read_held_out(tmp_path).equals(held_out.astype({name: int for name in OBSERVATIONS}))
+
+
+def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results):
+    table = comparisons.observation_scores(results, "smoke").set_index(["observation", "system"])
+    assert table.loc[("Edema", "SFT"), "value"] == pytest.approx(f1(20, 20, 40))
+    assert table.loc[("Edema", "SRL, MCCS"), "value"] == pytest.approx(f1(30, 30, 40))
+    row = table.loc[("Edema", "difference")]
+    assert (
+        row["support"] == 20
+        and row["low"] <= row["value"] == pytest.approx(30 * 2 / 70 - 2 / 3)
+        and row["value"] <= row["high"]
+    )
+    assert table.loc[("Fracture", "difference"), ["value", "low", "high"]].tolist() == [0, 0, 0]  # nobody speaks of it
+    assert len(table) == 3 * len(OBSERVATIONS)

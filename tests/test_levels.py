@@ -10,9 +10,22 @@ from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.sources import direct_imports
 
 LEVELS = [
-    ["observations", "report_format", "paths", "privacy", "advantage", "base_models"],
+    [
+        "observations",
+        "report_format",
+        "paths",
+        "privacy",
+        "advantage",
+        "base_models",
+        "card_text",
+        "captions",
+        "contents",
+        "markdown",
+        "page",
+    ],
+    ["typeset"],
     ["files", "sources"],
-    ["study", "body", "metrics", "labelers", "image_classifier"],
+    ["study", "body", "metrics", "labelers", "image_classifier", "quoted"],
     ["vision_tower"],
     ["tiny_llava"],
     ["anatomy", "placement", "bootstrap", "baselines", "data_card", "agreement", "policies"],
@@ -30,9 +43,14 @@ LEVELS = [
     ["sft", "srl"],
     ["evaluate", "beliefs", "benchmark"],
     ["tables", "figures", "steps"],
-    ["comparisons", "ablations", "times", "readme"],
-    ["pipeline"],
-    ["verify"],
+    ["comparisons", "ablations", "times", "provenance", "summaries"],
+    ["definitions"],
+    ["printed"],
+    ["readme", "redraw"],
+    ["rebuild"],
+    ["audit"],
+    ["pipeline", "assumptions", "model_card"],
+    ["verify", "report"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(
@@ -62,7 +80,21 @@ def test_only_paths_reads_environment_variables():
 
 
 @pytest.mark.parametrize(
-    "module", ["tables", "figures", "metrics", "bootstrap", "baselines", "advantage", "corpora", "rewards", "data_card"]
+    "module",
+    [
+        "tables",
+        "figures",
+        "metrics",
+        "bootstrap",
+        "baselines",
+        "advantage",
+        "corpora",
+        "rewards",
+        "data_card",
+        "verify",
+        "assumptions",
+        "model_card",
+    ],
 )
 def test_what_reads_saved_scores_does_not_import_torch(module):
     code = f"import sys, mrg_r1_lib.{module}; sys.exit('torch' in sys.modules)"

@@ -87,6 +87,23 @@ def test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path(notebo
     assert not finished(step)
 
 
+def test_links_into_the_repository_hold_in_an_executed_copy(notebook, tmp_path):
+    step = notebook("1")
+    path = tmp_path / "mrg_r1_lib" / "rewards" / "mccs.py"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    text = (
+        "[reward](../mrg_r1_lib/rewards/mccs.py), [next](01_data_preparation.ipynb), [paper](https://arxiv.org/abs/2512.16145)"
+    )
+    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("x['../a'](../b)")]
+    draft = step.run.make_private() / "draft.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), draft)
+    steps.publish(draft, step)
+    words, code = nbformat.read(step.output, as_version=4).cells
+    assert words.source == text.replace("../", "../../../") and code.source == "x['../a'](../b)"
+    assert (step.output.parent / "../../../mrg_r1_lib/rewards/mccs.py").resolve() == path
+
+
 def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
     step = notebook("1 / 0")
     with pytest.raises(RuntimeError) as error:

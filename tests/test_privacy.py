@@ -47,6 +47,22 @@ def test_numbers_and_names_are_written(tmp_path):
     write_text(tmp_path / "laptop" / "mimic_cxr" / "sft" / "metrics.json", '{"f1": 0.5, "average": "micro"}')
 
 
+def test_numbers_as_they_are_printed_are_numbers_and_words_between_them_are_not(tmp_path):
+    path = tmp_path / "laptop" / "mimic_cxr" / "tables" / "printed" / "x.csv"
+    row = {
+        "system": "SFT",
+        "classes": "unknown",
+        "F1": "0.57 [0.50, 0.63]",
+        "p": "< 0.001",
+        "minutes": "1.5 to 2.0",
+        "tokens": "–",
+    }
+    write_text(path, pd.DataFrame([row]).to_csv(index=False))
+    for cell in ("0.57 [small effusion]", "1 to two", "Clear."):
+        with pytest.raises(PermissionError, match="text in the column 'F1'"):
+            write_text(path, pd.DataFrame([row | {"F1": cell}]).to_csv(index=False))
+
+
 @pytest.mark.parametrize("text", [f'{{"id": "s{STUDY}"}}', '{"a": ["The heart is enlarged, and a small effusion is seen."]}'])
 def test_a_json_file_with_an_id_or_a_sentence_is_refused(tmp_path, text):
     with pytest.raises(PermissionError, match="holds"):

@@ -137,7 +137,7 @@ def test_a_marker_that_is_missing_or_out_of_place_is_named(results, text, messag
 
 
 def test_without_a_table_the_command_that_makes_it_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"laptop/tables/main\.csv is not there.*\./run_all\.sh laptop"):
+    with pytest.raises(FileNotFoundError, match=r"laptop/tables/main\.csv is not there.*Notebooks 04 and 05.*\./run_all\.sh"):
         readme.render(MARKERS, tmp_path)
 
 
@@ -156,6 +156,43 @@ def test_check_says_that_the_numbers_are_stale_and_changes_nothing(results, tmp_
     assert "0.250" in (tmp_path / "README.md").read_text()
     monkeypatch.setattr("sys.argv", ["readme", "--check"])
     readme.main()
+
+
+@pytest.mark.parametrize("text", ["SFT has 0.531", "a gain of +.03", "F1 0.86 and −0.02", "three times 4.5"])
+def test_a_number_typed_into_the_prose_is_named_with_its_line(results, text):
+    (named,) = readme.typed_numbers(f"# Title\n{text}.\n")
+    assert named == f"line 2: {text.split()[-1]}"
+    folder = results(rows("SFT", 0, 0.25))
+    (problem,) = readme.problems(readme.render(MARKERS, folder) + text, folder)
+    assert text.split()[-1] in problem and "STATED of mrg_r1_lib/readme.py" in problem
+
+
+def test_versions_licences_addresses_stated_constants_and_generated_blocks_are_no_typed_numbers(results):
+    prose = (
+        "arXiv:2512.16145, torch==2.13.0, Python 3.11, Apache-2.0, CC BY-NC-ND 4.0, Qwen2.5-VL, 0.75, 0.25, +0.03, 95 %, a.csv"
+    )
+    folder = results(rows("SFT", 0, 0.25))
+    text = readme.render(MARKERS, folder)
+    assert "0.250" in text and readme.problems(text + prose, folder) == []
+    assert all(reason for reason in readme.STATED.values())
+
+
+def test_check_fails_for_a_typed_number(results, tmp_path, monkeypatch, capsys):
+    root = results(rows("SFT", 0, 0.25))
+    (tmp_path / "README.md").write_text(readme.render(MARKERS, root) + "SFT has 0.251.\n")
+    monkeypatch.setattr(readme, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(readme, "results_root", lambda: root)
+    monkeypatch.setattr("sys.argv", ["readme", "--check"])
+    with pytest.raises(SystemExit) as stopped:
+        readme.main()
+    assert stopped.value.code == 1 and "0.251" in capsys.readouterr().err
+
+
+def test_no_number_of_a_result_is_typed_into_the_committed_readme():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert readme.typed_numbers(text) == []
+    unused = [number for number in readme.STATED if number not in text]
+    assert not unused, "stated in readme.py, no longer in the README"
 
 
 def test_the_committed_readme_shows_the_numbers_of_the_committed_results():

@@ -79,11 +79,11 @@ def test_a_twins_scores_are_out_of_date_when_its_policy_was_trained_again(with_p
     for path in twin.products("test"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    (with_products.policy / "model.safetensors").write_bytes(b"weights")
+    with_products.weights.write_bytes(b"weights")
     twin.make_private()
     twin.mark_finished("test")
     assert twin.finished("test")
-    (with_products.policy / "model.safetensors").write_bytes(b"weights of another training")
+    with_products.weights.write_bytes(b"weights of another training")
     assert not twin.finished("test")
 
 
@@ -104,10 +104,10 @@ def with_products(run):
 def test_a_step_is_finished_until_settings_or_start_change(with_products, monkeypatch, minute_scale):
     run = with_products
     (run.start.policy).mkdir(parents=True)
-    (run.start.policy / "model.safetensors").write_bytes(b"weights")
+    run.start.weights.write_bytes(b"weights")
     run.mark_finished("train")
     assert run.finished("train") and not run.finished("test")
-    (run.start.policy / "model.safetensors").write_bytes(b"other weights")
+    run.start.weights.write_bytes(b"other weights")
     assert not run.finished("train")
     run.mark_finished("train")
     monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", experiments.replace(run.settings, margin=0.5))
@@ -116,10 +116,10 @@ def test_a_step_is_finished_until_settings_or_start_change(with_products, monkey
 
 def test_scores_are_out_of_date_when_the_policy_was_trained_again(with_products):
     run = with_products
-    (run.policy / "model.safetensors").write_bytes(b"weights")
+    run.weights.write_bytes(b"weights")
     run.mark_finished("test")
     assert run.finished("test")
-    (run.policy / "model.safetensors").write_bytes(b"weights of another training")
+    run.weights.write_bytes(b"weights of another training")
     assert not run.finished("test")
 
 

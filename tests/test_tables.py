@@ -1,7 +1,7 @@
 import pandas as pd
 
 from mrg_r1_lib.experiments import EXPERIMENTS
-from mrg_r1_lib.tables import readable_log, score_table, validation_logs
+from mrg_r1_lib.tables import PRIMARY, precision_recall_table, readable_log, score_table, validation_logs
 
 
 def row(arm, seed, value, low=None, high=None, metric="ce_f1"):
@@ -21,6 +21,17 @@ def test_scores_are_means_over_seeds_of_the_measure_with_an_interval_and_know_th
     assert scores["system"].tolist() == [EXPERIMENTS[arm].label for arm in arms]
     assert scores["kind"].tolist() == ["trivial", "ceiling", "policy", "images shuffled"]
     assert scores["value"].round(6).tolist() == [0.0, 0.8, 0.6, 0.1] and round(scores["low"][2], 6) == 0.5
+
+
+def test_precision_and_recall_are_of_the_primary_definition_without_reference_and_twins():
+    rows = [
+        row(arm, 0, value, metric=metric) | definition
+        for arm in ("reference", "sft", "sft_shuffled")
+        for metric, value in (("ce_precision", 0.5), ("ce_recall", 0.25))
+        for definition in (PRIMARY, PRIMARY | {"classes": 14})
+    ]
+    table = precision_recall_table(pd.DataFrame(rows))
+    assert table[["system", "precision", "recall"]].to_numpy().tolist() == [["SFT", 0.5, 0.25]]
 
 
 def test_a_log_is_read_with_precision_and_recall_of_running_sums():

@@ -44,6 +44,22 @@ def test_the_same_files_are_exact_one_digit_is_within_the_interval_and_a_third_d
         "iu_xray/srl_mccs": "differs",
     }
     assert list(table["files"]) == [0, 1, 1]
+    assert list(table)[1:] == ["committed", "reproduced", "tolerance", "reason", "files", "verdict"]
+    assert table.loc["iu_xray/reference", ["tolerance", "reason"]].tolist() == ["none", "the same files"]
+    low, high = map(float, table.loc["iu_xray/sft", "tolerance"].split(" to "))
+    assert low < table.loc["iu_xray/sft", "committed"] < high
+    assert table.loc["iu_xray/sft", "reason"] == "packages and system are named the same: 95 % interval over studies"
+
+
+def test_other_packages_are_named_as_the_reason_of_a_tolerance(folders):
+    committed, reproduced = folders
+    rescore(reproduced, "sft", 0.001)
+    path = Run("iu_xray/sft", "laptop", 0, reproduced).folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["mrg_r1_lib.evaluate"]["versions"]["torch"] = "0"
+    path.write_text(json.dumps(manifest))
+    table = verify.compare(committed, reproduced, "laptop").set_index("experiment")
+    assert table.loc["iu_xray/sft", "reason"] == "other packages: 95 % interval over studies"
 
 
 def test_only_an_exact_re_run_makes_changed_sources_equal(folders, monkeypatch):
@@ -80,8 +96,9 @@ def test_a_folder_without_a_common_run_is_named(tmp_path):
 def test_the_command_prints_verdicts_and_its_exit_status_tells(folders, monkeypatch, capsys):
     committed, reproduced = folders
     monkeypatch.setattr(verify, "results_root", lambda: committed)
-    monkeypatch.setattr(verify, "run_study", lambda scale, results: None)
+    monkeypatch.setattr(verify, "repeat_study", lambda scale, into: None)
     monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
+    monkeypatch.setattr(Run, "source_digest", lambda run, module: run.read_manifest()[module]["source_digest"])
     monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced), "--accept", "HEAD"])
     with pytest.raises(SystemExit) as ended:
         verify.main()

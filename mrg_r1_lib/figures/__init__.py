@@ -1,17 +1,24 @@
 """Figures as functions of saved scores and frames: each returns a matplotlib Figure; nobody saves here.
 
-`data`: the corpus; `training`: curves; `results`: scores; `theme`: what they share. No pyplot: a figure depends on its
-arguments alone. What is real and what is drawn stands in the picture itself.
+`overview`: the method; `data`: the corpus; `rewards`; `training` and `seeds`: curves; `results` and `observations`: scores;
+`qualitative`: reports, with their `marks`; `theme` and `diagram`: what they share. No pyplot: a figure depends on its arguments
+alone. What is real and what is drawn stands in the picture itself.
 """
 
 from mrg_r1_lib.figures.data import contact_sheet, flow, prevalence, report_lengths, studies_with_reports
-from mrg_r1_lib.figures.results import forest, heatmap, main_scores, margin_curve, observation_f1, precision_recall
+from mrg_r1_lib.figures.marks import telling_studies
+from mrg_r1_lib.figures.observations import observation_f1
+from mrg_r1_lib.figures.overview import method_overview
+from mrg_r1_lib.figures.qualitative import qualitative
+from mrg_r1_lib.figures.results import forest, main_scores, precision_recall
+from mrg_r1_lib.figures.rewards import heatmap, margin_curve
+from mrg_r1_lib.figures.seeds import by_system, over_seeds
 from mrg_r1_lib.figures.theme import NOTE
-from mrg_r1_lib.figures.training import along_training, hacking, training_curves, validation_curve
+from mrg_r1_lib.figures.training import hacking, training_curves, validation_curve
 
 __all__ = [
     "NOTE",
-    "along_training",
+    "by_system",
     "contact_sheet",
     "flow",
     "forest",
@@ -19,11 +26,15 @@ __all__ = [
     "heatmap",
     "main_scores",
     "margin_curve",
+    "method_overview",
     "observation_f1",
+    "over_seeds",
     "precision_recall",
     "prevalence",
+    "qualitative",
     "report_lengths",
     "studies_with_reports",
+    "telling_studies",
     "training_curves",
     "validation_curve",
 ]

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from PIL import Image
 
-from mrg_r1_lib.figures.theme import GREY, NOTE, PALETTE, THEME, WIDTH, new_figure
+from mrg_r1_lib.figures.diagram import draw_arrow, draw_box
+from mrg_r1_lib.figures.theme import GREY, NOTE, PALETTE, THEME, WIDTH, new_figure, nothing_shown, refuse_credentialed
 
 QUOTED = 420  # characters of a report that a sheet shows
 FLOOR = 1e-3  # where a share of 0 stands on a logarithmic axis
@@ -32,51 +33,30 @@ def flow(counts: pd.DataFrame, note: str = NOTE) -> Figure:
     axis.set_axis_off()
     trunk = 3.6
     for level, row in enumerate(filters.itertuples()):
-        _box(axis, trunk, -level, 3.6, f"{row.remaining:,}", row.step, PALETTE[0])
+        _counted(axis, trunk, -level, 3.6, f"{row.remaining:,}", row.step, PALETTE[0])
         if level:
-            _arrow(axis, [(trunk, 0.3 - level + 0.4), (trunk, 0.3 - level)])
+            draw_arrow(axis, [(trunk, 0.3 - level + 0.4), (trunk, 0.3 - level)])
         if row.left_out:
-            _box(axis, 7.7, 0.5 - level, 2.8, f"{row.left_out:,} left out", row.reason, "0.55")
-            _arrow(axis, [(trunk, 0.5 - level), (6.3, 0.5 - level)])
+            _counted(axis, 7.7, 0.5 - level, 2.8, f"{row.left_out:,} left out", row.reason, "0.55")
+            draw_arrow(axis, [(trunk, 0.5 - level), (6.3, 0.5 - level)])
     bottom = -len(filters)
     for x, row in zip(np.linspace(1.3, 2 * trunk - 1.3, len(splits)), splits.itertuples(), strict=True):
         share = row.remaining / max(1, splits["remaining"].sum())
-        _box(axis, x, bottom, 2.0, f"{row.remaining:,}", f"{row.step}, {share:.0%}", PALETTE[2])
-        _arrow(axis, [(trunk, bottom + 0.7), (trunk, bottom + 0.5), (x, bottom + 0.5), (x, bottom + 0.3)])
+        _counted(axis, x, bottom, 2.0, f"{row.remaining:,}", f"{row.step}, {share:.0%}", PALETTE[2])
+        draw_arrow(axis, [(trunk, bottom + 0.7), (trunk, bottom + 0.5), (x, bottom + 0.5), (x, bottom + 0.3)])
     return figure
 
 
-def _box(axis: Axes, x: float, y: float, width: float, number: str, text: str, colour: object) -> None:
-    """A box around (x, y), 0.6 high, with a number in bold over a line of text."""
-    axis.add_patch(
-        matplotlib.patches.FancyBboxPatch(
-            (x - width / 2, y - 0.3),
-            width,
-            0.6,
-            boxstyle="round,pad=0,rounding_size=0.08",
-            mutation_aspect=0.5,
-            facecolor=(*matplotlib.colors.to_rgb(colour), 0.12),
-            edgecolor=colour,
-            linewidth=1.2,
-        )
-    )
-    axis.text(x, y + 0.11, number, ha="center", va="center", fontsize=10, fontweight="bold")
-    axis.text(x, y - 0.14, text, ha="center", va="center", fontsize=8)
-
-
-def _arrow(axis: Axes, corners: Sequence[tuple[float, float]]) -> None:
-    """A line through the corners with a head at its end."""
-    axis.plot(*zip(*corners, strict=True), color="0.4", linewidth=1.1, solid_joinstyle="miter", zorder=0)
-    style = {"arrowstyle": "-|>", "color": "0.4", "shrinkA": 0, "shrinkB": 0, "linewidth": 1.1, "mutation_scale": 9}
-    axis.annotate("", xy=corners[-1], xytext=corners[-2], arrowprops=style)
+def _counted(axis: Axes, x: float, y: float, width: float, number: str, text: str, colour: object) -> None:
+    draw_box(axis, (x, y), (width, 0.6), number, text, colour, fonts=(10, 8))
 
 
 @matplotlib.rc_context(THEME)
 def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns: int = 6, note: str = NOTE) -> Figure:
     """Radiographs side by side with short titles; PermissionError for those of a credentialed corpus."""
-    _refuse_credentialed(images)
+    refuse_credentialed(images)
     if not images:
-        return _nothing_shown()
+        return nothing_shown()
     columns = min(columns, len(images))
     rows, side = -(-len(images) // columns), min(WIDTH / columns, 2.4)
     figure, axes = new_figure(rows, columns, rows * side * 1.22, note=note)
@@ -85,7 +65,7 @@ def contact_sheet(images: Sequence[Image.Image], titles: Sequence[str], columns:
         axis.set_axis_off()
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
         axis.imshow(np.asarray(image.convert("L")), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(title, fontsize=6)
+        axis.set_title("\n".join(textwrap.fill(line, 18) for line in title.split("\n")), fontsize=6.5)
     return figure
 
 
@@ -97,9 +77,9 @@ def studies_with_reports(
 
     PermissionError for radiographs of a credentialed corpus.
     """
-    _refuse_credentialed(images)
+    refuse_credentialed(images)
     if not images:
-        return _nothing_shown()
+        return nothing_shown()
     figure = Figure(figsize=(WIDTH, 1.5 * len(images) + 0.2), layout="constrained")
     grid = GridSpec(len(images), 2, figure, width_ratios=(1, 3.6))
     for row, (image, study_id, named, report) in enumerate(zip(images, ids, terms, reports, strict=True)):
@@ -117,19 +97,6 @@ def studies_with_reports(
     figure.supxlabel(
         f"{note}; index terms blue; reports: Indiana University, CC BY-NC-ND 4.0", x=0.99, ha="right", fontsize=6.5, color=GREY
     )
-    return figure
-
-
-def _refuse_credentialed(images: Sequence[Image.Image]) -> None:
-    if any(image.info.get("credentialed") for image in images):
-        raise PermissionError("A radiograph of a credentialed corpus may not be shown: pass `privacy.quotable` studies only.")
-
-
-def _nothing_shown() -> Figure:
-    """A line of text in the place of what may not be shown."""
-    figure, axes = new_figure(1, 1, 0.5, note="")
-    axes[0, 0].set_axis_off()
-    axes[0, 0].text(0, 0.5, "Not shown: reports and radiographs of this corpus need credentials.", va="center")
     return figure
 
 

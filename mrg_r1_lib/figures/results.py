@@ -1,9 +1,8 @@
-"""Figures of scores: rewards of reports, systems beside each other, differences with intervals, observation by observation."""
+"""Figures of scores: systems beside each other, differences with intervals, precision and recall."""
 
 import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,6 +10,7 @@ from matplotlib.lines import Line2D
 from mrg_r1_lib.figures.theme import GREY, NOTE, PALETTE, THEME, new_figure
 
 # what needs no training is grey, what only a perfect reader reaches is green, what sees another study's image is hollow
+_MARKERS = "oDs^vPXph<>8"
 _POINT = {"markersize": 7.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 KINDS = {
     "trivial": _POINT | {"color": "0.55", "marker": "s"},
@@ -53,87 +53,82 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) -> Figure:
-    """A table of numbers in [0, 1] as coloured cells with their values; rows and columns as named in the table."""
-    figure, axes = new_figure(1, 1, 0.5 + 0.36 * len(table), note=note)
-    sns.heatmap(table, annot=True, fmt=f".{digits}f", vmin=0, vmax=1, cmap="viridis", cbar=False, linewidths=0.5, ax=axes[0, 0])
-    axes[0, 0].set(title=title, xlabel="", ylabel="")
-    axes[0, 0].tick_params(axis="x", rotation=0, labelsize=7)
-    return figure
-
-
-@matplotlib.rc_context(THEME)
-def margin_curve(table: pd.DataFrame) -> Figure:
-    """Mean reward against the margin: a curve for each kind of report. Columns margin, reward, report."""
-    figure, axes = new_figure(1, 1, 2.6, note="real reports")
-    sns.lineplot(
-        table,
-        x="margin",
-        y="reward",
-        hue="report",
-        style="report",
-        markers=True,
-        palette=PALETTE[: table["report"].nunique()],
-        ax=axes[0, 0],
-    )
-    axes[0, 0].set(xlabel="margin m", ylabel="mean MCCS", ylim=(0, 1.03))
-    axes[0, 0].legend(title="", fontsize=7)
-    return figure
-
-
-@matplotlib.rc_context(THEME)
 def forest(comparisons: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
-    """Differences with their 95 % intervals around a line at no difference. Columns system, difference, low, high."""
-    figure, axes = new_figure(1, 1, 0.9 + 0.4 * len(comparisons), note=note)
+    """Differences with their 95 % intervals around a line at no difference; hollow where the interval covers it.
+
+    Columns system, difference, low, high and, where rows belong together, section: its name stands beside its first row.
+    """
+    figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(comparisons), note=note)
     axis: Axes = axes[0, 0]
     for position, row in enumerate(comparisons.itertuples()):
-        axis.plot([row.low, row.high], [position, position], color=PALETTE[0], linewidth=2)
-        axis.plot(row.difference, position, "o", color=PALETTE[0])
+        face = PALETTE[0] if row.low > 0 or row.high < 0 else "white"
+        axis.plot([row.low, row.high], [position, position], color=PALETTE[0], linewidth=1.8)
+        axis.plot(row.difference, position, "o", color=PALETTE[0], markerfacecolor=face, markersize=5.5)
     axis.axvline(0, color="0.3", linewidth=1, linestyle="--")
-    axis.set_yticks(range(len(comparisons)), comparisons["system"])
-    axis.set(ylim=(len(comparisons) - 0.5, -0.5), xlabel=title)
+    axis.set_yticks(range(len(comparisons)), comparisons["system"], fontsize=8)
+    axis.set(ylim=(len(comparisons) - 0.5, -0.5))
+    axis.set_xlabel(title, fontsize=8.5)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.grid(axis="y", visible=False)
+    axis.grid(axis="x", color="0.9")
+    if "section" in comparisons:
+        _name_sections(axis, list(comparisons["section"]))
     return figure
+
+
+def _name_sections(axis: Axes, sections: list[str]) -> None:
+    """A line above the first row of each section, and its name at the right margin."""
+    aside = axis.get_yaxis_transform()
+    for position, section in enumerate(sections):
+        if position == 0 or section != sections[position - 1]:
+            axis.axhline(position - 0.5, color="0.8", linewidth=0.8, zorder=0)
+            axis.text(1.01, position, section, transform=aside, va="center", fontsize=7.5, color=GREY)
 
 
 @matplotlib.rc_context(THEME)
 def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """Each system as a point in the plane of recall and precision; curves join equal F1. Columns system, precision, recall."""
-    figure, axes = new_figure(1, 1, 3.8, note=note)
-    axis: Axes = axes[0, 0]
-    recall, precision = np.meshgrid(np.linspace(0.005, 1, 200), np.linspace(0.005, 1, 200))
-    lines = axis.contour(
-        recall,
-        precision,
-        2 * recall * precision / (recall + precision),
-        levels=np.arange(0.1, 1.0, 0.1),
-        colors="0.8",
-        linewidths=0.8,
-    )
-    axis.clabel(lines, fmt=lambda f1: f"F1 {f1:.1f}", fontsize=6)
-    sns.scatterplot(
-        table, x="recall", y="precision", hue="system", style="system", palette=PALETTE[: len(table)], s=70, ax=axis, zorder=3
-    )
-    axis.set(xlim=(-0.02, 1.04), ylim=(-0.02, 1.04), xlabel="recall (micro, 13 observations)", ylabel="precision")
-    axis.legend(title="", loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7, frameon=False)
+    """Each system as a point in the plane of recall and precision, curves joining equal F1; beside it the policies, near by.
+
+    Columns system, precision, recall and kind: policies have colours, all else is grey. Without kind all are policies.
+    """
+    figure, axes = new_figure(1, 2, 4.2, note=note)
+    figure.get_layout_engine().set(wspace=0.06)
+    table = table.assign(policy=table.get("kind", "policy") == "policy")
+    near = [_around(table.loc[table["policy"], name]) for name in ("recall", "precision")]
+    for axis, limits, step in zip(axes.flat, ([(-0.02, 1.04)] * 2, near), (0.1, 0.02), strict=True):
+        _equal_f1(axis, *limits, step)
+        for policy, rows in table.groupby("policy", sort=False):
+            for place, row in enumerate(rows.itertuples()):
+                style = _POINT | {"color": PALETTE[place % len(PALETTE)] if policy else "0.4", "label": row.system}
+                axis.plot(row.recall, row.precision, _MARKERS[place % len(_MARKERS)], **style)
+        axis.set(xlim=limits[0], ylim=limits[1])
+        axis.set_xlabel("recall (micro, 13 observations)", fontsize=8)
+        axis.tick_params(labelsize=7.5)
+    axes[0, 0].set_ylabel("precision", fontsize=8)
+    axes[0, 1].set_title("the policies, near by", fontsize=8)
+    (left, right), (low, high) = near
+    axes[0, 0].add_patch(matplotlib.patches.Rectangle((left, low), right - left, high - low, fill=False, edgecolor="0.5"))
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=7.5, frameon=False)
     return figure
 
 
-@matplotlib.rc_context(THEME)
-def observation_f1(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """F1 of each observation, a point a system; the number of positive references stands behind the name."""
-    figure, axes = new_figure(1, 1, 4.0, note=note)
-    table = table.assign(name=table["observation"] + " (" + table["support"].astype(int).astype(str) + ")")
-    sns.stripplot(
-        table,
-        x="f1",
-        y="name",
-        hue="system",
-        palette=PALETTE[: table["system"].nunique()],
-        size=6,
-        jitter=False,
-        dodge=True,
-        ax=axes[0, 0],
-    )
-    axes[0, 0].set(xlabel="F1", ylabel="", xlim=(-0.03, 1.03))
-    axes[0, 0].legend(title="", fontsize=7)
-    return figure
+def _around(values: pd.Series) -> tuple[float, float]:
+    """A stretch of at least 0.1 around the values with some room."""
+    if values.empty:
+        return 0.0, 1.0
+    middle, half = (values.max() + values.min()) / 2, max(0.05, 0.7 * (values.max() - values.min()))
+    return middle - half, middle + half
+
+
+def _equal_f1(axis: Axes, across: tuple[float, float], up: tuple[float, float], step: float) -> None:
+    """Thin curves of equal F1, `step` apart, with their values along the lower and the right margin."""
+    recall, precision = np.meshgrid(np.linspace(*across, 200).clip(0.005), np.linspace(*up, 200).clip(0.005))
+    f1 = 2 * recall * precision / (recall + precision)
+    margin = [(12, column) for column in range(188)] + [(row, 187) for row in range(12, 196)]  # F1 rises along it
+    levels = [level for level in np.arange(step, 1.0, step) if f1[margin[0]] < level < f1[margin[-1]]]
+    lines = axis.contour(recall, precision, f1, levels=levels, colors="0.75", linewidths=0.8)
+    along = [margin[np.searchsorted([f1[point] for point in margin], level)] for level in levels]
+    places = [(recall[point], precision[point]) for point in along]
+    axis.clabel(lines, levels, fmt=lambda value: f"{value:.2g}", fontsize=6.5, colors="0.45", manual=places)
+    axis.grid(visible=False)

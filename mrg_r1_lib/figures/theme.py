@@ -1,8 +1,11 @@
 """What all figures share: one theme, seaborn's colour-blind palette, the page's width, and a note of what is real and drawn."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
+from PIL import Image
 
 NOTE = "real reports, drawn radiographs"
 PALETTE = sns.color_palette("colorblind")
@@ -25,3 +28,17 @@ def new_figure(rows: int, columns: int, height: float, note: str = NOTE, **optio
     if note:
         figure.supxlabel(note, x=0.99, ha="right", fontsize=6.5, color=GREY)
     return figure, axes
+
+
+def refuse_credentialed(images: Sequence[Image.Image]) -> None:
+    """PermissionError if one of the radiographs is of a credentialed corpus."""
+    if any(image.info.get("credentialed") for image in images):
+        raise PermissionError("A radiograph of a credentialed corpus may not be shown: pass `privacy.quotable` studies only.")
+
+
+def nothing_shown() -> Figure:
+    """A line of text in the place of what may not be shown."""
+    figure, axes = new_figure(1, 1, 0.5, note="")
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0, 0.5, "Not shown: reports and radiographs of this corpus need credentials.", va="center")
+    return figure

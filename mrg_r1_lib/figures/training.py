@@ -13,11 +13,12 @@ from mrg_r1_lib.figures.theme import NOTE, PALETTE, THEME, new_figure
 
 
 @matplotlib.rc_context(THEME)
-def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 5) -> Figure:
+def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 0) -> Figure:
     """One panel a column of a training log: each run's smoothed curve, its raw points faint.
 
     `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band
     that reaches from the lowest to the highest. A log without rows, of a policy that was adopted as it is, is said to be one.
+    `window`: steps of the running mean; 0 takes a fiftieth of the steps, at least 5.
     """
     figure, axes = new_figure(1, len(panels), 2.7, note)
     if log.empty:
@@ -25,6 +26,7 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
             axis.text(0.5, 0.5, "not trained here", ha="center", transform=axis.transAxes)
         return figure
     order = list(dict.fromkeys(log["system"]))
+    window = window or max(5, int(log["step"].max()) // 50)
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(value=log.groupby(["system", "seed"])[column].transform(lambda x: x.rolling(window, 1).mean()))
         sns.scatterplot(
@@ -52,37 +54,6 @@ def training_curves(log: pd.DataFrame, panels: Mapping[str, str], note: str = NO
         )
         axis.set(xlabel="step", ylabel="", title=title)
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-    _legend_above(figure, axes[0, 0], order)
-    return figure
-
-
-@matplotlib.rc_context(THEME)
-def along_training(table: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE) -> Figure:
-    """One panel a column of `tables.validation_logs`: each system's mean over seeds along its training, seeds as a band.
-
-    `table` has the columns share (of the training, 0 to 1), system, seed; `panels` maps its columns to axis titles. The band
-    reaches from the lowest seed to the highest.
-    """
-    figure, axes = new_figure(1, len(panels), 2.8, note)
-    order = list(dict.fromkeys(table["system"]))
-    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
-        sns.lineplot(
-            table,
-            x="share",
-            y=column,
-            hue="system",
-            hue_order=order,
-            style="system",
-            style_order=order,
-            markers=True,
-            dashes=False,
-            palette=PALETTE[: len(order)],
-            errorbar=("pi", 100),
-            legend=axis is axes[0, 0],
-            ax=axis,
-        )
-        axis.set(xlabel="share of training", ylabel="", title=title)
-        axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     _legend_above(figure, axes[0, 0], order)
     return figure
 
