@@ -110,7 +110,7 @@ case "$command" in
   lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
   readme) exec "$python" -m mrg_r1_lib.readme "$@" ;;
   verify) exec "$python" -m mrg_r1_lib.verify "$@" ;;
-  report) exec "$python" -m mrg_r1_lib.report "$@" ;;
+  report) exec "$python" -m mrg_r1_lib.documents.report "$@" ;;
   benchmark) exec "$python" tests/benchmark.py "$@" ;;
   setup) echo "Ready." ;;
 esac

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib import summaries
+from mrg_r1_lib.documents import summaries
+from mrg_r1_lib.documents.printed import read_table
+from mrg_r1_lib.documents.typeset import markdown
 from mrg_r1_lib.files import write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.printed import read_table
 from mrg_r1_lib.tables import main_study
-from mrg_r1_lib.typeset import markdown
 
 SCALE = "laptop"
 

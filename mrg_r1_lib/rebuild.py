@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from mrg_r1_lib import ablations, comparisons, tables
+from mrg_r1_lib.documents.printed import save_printed, where
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS
 from mrg_r1_lib.files import save_table
 from mrg_r1_lib.paths import results_root
-from mrg_r1_lib.printed import save_printed, where
 from mrg_r1_lib.redraw import FIGURES, redraw
 from mrg_r1_lib.runs import Run
 

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mrg_r1_lib import ablations, figures, tables
+from mrg_r1_lib.documents.printed import read_table, where
 from mrg_r1_lib.experiments import EXPERIMENTS
 from mrg_r1_lib.files import save_figure
-from mrg_r1_lib.printed import read_table, where
 from mrg_r1_lib.runs import Run
 
 Tables = Mapping[str, pd.DataFrame]  # name -> table, as `rebuild` makes them

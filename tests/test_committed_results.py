@@ -13,10 +13,10 @@ import nbformat
 import pandas as pd
 import pytest
 
+from mrg_r1_lib.documents.printed import PRINTED
 from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.printed import PRINTED
 from mrg_r1_lib.runs import BESIDE_THE_RUN, OF_SRL, STAGE_OF, YOUNGER, Run
 from mrg_r1_lib.tables import main_table
 from mrg_r1_lib.verify import EQUAL

@@ -10,9 +10,9 @@ from functools import cache
 import pandas as pd
 import pytest
 
+from mrg_r1_lib.documents.quoted import quoted
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.quoted import quoted
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs import PACKAGES, Run

@@ -54,6 +54,7 @@ COMMANDS = {
     "python -m mrg_r1_lib.benchmark srl --policy qwen25_vl_7b --steps 5 --micro-batch 8": (
         "tests/test_benchmark.py::test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_its_own"
     ),
+    "./run_all.sh verify --tables-only": "tests/test_audit.py::test_the_command_names_the_table_and_its_exit_status_tells",
     "./run_all.sh report": "tests/test_report.py::test_the_command_writes_the_page_beside_the_tables",
     "./run_all.sh readme": "tests/test_readme.py::test_check_says_that_the_numbers_are_stale_and_changes_nothing",
     "./run_all.sh smoke --corpus mimic_cxr": (
@@ -76,7 +77,7 @@ COMMANDS = {
     "python -m mrg_r1_lib.benchmark srl --policy qwen25_vl_7b --steps 20 --group-size 8 --completion-length 512": (
         "tests/test_benchmark.py::test_the_command_times_the_laptops_policy_and_saves_and_shows_it"
     ),
-    ".venv/bin/python -m mrg_r1_lib.model_card && .venv/bin/python -m mrg_r1_lib.assumptions": (
+    ".venv/bin/python -m mrg_r1_lib.documents.model_card && .venv/bin/python -m mrg_r1_lib.documents.assumptions": (
         "tests/test_record.py::test_check_says_that_a_document_is_stale_and_changes_nothing"
     ),
     ".venv/bin/ruff check . && .venv/bin/ruff format --check .": "by hand: the hooks of .pre-commit-config.yaml are the same",

@@ -10,22 +10,9 @@ from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.sources import direct_imports
 
 LEVELS = [
-    [
-        "observations",
-        "report_format",
-        "paths",
-        "privacy",
-        "advantage",
-        "base_models",
-        "card_text",
-        "captions",
-        "contents",
-        "markdown",
-        "page",
-    ],
-    ["typeset"],
+    ["observations", "report_format", "paths", "privacy", "advantage", "base_models", "clock"],
     ["files", "sources"],
-    ["study", "body", "metrics", "labelers", "image_classifier", "quoted"],
+    ["study", "body", "metrics", "labelers", "image_classifier"],
     ["vision_tower"],
     ["tiny_llava"],
     ["anatomy", "placement", "bootstrap", "baselines", "data_card", "agreement", "policies"],
@@ -43,14 +30,12 @@ LEVELS = [
     ["sft", "srl"],
     ["evaluate", "beliefs", "benchmark"],
     ["tables", "figures", "steps"],
-    ["comparisons", "ablations", "times", "provenance", "summaries"],
-    ["definitions"],
-    ["printed"],
+    ["comparisons", "ablations", "times"],
+    ["documents"],
     ["readme", "redraw"],
     ["rebuild"],
-    ["audit"],
-    ["pipeline", "assumptions", "model_card"],
-    ["verify", "report"],
+    ["audit", "pipeline"],
+    ["verify"],
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(
@@ -92,8 +77,9 @@ def test_only_paths_reads_environment_variables():
         "rewards",
         "data_card",
         "verify",
-        "assumptions",
-        "model_card",
+        "documents.assumptions",
+        "documents.model_card",
+        "documents.report",
     ],
 )
 def test_what_reads_saved_scores_does_not_import_torch(module):

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mrg_r1_lib import definitions, summaries
+from mrg_r1_lib.documents import definitions, summaries
+from mrg_r1_lib.documents.printed import PRINTED, cost, save_printed
+from mrg_r1_lib.documents.typeset import latex, markdown
 from mrg_r1_lib.experiments import EXPERIMENTS
 from mrg_r1_lib.metrics import CE_DEFINITIONS
 from mrg_r1_lib.paths import results_root
-from mrg_r1_lib.printed import PRINTED, cost, save_printed
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.typeset import latex, markdown
 
 TABLES = results_root() / "laptop" / "tables"
 LAPTOP = Run("iu_xray/srl_mccs", "laptop", 0, results_root())

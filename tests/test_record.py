@@ -6,11 +6,11 @@ import re
 import pandas as pd
 import pytest
 
-from mrg_r1_lib import assumptions, model_card
 from mrg_r1_lib.ablations import PAPER, SECTIONS, settings_table
-from mrg_r1_lib.assumptions import DEFINITIONS, REGISTER, choice
+from mrg_r1_lib.documents import assumptions, model_card
+from mrg_r1_lib.documents.assumptions import DEFINITIONS, REGISTER, choice
+from mrg_r1_lib.documents.quoted import file_of, quoted
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.quoted import file_of, quoted
 
 LAPTOP = results_root() / "laptop"
 UNKNOWN = "paper value " + "unknown"
@@ -91,7 +91,7 @@ def test_a_register_without_its_markers_is_refused(tmp_path):
 @committed_results
 def test_the_committed_register_is_what_code_and_results_say():
     text = (results_root() / "assumptions.md").read_text(encoding="utf-8")
-    assert assumptions.render(text, results_root()) == text, "stale: python -m mrg_r1_lib.assumptions"
+    assert assumptions.render(text, results_root()) == text, "stale: python -m mrg_r1_lib.documents.assumptions"
 
 
 @committed_results

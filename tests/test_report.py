@@ -13,13 +13,13 @@ from urllib.parse import unquote
 import pytest
 from matplotlib.figure import Figure
 
-from mrg_r1_lib.captions import FIGURES, PARTS
-from mrg_r1_lib.contents import NOTEBOOKS
+from mrg_r1_lib.documents.captions import FIGURES, PARTS
+from mrg_r1_lib.documents.contents import NOTEBOOKS
+from mrg_r1_lib.documents.markdown import render
+from mrg_r1_lib.documents.report import main, report
 from mrg_r1_lib.files import save_figure, write_text
-from mrg_r1_lib.markdown import render
 from mrg_r1_lib.paths import REPOSITORY, results_root
 from mrg_r1_lib.privacy import require_publishable
-from mrg_r1_lib.report import main, report
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 LIMIT = 6e6  # bytes
@@ -204,13 +204,13 @@ def test_a_document_without_a_title_has_its_files_name(tmp_path):
 
 
 def test_no_torch_is_needed():
-    code = "import sys, mrg_r1_lib.report; sys.exit('torch' in sys.modules)"
+    code = "import sys, mrg_r1_lib.documents.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_figure_that_is_committed_has_words_and_every_notebook_a_name():
     committed = {path.stem for path in (results_root() / "laptop" / "figures").glob("*.png")}
-    assert not committed - set(FIGURES), "mrg_r1_lib/captions.py says nothing of these"
+    assert not committed - set(FIGURES), "mrg_r1_lib/documents/captions.py says nothing of these"
     assert {path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")} == set(NOTEBOOKS)
     assert {each.part for each in FIGURES.values()} <= set(PARTS)
 

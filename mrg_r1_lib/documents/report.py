@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib.captions import FIGURES, OTHERS, PARTS, Caption
-from mrg_r1_lib.contents import NOTEBOOKS, PRINTED_TITLES, TABLES
+from mrg_r1_lib.documents.captions import FIGURES, OTHERS, PARTS, Caption
+from mrg_r1_lib.documents.contents import NOTEBOOKS, PRINTED_TITLES, TABLES
+from mrg_r1_lib.documents.markdown import render
+from mrg_r1_lib.documents.page import embedded, fill
+from mrg_r1_lib.documents.printed import PRINTED
+from mrg_r1_lib.documents.provenance import made_with, main_runs, parameters, settings_table, training_table
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.files import write_text
-from mrg_r1_lib.markdown import render
-from mrg_r1_lib.page import embedded, fill
 from mrg_r1_lib.paths import results_root
-from mrg_r1_lib.printed import PRINTED
-from mrg_r1_lib.provenance import made_with, main_runs, parameters, settings_table, training_table
 from mrg_r1_lib.runs import Run
 
 WRITER = "05_tables_and_figures"  # its executed copy takes its place after it has written the page

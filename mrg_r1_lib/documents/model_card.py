@@ -1,7 +1,8 @@
 """The model card of a scale's main policy (SRL with the paper's reward), written from its manifests and saved tables.
 
-`python -m mrg_r1_lib.model_card` writes `results/<scale>/model_card.md`; with `--check` it only says whether that is what it
-would write. Every number comes from a manifest or a table; the words around them stand in `card_text.py`.
+`python -m mrg_r1_lib.documents.model_card` writes `results/<scale>/model_card.md` or says,
+with `--check`, whether it is current.
+Every number comes from a manifest or a table; the words around them stand in `card_text.py`.
 """
 
 import argparse
@@ -11,17 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib import summaries
 from mrg_r1_lib.base_models import POLICIES
-from mrg_r1_lib.card_text import CARD, DATA, LIMITS
+from mrg_r1_lib.documents import summaries
+from mrg_r1_lib.documents.card_text import CARD, DATA, LIMITS
+from mrg_r1_lib.documents.printed import read_table
+from mrg_r1_lib.documents.typeset import markdown
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, EXPERIMENTS, SCALES, load_scale
 from mrg_r1_lib.files import write_text
 from mrg_r1_lib.paths import results_root
-from mrg_r1_lib.printed import read_table
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.typeset import markdown
 
-AGAIN = "python -m mrg_r1_lib.model_card"
+AGAIN = "python -m mrg_r1_lib.documents.model_card"
 BESIDE = ("reference", "constant_normal", "drawn_template", "pretrained", "sft", "sft_continued")  # systems in the card's table
 COLUMNS = ("system", "CE F1 micro-13 [95 %]", "precision", "recall", "F1 macro-13", "F1 example-14", "BLEU-4", "format rate")
 LOW_BAR = 0.3  # F1; observations below it are named

@@ -6,8 +6,8 @@ in a table of their own.
 
 import pandas as pd
 
+from mrg_r1_lib.documents.summaries import NONE, digits
 from mrg_r1_lib.metrics import CE_DEFINITIONS
-from mrg_r1_lib.summaries import NONE, digits
 from mrg_r1_lib.tables import PRIMARY, main_study
 
 UNKNOWN = "unknown"

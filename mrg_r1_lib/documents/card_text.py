@@ -14,7 +14,7 @@ LIMITS = {
     "that is not in the image: neither this reward nor the primary measure knows it ([log]({up}/README.md)).",
     "files": "It has seen one corpus only.",
 }
-CARD = """<!-- written by {again}; change mrg_r1_lib/card_text.py or model_card.py, not this file -->
+CARD = """<!-- written by {again}; change mrg_r1_lib/documents/card_text.py or model_card.py, not this file -->
 # Model card: {label}
 
 Scale `{scale}`, corpus `{corpus}`. **Not for clinical use.** **Weights are not published**: {weights}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib import definitions, summaries
+from mrg_r1_lib.documents import definitions, summaries
+from mrg_r1_lib.documents.provenance import training_table
+from mrg_r1_lib.documents.summaries import NONE
+from mrg_r1_lib.documents.typeset import latex, markdown
 from mrg_r1_lib.files import write_text
-from mrg_r1_lib.provenance import training_table
 from mrg_r1_lib.runs import Run
-from mrg_r1_lib.summaries import NONE
 from mrg_r1_lib.tables import run_folders
-from mrg_r1_lib.typeset import latex, markdown
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

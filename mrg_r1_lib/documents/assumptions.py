@@ -1,6 +1,6 @@
 """The assumption register: what the paper leaves open, what was chosen here, where, and what other choices were seen to do.
 
-`python -m mrg_r1_lib.assumptions` writes the table in `results/assumptions.md`, between two markers; with `--check` it only
+`python -m mrg_r1_lib.documents.assumptions` writes the table in `results/assumptions.md`; with `--check` it only
 says whether the table is what it would write. A choice is quoted from the source that it stands in, a difference from
 `tables/ablations.csv` and `tables/main.csv` of the laptop study: no number is typed here.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from mrg_r1_lib.documents.quoted import file_of, quoted
+from mrg_r1_lib.documents.typeset import markdown
 from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
 from mrg_r1_lib.files import write_text
 from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.quoted import file_of, quoted
 from mrg_r1_lib.tables import PRIMARY
-from mrg_r1_lib.typeset import markdown
 
 SCALE = "laptop"
 START, END = "<!-- generated: register -->", "<!-- end: register -->"
@@ -149,14 +149,14 @@ def render(text: str, results: Path) -> str:
 
 def main() -> None:
     """Write the register anew; with --check change nothing and exit with 1 if it is stale."""
-    parser = argparse.ArgumentParser(prog="python -m mrg_r1_lib.assumptions", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mrg_r1_lib.documents.assumptions", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether the table is up to date")
     named = parser.parse_args()
     path = results_root() / "assumptions.md"
     text = path.read_text(encoding="utf-8")
     rendered = render(text, results_root())
     if named.check and rendered != text:
-        parser.exit(1, "results/assumptions.md is stale. Write it anew: python -m mrg_r1_lib.assumptions\n")
+        parser.exit(1, "results/assumptions.md is stale. Write it anew: python -m mrg_r1_lib.documents.assumptions\n")
     if not named.check:
         write_text(path, rendered)
     sys.stdout.write("results/assumptions.md: its table is that of code and results.\n")

@@ -1,0 +1,1 @@
+"""What is written from saved scores for people to read: printed tables, the one page of everything, model card, register."""
