@@ -82,6 +82,8 @@ def test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path(notebo
     text = step.output.read_text()
     assert "iu_xray/srl_mccs" in text and "../results" in text
     assert "10%|bar" not in text and "start_time" not in text and str(tmp_path) not in text
+    execute(step)
+    assert step.output.read_text() == text  # nothing in it is drawn by chance
     assert finished(step)
     notebook("'changed'")
     assert not finished(step)
