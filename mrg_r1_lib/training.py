@@ -34,6 +34,7 @@ class Progress(TrainerCallback):
         self.label = label
 
     def on_train_begin(self, args, state, control, **_) -> None:
+        """Open the bar, where the training stands."""
         self.bar = tqdm(
             total=state.max_steps,
             initial=state.global_step,
@@ -44,13 +45,16 @@ class Progress(TrainerCallback):
         )
 
     def on_step_end(self, args, state, control, **_) -> None:
+        """Move it to the trainer's step."""
         self.bar.update(state.global_step - self.bar.n)
 
     def on_log(self, args, state, control, logs=None, **_) -> None:
+        """Show the latest loss, reward and KL beside it."""
         shown = {key: f"{logs[key]:.3f}" for key in ("loss", "reward", "kl") if logs and logs.get(key) is not None}
         self.bar.set_postfix(shown, refresh=False)
 
     def on_train_end(self, args, state, control, **_) -> None:
+        """Close it."""
         self.bar.close()
 
 

@@ -10,8 +10,8 @@ DATA = {
 }
 LIMITS = {
     "phantom": "It has seen drawn radiographs only: what it does with a real one is not known, and no number here speaks of "
-    "that. It tests a mechanism.\n- Normal reports of some arms, in part of this one, came to end with a change of the spine "
-    "that is not in the image: neither this reward nor the primary measure knows it ([log]({up}/README.md)).",
+    "that. It tests a mechanism.\n- Normal reports of some arms, in part of this one, came to name a change of the spine or a "
+    "granuloma that is not in the image: neither this reward nor the primary measure knows it ([log]({up}/README.md)).",
     "files": "It has seen one corpus only.",
 }
 CARD = """<!-- written by {again}; change mrg_r1_lib/documents/card_text.py or model_card.py, not this file -->
