@@ -21,8 +21,12 @@ class Preparation:
 DEFAULT_CORPUS = "iu_xray"
 PREPARATIONS = {
     "iu_xray": Preparation("iu_xray"),
-    "iu_xray_files": Preparation("iu_xray", images="files"),  # the published images, in any of the three layouts
-    "iu_xray_r2gen": Preparation("iu_xray", images="files", views=2, text="r2gen"),  # as R2Gen and its followers have it
+    "iu_xray_files": Preparation(
+        "iu_xray", images="files"
+    ),  # the published images, in any of the three layouts
+    "iu_xray_r2gen": Preparation(
+        "iu_xray", images="files", views=2, text="r2gen"
+    ),  # as R2Gen and its followers have it
     "mimic_cxr": Preparation("mimic_cxr", images="files"),
     "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
 }
@@ -39,13 +43,21 @@ class Experiment:
     margin: float = 0.3  # paper value unknown
     beta: float = 0.04  # paper value unknown; DeepSeekMath's (arXiv:2402.03300)
     group_size: int = 8  # paper value unknown
-    scale_rewards: str = "group"  # advantages in units of their group's standard deviation, or "none": as they are
-    abnormal: float | None = 0.75  # share of abnormal studies among those that SRL sees; None: all studies as they come
+    scale_rewards: str = (
+        "group"  # advantages in units of their group's standard deviation, or "none": as they are
+    )
+    abnormal: float | None = (
+        0.75  # share of abnormal studies among those that SRL sees; None: all studies as they come
+    )
     labeler: str = "rules"
-    generation: str = "transformers"  # the engine that writes the groups of SRL, one of `srl.GENERATION`
+    generation: str = (
+        "transformers"  # the engine that writes the groups of SRL, one of `srl.GENERATION`
+    )
 
 
-SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
+SRL = Experiment(
+    "srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25}
+)  # weights: the paper's
 
 
 def reward(name: str, **clinical: float) -> Experiment:
@@ -64,21 +76,40 @@ def with_twins(arms: dict[str, Experiment]) -> dict[str, Experiment]:
     for arm, experiment in arms.items():
         both[arm] = experiment
         if experiment.stage in ("sft", "srl"):
-            twin = Experiment("shuffled", f"{experiment.label}, images shuffled", start=arm, labeler=experiment.labeler)
+            twin = Experiment(
+                "shuffled",
+                f"{experiment.label}, images shuffled",
+                start=arm,
+                labeler=experiment.labeler,
+            )
             both[f"{arm}_shuffled"] = twin
     return both
 
 
 ARMS = {
-    "reference": Experiment("baseline", "the reference itself"),  # the labeler against itself: the ceiling
-    "constant_normal": Experiment("baseline", "constant normal report"),  # what does "No Finding" alone earn?
-    "best_single_report": Experiment("baseline", "best single training report"),  # and one report for everybody?
-    "nearest_neighbour": Experiment("baseline", "nearest training image's report"),  # and looking without learning?
-    "image_classifier": Experiment("baseline", "image classifier + template sentences"),  # looking without writing?
-    "drawn_template": Experiment("baseline", "template from the drawn observations"),  # and reading the picture perfectly?
+    "reference": Experiment(
+        "baseline", "the reference itself"
+    ),  # the labeler against itself: the ceiling
+    "constant_normal": Experiment(
+        "baseline", "constant normal report"
+    ),  # what does "No Finding" alone earn?
+    "best_single_report": Experiment(
+        "baseline", "best single training report"
+    ),  # and one report for everybody?
+    "nearest_neighbour": Experiment(
+        "baseline", "nearest training image's report"
+    ),  # and looking without learning?
+    "image_classifier": Experiment(
+        "baseline", "image classifier + template sentences"
+    ),  # looking without writing?
+    "drawn_template": Experiment(
+        "baseline", "template from the drawn observations"
+    ),  # and reading the picture perfectly?
     "pretrained": Experiment("pretrain", "pretrained only"),
     "sft": Experiment("sft", "SFT", start="pretrained"),
-    "sft_continued": Experiment("sft", "SFT continued", start="sft"),  # as much time as SRL, spent on likelihood
+    "sft_continued": Experiment(
+        "sft", "SFT continued", start="sft"
+    ),  # as much time as SRL, spent on likelihood
     "srl_mccs": SRL,  # the paper's reward
     "srl_label_f1": reward("label F1", label_f1=0.75),  # is the cosine needed?
     "srl_rouge_l": reward("ROUGE-L", rouge_l=0.75),  # or does wording do?
@@ -92,25 +123,39 @@ ARMS = {
     # a price for each kind of error; advantages as they are leave the prices, and are smaller: so is the KL weight
     "srl_net_benefit": NET_BENEFIT,
     "srl_net_benefit_scaled": reward("net benefit, scaled by group", net_benefit=0.75),
-    "srl_net_benefit_all_studies": replace(NET_BENEFIT, label="SRL, net benefit, all studies", abnormal=None),
-    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.001),
+    "srl_net_benefit_all_studies": replace(
+        NET_BENEFIT, label="SRL, net benefit, all studies", abnormal=None
+    ),
+    "srl_mccs_unscaled": replace(
+        SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.001
+    ),
     # the rest of the recipe, one change each
-    "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
-    "srl_label_f1_all_studies": replace(reward("label F1, all studies", label_f1=0.75), abnormal=None),
+    "srl_all_studies": replace(
+        SRL, label="SRL, MCCS, all studies", abnormal=None
+    ),  # does it matter which studies teach?
+    "srl_label_f1_all_studies": replace(
+        reward("label F1, all studies", label_f1=0.75), abnormal=None
+    ),
     "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
-    "srl_beta_001": replace(SRL, label="SRL, MCCS, KL 0.001", beta=0.001),  # as where advantages are not scaled
+    "srl_beta_001": replace(
+        SRL, label="SRL, MCCS, KL 0.001", beta=0.001
+    ),  # as where advantages are not scaled
     "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
     "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
     "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),
     "srl_group_16": replace(SRL, label="SRL, MCCS, groups of 16", group_size=16),
-    "srl_mix_50": replace(SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}),
+    "srl_mix_50": replace(
+        SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}
+    ),
     "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
     # the same arm on faster engines: what they write is not what the policy would, to the last bit
     "srl_mccs_vllm": replace(SRL, label="SRL, MCCS, vLLM", generation="vllm_colocate"),
     "srl_mccs_vllm_server": replace(SRL, label="SRL, MCCS, vLLM server", generation="vllm_server"),
     # and without SFT: the format is not yet a habit of real reports there
     "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
-    "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS alone, without SFT", start="pretrained", rewards={"mccs": 1.0}),
+    "srl_no_sft_mix_100": replace(
+        SRL, label="SRL, MCCS alone, without SFT", start="pretrained", rewards={"mccs": 1.0}
+    ),
 }
 EXPERIMENTS = with_twins(ARMS)
 
@@ -145,7 +190,9 @@ class Scale:
     classifier_phantoms: int = 4000  # for notebook 01's visibility check
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
     seeds: tuple[int, ...] = (0,)
-    seconds: dict[str, float] = field(default_factory=dict)  # by notebook (and arm), for the first estimate only
+    seconds: dict[str, float] = field(
+        default_factory=dict
+    )  # by notebook (and arm), for the first estimate only
     group_size: int | None = None  # overrides the experiment's
 
 
@@ -154,7 +201,11 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
+        threads={
+            "pretrain": 2,
+            "sft": 2,
+            "srl": 1,
+        },  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": 240, "validate": 40, "test": 60},
         phantoms=640,
         tower_epochs=2,
@@ -181,7 +232,11 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads={"pretrain": 2, "sft": 1, "srl": 1},  # SFT as in its trials; SRL: two arms side by side
+        threads={
+            "pretrain": 2,
+            "sft": 1,
+            "srl": 1,
+        },  # SFT as in its trials; SRL: two arms side by side
         studies={"train": None, "validate": None, "test": None},
         phantoms=16000,
         tower_epochs=6,
@@ -201,7 +256,15 @@ SCALES = {
         disk_gib=1.0,
         max_completion_length=128,
         resamples=2000,
-        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 240, "05": 6},
+        seconds={
+            "00": 6,
+            "01": 100,
+            "02": 2300,
+            "02 sft_continued": 380,
+            "03": 400,
+            "04": 240,
+            "05": 6,
+        },
     ),
     "full": Scale(  # the paper's: a published policy, image files, GPUs; where no source gives a value, ours stands
         policy="huatuo_7b",
@@ -245,7 +308,11 @@ def parse_experiment(name: str) -> tuple[str, str]:
 def baselines(corpus: str, scale: Scale) -> list[str]:
     """The arms that train no policy and make sense on a corpus: what was drawn is known of phantoms only."""
     drawn = (PREPARATIONS[corpus].images or scale.images) == "phantom"
-    return [arm for arm, each in EXPERIMENTS.items() if each.stage == "baseline" and (drawn or arm != "drawn_template")]
+    return [
+        arm
+        for arm, each in EXPERIMENTS.items()
+        if each.stage == "baseline" and (drawn or arm != "drawn_template")
+    ]
 
 
 def load_scale(name: str) -> Scale:

@@ -33,7 +33,8 @@ CLASSES = {
     14: tuple(range(14)),
     13: tuple(range(13)),
     5: tuple(
-        OBSERVATIONS.index(name) for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
+        OBSERVATIONS.index(name)
+        for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
     ),
 }
 
@@ -54,7 +55,9 @@ def check_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
     """Return `labels` as an int8 array `(…, 14)` of codes 0-3; ValueError names the first bad shape or value."""
     array = np.asarray(labels)
     if array.ndim == 0 or array.shape[-1] != len(OBSERVATIONS):
-        raise ValueError(f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}.")
+        raise ValueError(
+            f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}."
+        )
     wrong = ~np.isin(array, list(Label))
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -13,7 +13,9 @@ INSTRUCTION = (  # paper value unknown
 TAGS = ("<think>", "</think>", "<report>", "</report>")
 
 _ANY_TAG = re.compile("|".join(re.escape(tag) for tag in TAGS))
-_WHOLE = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<report>(?P<report>.*?)</report>\s*", re.DOTALL)
+_WHOLE = re.compile(
+    r"\s*<think>(?P<think>.*?)</think>\s*<report>(?P<report>.*?)</report>\s*", re.DOTALL
+)
 _REPORT = re.compile(r"<report>(?P<report>.*?)(?:<report>|</report>|</?think>|\Z)", re.DOTALL)
 _THINK = re.compile(r"<think>(?P<think>.*?)(?:<think>|</think>|</?report>|\Z)", re.DOTALL)
 

@@ -17,7 +17,9 @@ SPLITS = ("train", "validate", "test")
 SIDES = ("", "left", "right", "bilateral")  # the patient's side; "" is not said
 ZONES = ("", "upper", "middle", "lower")
 SIZES = ("", "small", "moderate", "large")
-PIXELS = 96  # a side of the images that baselines and classifiers compare; larger ones are averaged down
+PIXELS = (
+    96  # a side of the images that baselines and classifiers compare; larger ones are averaged down
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def index_labels(studies: Sequence[Study]) -> np.ndarray:
 def published_labels(studies: Sequence[Study]) -> np.ndarray:
     """The labels that the corpus comes with as label codes `(studies, 14) int8`; blank where it has none."""
     blank = (int(Label.BLANK),) * len(OBSERVATIONS)
-    return np.array([study.published_labels or blank for study in studies], dtype=np.int8).reshape(-1, len(OBSERVATIONS))
+    return np.array([study.published_labels or blank for study in studies], dtype=np.int8).reshape(
+        -1, len(OBSERVATIONS)
+    )
 
 
 def check_studies(studies: Sequence[Study]) -> None:
@@ -114,13 +118,19 @@ def check_studies(studies: Sequence[Study]) -> None:
     counts = Counter(study.study_id for study in studies)
     twice = [study_id for study_id, count in counts.items() if count > 1]
     if twice:
-        raise ValueError(f"{len(twice)} study ids occur more than once, the first is {twice[0]}. Each must be unique.")
+        raise ValueError(
+            f"{len(twice)} study ids occur more than once, the first is {twice[0]}. Each must be unique."
+        )
     split_of: dict[str, str] = {}
     for study in studies:
         if study.split not in ("", *SPLITS):
-            raise ValueError(f"{study.study_id}: split {study.split!r} is unknown; expected one of {', '.join(SPLITS)}.")
+            raise ValueError(
+                f"{study.study_id}: split {study.split!r} is unknown; expected one of {', '.join(SPLITS)}."
+            )
         if not study.images:
-            raise ValueError(f"{study.study_id}: has no image; leave such studies out of the corpus.")
+            raise ValueError(
+                f"{study.study_id}: has no image; leave such studies out of the corpus."
+            )
         if study.split and split_of.setdefault(study.patient_id, study.split) != study.split:
             raise ValueError(
                 f"patient {study.patient_id} is in {split_of[study.patient_id]} and, with study {study.study_id}, in "
@@ -135,4 +145,6 @@ def pixels(studies: Sequence[Study]) -> np.ndarray:
 
 def _grey(image: Image.Image) -> np.ndarray:
     grey = image.convert("L")
-    return np.asarray(grey if max(grey.size) <= PIXELS else grey.resize((PIXELS, PIXELS), Image.Resampling.BOX))
+    return np.asarray(
+        grey if max(grey.size) <= PIXELS else grey.resize((PIXELS, PIXELS), Image.Resampling.BOX)
+    )

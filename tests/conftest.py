@@ -4,7 +4,7 @@ import pytest
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib.runs.run import Run
 
 
 @pytest.fixture(scope="session")

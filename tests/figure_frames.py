@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mrg_r1_lib.data_card import prevalence_table
+from mrg_r1_lib.corpora.data_card import prevalence_table
 
 COUNTS = pd.DataFrame(
     [
@@ -16,7 +16,14 @@ COUNTS = pd.DataFrame(
     ],
     columns=["kind", "step", "remaining", "left_out", "reason"],
 )
-EPOCHS = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 1.5, 2.0], "f1": [0.0, 0.4, 0.3], "chosen": [False, True, False]})
+EPOCHS = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "loss": [3.0, 1.5, 2.0],
+        "f1": [0.0, 0.4, 0.3],
+        "chosen": [False, True, False],
+    }
+)
 SCORES = pd.DataFrame(
     [
         ("constant normal report", 0.0, 0.0, 0.0, "trivial"),
@@ -25,7 +32,9 @@ SCORES = pd.DataFrame(
     ],
     columns=["system", "value", "low", "high", "kind"],
 )
-LOG = pd.DataFrame({"step": [1, 2, 1, 2], "loss": [2.0, 1.0, 3.0, 2.0], "system": ["a", "a", "b", "b"], "seed": 0})
+LOG = pd.DataFrame(
+    {"step": [1, 2, 1, 2], "loss": [2.0, 1.0, 3.0, 2.0], "system": ["a", "a", "b", "b"], "seed": 0}
+)
 PREVALENCE = prevalence_table(
     {"index": np.eye(14, dtype=np.int8), "labeler": np.ones((14, 14), dtype=np.int8)},
     ["train"] * 8 + ["validate"] * 3 + ["test"] * 3,
@@ -55,7 +64,13 @@ OBSERVATION_ROWS = pd.DataFrame(
     columns=["observation", "support", "system", "value", "low", "high"],
 )
 GAPS = pd.DataFrame(
-    {"step": [1, 2] * 4, "closed": 0.1, "system": ["a"] * 4 + ["b"] * 4, "seed": 0, "measure": (["own"] * 2 + ["F1"] * 2) * 2}
+    {
+        "step": [1, 2] * 4,
+        "closed": 0.1,
+        "system": ["a"] * 4 + ["b"] * 4,
+        "seed": 0,
+        "measure": (["own"] * 2 + ["F1"] * 2) * 2,
+    }
 )
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 from conftest import few_steps
 from transformers import TrainerCallback
 
-from mrg_r1_lib import checkpoints, experiments, sft, srl, training
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib import experiments
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training import checkpoints, sft, srl
+from mrg_r1_lib.training import trainer as training
 
-SCALE = few_steps(pretrain_epochs=2, sft_epochs=4, srl_steps=6, srl_look=2)  # SRL's steps 4 to 6 are of a second epoch
+SCALE = few_steps(
+    pretrain_epochs=2, sft_epochs=4, srl_steps=6, srl_look=2
+)  # SRL's steps 4 to 6 are of a second epoch
 
 
 def kill(*_, **__) -> None:

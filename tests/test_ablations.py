@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mrg_r1_lib import ablations
-from mrg_r1_lib.evaluate import efficacy_rows
+from mrg_r1_lib.evaluation.evaluate import efficacy_rows
 from mrg_r1_lib.experiments import EXPERIMENTS
 from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.reporting import ablations
 from mrg_r1_lib.rewards import REWARDS
 
 STUDIES = 8
@@ -55,26 +55,45 @@ def results(tmp_path):
 
 
 def test_every_reinforced_arm_stands_in_one_section_of_the_ablation():
-    reinforced = {arm for arm, each in EXPERIMENTS.items() if each.stage == "srl" and each.generation == "transformers"}
+    reinforced = {
+        arm
+        for arm, each in EXPERIMENTS.items()
+        if each.stage == "srl" and each.generation == "transformers"
+    }
     assert sorted(ablations.ARMS) == sorted(reinforced | {"sft", "sft_continued"})
 
 
 def test_every_clinical_and_lexical_reward_can_be_read_off_saved_scores():
-    assert {*ablations.LABEL_REWARDS, *ablations.TEXT_REWARDS, "report_tags"} == {*REWARDS, "cosine"}
+    assert {*ablations.LABEL_REWARDS, *ablations.TEXT_REWARDS, "report_tags"} == {
+        *REWARDS,
+        "cosine",
+    }
 
 
 def test_what_an_arm_changes_is_read_from_the_ladder():
     changes = ablations.settings_table()["changes"]
     assert (
-        changes["srl_mccs"] == "-" and changes["srl_margin_50"] == "margin 0.5" and changes["srl_no_sft"] == "start pretrained"
+        changes["srl_mccs"] == "-"
+        and changes["srl_margin_50"] == "margin 0.5"
+        and changes["srl_no_sft"] == "start pretrained"
     )
-    assert changes["srl_bleu"] == "rewards 0.75 bleu + 0.25 report_tags" and changes["srl_all_studies"] == "abnormal None"
+    assert (
+        changes["srl_bleu"] == "rewards 0.75 bleu + 0.25 report_tags"
+        and changes["srl_all_studies"] == "abnormal None"
+    )
 
 
-def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers_and_one_that_has_not_run_is_a_row(results):
+def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers_and_one_that_has_not_run_is_a_row(
+    results,
+):
     table = ablations.ablation_table(results, "smoke")
     assert list(table.index) == list(ablations.ARMS)
-    assert table.loc["srl_mccs", ["seeds", "f1", "recall", "negatives"]].tolist() == [2, (1 + 2 / 3) / 2, 0.75, 1.5]
+    assert table.loc["srl_mccs", ["seeds", "f1", "recall", "negatives"]].tolist() == [
+        2,
+        (1 + 2 / 3) / 2,
+        0.75,
+        1.5,
+    ]
     assert np.isnan(table.loc["srl_mccs", "difference"])
     # two seeds pooled: SFT has 4 of 8 edemas, MCCS 6; net benefit shares seed 0 alone, where both have all
     assert table.loc["sft", "difference"] == pytest.approx(2 * 4 / (4 + 8) - 2 * 6 / (6 + 8))
@@ -92,9 +111,16 @@ def test_what_a_policy_earns_under_every_reward_by_hand(results):
     earned = ablations.earned(results, "smoke")
     sft = earned.loc["SFT"]
     # label F1: studies 0, 1 and the four without edema agree, 2 and 3 are missed; net benefit: two misses in 8 studies
-    assert sft["label_f1"] == sft["positive_cosine"] == 6 / 8 and sft["net_benefit"] == pytest.approx(1 - 2 / 8 / 13)
+    assert sft["label_f1"] == sft["positive_cosine"] == 6 / 8 and sft[
+        "net_benefit"
+    ] == pytest.approx(1 - 2 / 8 / 13)
     # cosine over 8 studies: 0 and 1 assert edema (1), 2 to 7 nothing (0)
-    assert sft["cosine"] == 2 / 8 and sft["rouge_l"] == 0.25 and sft["bleu"] == 0.125 and sft["CE F1"] == pytest.approx(2 / 3)
+    assert (
+        sft["cosine"] == 2 / 8
+        and sft["rouge_l"] == 0.25
+        and sft["bleu"] == 0.125
+        and sft["CE F1"] == pytest.approx(2 / 3)
+    )
     assert earned.loc["SRL, MCCS", "CE F1"] == pytest.approx((1 + 2 / 3) / 2)
 
 
@@ -103,7 +129,9 @@ def test_the_gap_is_closed_from_where_training_started(results):
     for name, values in {"hits": [1, 1, 1], "positives": [2, 1, 1], "wanted": [2, 1, 2]}.items():
         log[f"rewards/{name}/mean"] = values
     write(results, "srl_mccs", 2, codes(), log)
-    closed = ablations.gap_closed(results, "smoke", window=1).pivot_table(index="step", columns="measure", values="closed")
+    closed = ablations.gap_closed(results, "smoke", window=1).pivot_table(
+        index="step", columns="measure", values="closed"
+    )
     assert closed["own reward"].tolist() == [0, 0.5, 1]
     # F1 1/2, 1, 2/3
     assert closed["F1 of sampled reports"].tolist() == pytest.approx([0, 1, 1 / 3])
@@ -112,6 +140,8 @@ def test_the_gap_is_closed_from_where_training_started(results):
 def test_the_study_where_reward_and_findings_part_gains_reward_and_no_finding(results):
     # seed 0: studies 4 to 7 gain a denial and no finding (cosine 0 to 1); 2 and 3 gain both, and are not chosen
     table = ablations.parted(results, "smoke")
-    assert table["study_id"].tolist() == ["CXR4", "CXR5", "CXR6", "CXR7"] and table["row"].tolist() == [4, 5, 6, 7]
+    assert table["study_id"].tolist() == ["CXR4", "CXR5", "CXR6", "CXR7"] and table[
+        "row"
+    ].tolist() == [4, 5, 6, 7]
     assert set(table["gain"]) == set(table["denials"]) == {1.0}
     assert ablations.parted(results, "smoke", seed=7).empty

@@ -9,12 +9,13 @@ import sys
 import pytest
 from killed import SCALE
 
-from mrg_r1_lib import checkpoints, experiments
-from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.pretrain import pretrain
-from mrg_r1_lib.runs import Run
-from mrg_r1_lib.sft import sft
-from mrg_r1_lib.srl import srl
+from mrg_r1_lib import experiments
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.paths import REPOSITORY
+from mrg_r1_lib.training import checkpoints
+from mrg_r1_lib.training.pretrain import pretrain
+from mrg_r1_lib.training.sft import sft
+from mrg_r1_lib.training.srl import srl
 
 STAGES = {"sft": sft, "srl": srl}
 
@@ -40,7 +41,9 @@ def products(run):
     ("stage", "moment", "kept"),
     [("sft", "step 10", 8), ("sft", "save 2", 4), ("srl", "step 5", 4), ("srl", "save 3", 4)],
 )
-def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(unbroken, tmp_path, stage, moment, kept):
+def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(
+    unbroken, tmp_path, stage, moment, kept
+):
     shutil.copytree(unbroken.results, tmp_path / "results")
     run = Run(unbroken.experiment, "smoke", 0, tmp_path / "results").of_stage(stage)
     shutil.rmtree(run.private)
@@ -54,12 +57,16 @@ def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_w
     assert not checkpoints.trainer_folder(run).exists()
 
 
-def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_whole_one_is_taken(run):
+def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_whole_one_is_taken(
+    run,
+):
     folders = [checkpoints.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
     for folder in folders:
         folder.mkdir(parents=True)
     for folder, state in zip(
-        folders, (run.state("train"), run.state("train"), {"settings": "of another recipe"}), strict=False
+        folders,
+        (run.state("train"), run.state("train"), {"settings": "of another recipe"}),
+        strict=False,
     ):
         (folder / checkpoints.WHOLE).write_text(json.dumps({"state": state}))
     assert checkpoints.last_whole(run) == folders[1]

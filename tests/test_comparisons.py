@@ -4,20 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mrg_r1_lib import comparisons
-from mrg_r1_lib.data_card import held_out_table
+from mrg_r1_lib.corpora.data_card import held_out_table
+from mrg_r1_lib.metrics import holm
 from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.reporting import comparisons
 from mrg_r1_lib.study import Study
 
 STUDIES = 40
-EDEMA, FRACTURE, DEVICES = (OBSERVATIONS.index(name) for name in ("Edema", "Fracture", "Support Devices"))
+EDEMA, FRACTURE, DEVICES = (
+    OBSERVATIONS.index(name) for name in ("Edema", "Fracture", "Support Devices")
+)
 
 
 def codes(**columns):
     """Codes of 40 studies: each named column positive in its first so many studies."""
     labels = np.zeros((STUDIES, 14), dtype=np.int8)
     for name, count in columns.items():
-        labels[:count, {"edema": EDEMA, "fracture": FRACTURE, "devices": DEVICES}[name]] = Label.POSITIVE
+        labels[:count, {"edema": EDEMA, "fracture": FRACTURE, "devices": DEVICES}[name]] = (
+            Label.POSITIVE
+        )
     return labels
 
 
@@ -54,15 +59,18 @@ def f1(both, written, wanted):
 
 
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
-    np.testing.assert_allclose(comparisons.holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
-    assert comparisons.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
 
 
 def test_each_seed_has_its_own_difference(results):
     table = comparisons.seed_differences(results, "smoke").set_index(["against", "seed"])
     assert table.loc[("SFT", 0), "f1"] == pytest.approx(f1(21, 21, 30) - f1(10, 10, 30))
     assert table.loc[("SFT", 1), "f1"] == pytest.approx(f1(11, 11, 30) - f1(10, 10, 30))
-    assert table.loc[("SFT", 0), "recall"] == pytest.approx(11 / 30) and table.loc[("SFT", 0), "precision"] == 0
+    assert (
+        table.loc[("SFT", 0), "recall"] == pytest.approx(11 / 30)
+        and table.loc[("SFT", 0), "precision"] == 0
+    )
     assert table.loc[("SFT continued", 1), "f1"] == table.loc[("SFT", 1), "f1"]
 
 
@@ -75,21 +83,32 @@ def test_planned_differences_pool_the_seeds_and_correct_f1_alone(results):
 
 
 def test_the_checks_change_reference_observations_or_studies_as_they_say(results, held_out):
-    scores = comparisons.checked_scores(results, "smoke", held_out, ("sft", "srl_mccs", "image_classifier"))
+    scores = comparisons.checked_scores(
+        results, "smoke", held_out, ("sft", "srl_mccs", "image_classifier")
+    )
     table = scores.set_index(["system", "check"])["f1"]
     assert table["SFT", "as planned"] == pytest.approx(f1(10, 10, 30))
     assert table["SFT", "against the MeSH terms"] == pytest.approx(f1(10, 10, 40))
     assert table["SRL, MCCS", "without Support Devices"] == pytest.approx(f1(30, 30, 40))
-    assert table["SFT", "reports that training has not"] == 0  # its ten edemas are among those that training has
-    assert scores.set_index("check").loc["reports that training has not", "studies"].tolist() == [30, 30]
+    assert (
+        table["SFT", "reports that training has not"] == 0
+    )  # its ten edemas are among those that training has
+    assert scores.set_index("check").loc["reports that training has not", "studies"].tolist() == [
+        30,
+        30,
+    ]
     assert set(scores["system"]) == {"SFT", "SRL, MCCS"}  # what has not run has no row
-    differences = comparisons.checked_differences(results, "smoke", held_out).set_index(["check", "against"])["difference"]
+    differences = comparisons.checked_differences(results, "smoke", held_out).set_index(
+        ["check", "against"]
+    )["difference"]
     assert differences["without Support Devices", "SFT continued"] == 0
 
 
 def test_without_an_index_nothing_is_compared_with_one(results, held_out):
     held_out[list(OBSERVATIONS)] = 0
-    assert "against the MeSH terms" not in set(comparisons.checked_differences(results, "smoke", held_out)["check"])
+    assert "against the MeSH terms" not in set(
+        comparisons.checked_differences(results, "smoke", held_out)["check"]
+    )
 
 
 def test_another_order_of_studies_is_an_error(results, held_out):
@@ -97,11 +116,15 @@ def test_another_order_of_studies_is_an_error(results, held_out):
         comparisons.checked_differences(results, "smoke", held_out[::-1])
 
 
-def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside_the_index(results, held_out):
+def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside_the_index(
+    results, held_out
+):
     write(results, "srl_mccs", 2, codes(fracture=1))
     write(results, "sft", 2, codes(edema=1))
     changed = comparisons.changed_studies(results, "smoke", held_out, seed=2)
-    assert changed[["study_id", "observation", "report", "index", "outcome"]].to_numpy().tolist() == [
+    assert changed[
+        ["study_id", "observation", "report", "index", "outcome"]
+    ].to_numpy().tolist() == [
         ["CXR0", "Edema", True, True, "missed"],
         ["CXR0", "Fracture", False, True, "invented"],
     ]
@@ -109,25 +132,41 @@ def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside
 
 def test_the_held_out_table_marks_what_training_says_word_for_word():
     def study(name, findings):
-        return Study(study_id=name, patient_id=name, images=(), findings=findings, impression="", split="test")
+        return Study(
+            study_id=name,
+            patient_id=name,
+            images=(),
+            findings=findings,
+            impression="",
+            split="test",
+        )
 
     table = held_out_table([study("a", "Clear.")], [study("b", "Clear."), study("c", "Clear .")])
     assert table["verbatim"].tolist() == [True, False] and table["study_id"].tolist() == ["b", "c"]
     assert held_out_table([], [study("b", "Clear.")], private=True)["study_id"].tolist() == [0]
 
 
-def test_scores_that_are_asked_for_before_they_are_there_name_the_notebook_that_makes_them(results, tmp_path):
+def test_scores_that_are_asked_for_before_they_are_there_name_the_notebook_that_makes_them(
+    results, tmp_path
+):
     comparisons.require_scores(results, "smoke")
-    with pytest.raises(FileNotFoundError, match=r"iu_xray/sft, seed 2, .*Run notebooks/02_supervised_finetuning\.ipynb"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"iu_xray/sft, seed 2, .*Run notebooks/02_supervised_finetuning\.ipynb",
+    ):
         comparisons.require_scores(results, "smoke", seed=2)
-    with pytest.raises(FileNotFoundError, match=r"held_out\.csv.*Run notebooks/01_data_preparation\.ipynb"):
+    with pytest.raises(
+        FileNotFoundError, match=r"held_out\.csv.*Run notebooks/01_data_preparation\.ipynb"
+    ):
         comparisons.read_held_out(tmp_path)
 
 
 def test_the_held_out_studies_are_read_as_they_were_saved(held_out, tmp_path):
     (tmp_path / "tables").mkdir()
     held_out.to_csv(tmp_path / "tables" / "held_out.csv", index=False)
-    assert comparisons.read_held_out(tmp_path).equals(held_out.astype({name: int for name in OBSERVATIONS}))
+    assert comparisons.read_held_out(tmp_path).equals(
+        held_out.astype({name: int for name in OBSERVATIONS})
+    )
 
 
 def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results):
@@ -140,5 +179,9 @@ def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results):
         and row["low"] <= row["value"] == pytest.approx(30 * 2 / 70 - 2 / 3)
         and row["value"] <= row["high"]
     )
-    assert table.loc[("Fracture", "difference"), ["value", "low", "high"]].tolist() == [0, 0, 0]  # nobody speaks of it
+    assert table.loc[("Fracture", "difference"), ["value", "low", "high"]].tolist() == [
+        0,
+        0,
+        0,
+    ]  # nobody speaks of it
     assert len(table) == 3 * len(OBSERVATIONS)

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.sources import source_digest
+from mrg_r1_lib.pipeline.sources import source_digest
+from mrg_r1_lib.storage.paths import REPOSITORY
 
 TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
@@ -61,7 +61,13 @@ def python(root, *arguments, text=""):
     """Run Python in the copy, with the copy's library."""
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=root, env=environment, input=text, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        cwd=root,
+        env=environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -74,7 +80,9 @@ def changed(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("section", [*EXAMPLES[:-1], pytest.param("A policy", marks=pytest.mark.slow)])  # it imports torch
+@pytest.mark.parametrize(
+    "section", [*EXAMPLES[:-1], pytest.param("A policy", marks=pytest.mark.slow)]
+)  # it imports torch
 def test_an_example_alone_gives_what_its_text_states(section, tmp_path):
     root = copy(tmp_path)
     apply(section, root)
@@ -96,13 +104,15 @@ def test_the_contracts_take_new_entries_in_by_themselves(changed):
 
 def digest(root):
     """The digest of SRL with the paper's rewards in a copy of the library."""
-    code = "from mrg_r1_lib.sources import source_digest as d; print(d('mrg_r1_lib.srl', ['mccs', 'report_tags']))"
+    code = "from mrg_r1_lib.pipeline.sources import source_digest as d; print(d('mrg_r1_lib.training.srl', ['mccs', 'report_tags']))"
     return python(root, "-c", code).stdout.strip()
 
 
-def test_a_reward_an_arm_and_a_published_policy_leave_results_as_they_are_and_the_rest_does_not(tmp_path):
+def test_a_reward_an_arm_and_a_published_policy_leave_results_as_they_are_and_the_rest_does_not(
+    tmp_path,
+):
     root = copy(tmp_path)
-    before = source_digest("mrg_r1_lib.srl", ["mccs", "report_tags"])
+    before = source_digest("mrg_r1_lib.training.srl", ["mccs", "report_tags"])
     apply("A reward", root)
     published = blocks("A policy", "diff")[0].partition("\n+")[2]
     models = root / "mrg_r1_lib" / "base_models.py"
@@ -114,7 +124,11 @@ def test_a_reward_an_arm_and_a_published_policy_leave_results_as_they_are_and_th
 
 @pytest.mark.slow
 def test_the_examples_keep_the_style_of_the_library(changed):
-    files = [path for section in EXAMPLES for path in re.findall(r"^# (mrg_r1_lib/\S+\.py)$", SECTIONS[section], re.MULTILINE)]
+    files = [
+        path
+        for section in EXAMPLES
+        for path in re.findall(r"^# (mrg_r1_lib/\S+\.py)$", SECTIONS[section], re.MULTILINE)
+    ]
     assert len(files) == len(EXAMPLES)
     answer = python(changed, "-m", "ruff", "check", *files)
     assert answer.returncode == 0, answer.stdout

@@ -10,14 +10,14 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.documents.quoted import quoted
 from mrg_r1_lib.observations import OBSERVATIONS
-from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.pipeline.steps import Step
+from mrg_r1_lib.pipeline.times import times_table
+from mrg_r1_lib.reporting.documents.quoted import quoted
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.rewards.counts import COUNTS
-from mrg_r1_lib.runs import PACKAGES, Run
-from mrg_r1_lib.steps import Step
-from mrg_r1_lib.times import times_table
+from mrg_r1_lib.runs.run import PACKAGES, Run
+from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 SCALE = results_root() / "laptop"
 TEXT = (results_root() / "data_dictionary.md").read_text(encoding="utf-8")
@@ -62,7 +62,10 @@ def sections() -> dict[tuple[str, ...], list[Entry]]:
             if line.startswith("| `"):
                 names, kind, unit = (cell.strip() for cell in line.strip("|").split("|")[:3])
                 bounds = BOUNDS.fullmatch(unit)
-                entries += [Entry(name, kind, bounds and tuple(map(float, bounds.groups()))) for name in TICKED.findall(names)]
+                entries += [
+                    Entry(name, kind, bounds and tuple(map(float, bounds.groups())))
+                    for name in TICKED.findall(names)
+                ]
         found[tuple(TICKED.findall(heading))] = entries
     return found
 
@@ -73,7 +76,11 @@ SAVED = [files for files in SECTIONS if not set(files) & set(OUTSIDE)]
 
 def saved(files):
     """The committed files of a heading: tables by their place in a scale, products of runs by their name."""
-    found = [path for name in files for path in (sorted(SCALE.rglob(name)) if "/" not in name else [SCALE / name])]
+    found = [
+        path
+        for name in files
+        for path in (sorted(SCALE.rglob(name)) if "/" not in name else [SCALE / name])
+    ]
     return [path for path in found if path.exists()]
 
 
@@ -116,7 +123,9 @@ def differences(entries, names):
 def test_every_column_has_an_entry_and_every_entry_a_column_whose_values_lie_in_its_range(files):
     if not saved(files):
         sources = (REPOSITORY / "notebooks").glob("*.ipynb")
-        assert any(files[0].rpartition("/")[2] in path.read_text(encoding="utf-8") for path in sources), "nothing writes it"
+        assert any(
+            files[0].rpartition("/")[2] in path.read_text(encoding="utf-8") for path in sources
+        ), "nothing writes it"
         pytest.skip(f"{files[0]} is not there yet: the study has not been run since it is saved")
     values = columns(files)
     assert differences(SECTIONS[files], values) == ([], [])
@@ -124,16 +133,33 @@ def test_every_column_has_an_entry_and_every_entry_a_column_whose_values_lie_in_
         (entry,) = [entry for entry in SECTIONS[files] if entry.fits(name)]
         if entry.bounds:
             low, high = entry.bounds
-            assert low <= min(column, default=low) and max(column, default=high) <= high + 1e-9, name
+            assert low <= min(column, default=low) and max(column, default=high) <= high + 1e-9, (
+                name
+            )
         if entry.kind in ("integer", "number"):
-            assert all(value == int(value) if entry.kind == "integer" else float(value) == value for value in column), name
+            assert all(
+                value == int(value) if entry.kind == "integer" else float(value) == value
+                for value in column
+            ), name
 
 
 @committed_results
 def test_every_committed_table_stands_in_the_dictionary():
     known = {path for files in SAVED for path in saved(files)}
-    tables = {path for kind in ("*.csv", "*.json") for path in SCALE.rglob(kind) if "printed" not in path.parts}
-    assert sorted(path.relative_to(SCALE).as_posix() for path in tables - known if not path.name.startswith(".")) == []
+    tables = {
+        path
+        for kind in ("*.csv", "*.json")
+        for path in SCALE.rglob(kind)
+        if "printed" not in path.parts
+    }
+    assert (
+        sorted(
+            path.relative_to(SCALE).as_posix()
+            for path in tables - known
+            if not path.name.startswith(".")
+        )
+        == []
+    )
 
 
 @committed_results
@@ -156,6 +182,8 @@ def keys(place):
 
 def test_the_columns_of_the_benchmark_are_those_that_its_source_names():
     written = (
-        keys("benchmark.benchmark_srl.described") + keys("clock.Clock.on_step_end.row") + keys("clock.Clock.on_step_end.parts")
+        keys("benchmark.benchmark_srl.described")
+        + keys("clock.Clock.on_step_end.row")
+        + keys("clock.Clock.on_step_end.parts")
     )
     assert differences(SECTIONS[("benchmarks/*.csv",)], [*written, "other", "peak_gib"]) == ([], [])

@@ -12,13 +12,19 @@ import nbformat
 import pytest
 import yaml
 
-from mrg_r1_lib.base_models import POLICIES
 from mrg_r1_lib.experiments import EXPERIMENTS, PREPARATIONS, SCALES, parse_experiment
-from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.sources import module_file
+from mrg_r1_lib.pipeline.sources import module_file
+from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.storage.paths import REPOSITORY
 
-PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/labels/README.md")]
-PAGES += [*sorted((REPOSITORY / "results").glob("*.md")), *sorted((REPOSITORY / "results" / "laptop").glob("*.md"))]
+PAGES = [
+    REPOSITORY / name
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/labels/README.md")
+]
+PAGES += [
+    *sorted((REPOSITORY / "results").glob("*.md")),
+    *sorted((REPOSITORY / "results" / "laptop").glob("*.md")),
+]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NOTEBOOKS += sorted((REPOSITORY / "results" / "laptop" / "notebooks").glob("*.ipynb"))
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -26,7 +32,9 @@ BASH = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| `(\./run_all\.sh[^`]*)` \|", re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 CODE = re.compile(r"`[^`\n]*`")
-NAMED = re.compile(r"`((?:mrg_r1_lib|tests|notebooks|results|laptop)/[\w/]+\.(?:py|csv|md|ipynb|yaml))`")
+NAMED = re.compile(
+    r"`((?:mrg_r1_lib|tests|notebooks|results|laptop)/[\w/]+\.(?:py|csv|md|ipynb|yaml))`"
+)
 
 # who answers for a command: a test, the checks of every change, or nobody but a person, and why
 COMMANDS = {
@@ -51,7 +59,7 @@ COMMANDS = {
         "tests/test_pipeline.py::test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path"
     ),
     "tests/on_gpu.sh": "tests/test_benchmark.py::test_the_script_for_a_gpu_is_sound_and_its_benchmarks_are_commands_that_exist",
-    "python -m mrg_r1_lib.benchmark srl --policy qwen25_vl_7b --steps 5 --micro-batch 8": (
+    "python -m mrg_r1_lib.benchmarks.benchmark srl --policy qwen25_vl_7b --steps 5 --micro-batch 8": (
         "tests/test_benchmark.py::test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_its_own"
     ),
     "./run_all.sh verify --tables-only": "tests/test_audit.py::test_the_command_names_the_table_and_its_exit_status_tells",
@@ -70,14 +78,14 @@ COMMANDS = {
         "tests/test_plan.py::test_the_paper_s_policy_without_a_gpu_is_refused_with_its_size_and_a_way_out"
     ),
     "source .venv/bin/activate": "by hand: it changes a shell",
-    "accelerate launch --config_file mrg_r1_lib/accelerate/eight_gpus.yaml -m mrg_r1_lib.srl "
+    "accelerate launch --config_file mrg_r1_lib/accelerate/eight_gpus.yaml -m mrg_r1_lib.training.srl "
     "--experiment iu_xray_files/srl_mccs --scale full": (
         "tests/test_processes.py::test_of_two_processes_one_writes_and_all_that_one_process_leaves_is_there"
     ),
-    "python -m mrg_r1_lib.benchmark srl --policy qwen25_vl_7b --steps 20 --group-size 8 --completion-length 512": (
+    "python -m mrg_r1_lib.benchmarks.benchmark srl --policy qwen25_vl_7b --steps 20 --group-size 8 --completion-length 512": (
         "tests/test_benchmark.py::test_the_command_times_the_laptops_policy_and_saves_and_shows_it"
     ),
-    ".venv/bin/python -m mrg_r1_lib.documents.model_card && .venv/bin/python -m mrg_r1_lib.documents.assumptions": (
+    ".venv/bin/python -m mrg_r1_lib.reporting.documents.model_card && .venv/bin/python -m mrg_r1_lib.reporting.documents.assumptions": (
         "tests/test_record.py::test_check_says_that_a_document_is_stale_and_changes_nothing"
     ),
     ".venv/bin/ruff check . && .venv/bin/ruff format --check .": "by hand: the hooks of .pre-commit-config.yaml are the same",
@@ -93,7 +101,11 @@ def commands():
     for page in PAGES[:2]:
         text = page.read_text(encoding="utf-8")
         for block in BASH.findall(text):
-            yield from (re.sub(r"\s+# .*", "", line) for line in block.splitlines() if line and not line.startswith("#"))
+            yield from (
+                re.sub(r"\s+# .*", "", line)
+                for line in block.splitlines()
+                if line and not line.startswith("#")
+            )
         yield from ROW.findall(text)
 
 
@@ -125,7 +137,9 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
                 broken.append(link)
             continue
         target = path.parent / unquote(parts.path) if parts.path else path
-        if not target.exists() or (parts.fragment and unquote(parts.fragment) not in anchors(target)):
+        if not target.exists() or (
+            parts.fragment and unquote(parts.fragment) not in anchors(target)
+        ):
             broken.append(link)
     assert broken == []
 
@@ -149,19 +163,26 @@ def test_no_link_leads_to_a_file_that_git_ignores():
 @pytest.mark.parametrize("path", PAGES, ids=shown)
 def test_every_file_that_a_page_names_is_there(path):
     named = NAMED.findall(FENCE.sub("", path.read_text(encoding="utf-8")))
-    below = {name: REPOSITORY / "results" / name if name.startswith("laptop/") else REPOSITORY / name for name in named}
+    below = {
+        name: REPOSITORY / "results" / name if name.startswith("laptop/") else REPOSITORY / name
+        for name in named
+    }
     assert [name for name, file in below.items() if not file.exists()] == []
 
 
 def test_a_test_or_a_reason_stands_beside_every_command_and_no_other():
-    assert sorted(set(commands()) - set(COMMANDS)) == [], "a new command: say in COMMANDS which test answers for it"
+    assert sorted(set(commands()) - set(COMMANDS)) == [], (
+        "a new command: say in COMMANDS which test answers for it"
+    )
     assert sorted(set(COMMANDS) - set(commands())) == [], "a command that no page shows"
 
 
 @pytest.mark.parametrize("answer", sorted(set(COMMANDS.values())))
 def test_the_test_that_answers_for_a_command_is_there(answer):
     if answer == ".ci/run":
-        assert re.findall(r"^\./run_all\.sh (\w+)$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE) == [
+        assert re.findall(
+            r"^\./run_all\.sh (\w+)$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE
+        ) == [
             "test",
             "smoke",
         ]
@@ -174,7 +195,9 @@ def test_the_test_that_answers_for_a_command_is_there(answer):
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "run_all.sh" in command])
 def test_run_all_knows_every_word_of_its_commands(command):
     words = shlex.split(command)[1:] or ["laptop"]
-    known = re.search(r"^  (smoke \| .*?)\) ;;$", (REPOSITORY / "run_all.sh").read_text(), re.MULTILINE)[1].split(" | ")
+    known = re.search(
+        r"^  (smoke \| .*?)\) ;;$", (REPOSITORY / "run_all.sh").read_text(), re.MULTILINE
+    )[1].split(" | ")
     assert words[0] in known
     option = ""
     for word in words[1:]:
@@ -211,12 +234,35 @@ def test_modules_experiments_policies_and_files_of_commands_are_there():
 def test_the_citation_is_complete_and_of_the_version_that_the_changelog_and_the_package_have():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert {"cff-version", "message", "title", "authors", "type", "version", "date-released", "license"} <= set(citation)
+    assert {
+        "cff-version",
+        "message",
+        "title",
+        "authors",
+        "type",
+        "version",
+        "date-released",
+        "license",
+    } <= set(citation)
     assert citation["cff-version"] == "1.2.0" and citation["type"] == "software"
     for entry in (citation, *citation["references"]):
         assert entry["title"] and entry["authors"]
-        assert all({"name"} <= set(author) or {"family-names"} <= set(author) for author in entry["authors"])
-    released = re.search(r"^## \[(\d[\d.]*)\] - (\d{4}-\d{2}-\d{2})$", PAGES[2].read_text(encoding="utf-8"), re.MULTILINE)
-    assert released.groups() == (citation["version"], str(citation["date-released"])) == (project["version"], released[2])
+        assert all(
+            {"name"} <= set(author) or {"family-names"} <= set(author)
+            for author in entry["authors"]
+        )
+    released = re.search(
+        r"^## \[(\d[\d.]*)\] - (\d{4}-\d{2}-\d{2})$",
+        PAGES[2].read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert (
+        released.groups()
+        == (citation["version"], str(citation["date-released"]))
+        == (project["version"], released[2])
+    )
     assert citation["license"] == project["license"] == "Apache-2.0"
-    assert "Apache License\n                           Version 2.0" in (REPOSITORY / "LICENSE").read_text()
+    assert (
+        "Apache License\n                           Version 2.0"
+        in (REPOSITORY / "LICENSE").read_text()
+    )

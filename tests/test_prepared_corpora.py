@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 import trees
 
-from mrg_r1_lib import prompts
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.evaluate import evaluate
+from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import PREPARATIONS, baselines, load_scale, parse_experiment
-from mrg_r1_lib.pretrain import pretrain
-from mrg_r1_lib.runs import Run
-from mrg_r1_lib.sft import sft
-from mrg_r1_lib.srl import srl
+from mrg_r1_lib.policies import prompts
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training.pretrain import pretrain
+from mrg_r1_lib.training.sft import sft
+from mrg_r1_lib.training.srl import srl
 
 pytestmark = pytest.mark.usefixtures("minute_scale")
 
@@ -48,7 +48,9 @@ def test_scores_of_a_credentialed_corpus_stand_under_row_numbers(data, tmp_path)
 
 
 def test_a_preparation_is_part_of_a_run(tmp_path):
-    one, other = (Run(f"{name}/sft", "smoke", 0, tmp_path) for name in ("mimic_cxr", "mimic_cxr_r2gen"))
+    one, other = (
+        Run(f"{name}/sft", "smoke", 0, tmp_path) for name in ("mimic_cxr", "mimic_cxr_r2gen")
+    )
     assert one.fingerprint() != other.fingerprint() and one.folder != other.folder
 
 
@@ -60,5 +62,8 @@ def test_only_phantoms_have_a_template_of_what_was_drawn():
 
 
 def test_an_unknown_preparation_lists_the_known_ones():
-    with pytest.raises(ValueError, match="known corpora: iu_xray, iu_xray_files, iu_xray_r2gen, mimic_cxr, mimic_cxr_r2gen"):
+    with pytest.raises(
+        ValueError,
+        match="known corpora: iu_xray, iu_xray_files, iu_xray_r2gen, mimic_cxr, mimic_cxr_r2gen",
+    ):
         parse_experiment("chexpert/sft")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mrg_r1_lib import readme
-from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.reporting import readme
+from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 HEADER = "system,seed,metric,average,classes,uncertain,value,low,high\n"
 MARKERS = """# Title
@@ -33,7 +33,12 @@ srl_mccs,the reward,"SRL, MCCS",5,0.5,0.6,0.4,0.3,0.2,4.25,,,,
 srl_bleu,the reward,"SRL, BLEU-4",2,0.25,0.6,0.4,0.3,0.2,1,-0.25,-0.3,-0.2,0.001
 srl_beta_0,the KL term,"SRL, MCCS, KL 0",0,,,,,,,,,,
 """
-COLUMNS = (("f1", "micro", 13), ("precision", "micro", 13), ("recall", "micro", 13), ("f1", "macro", 13))
+COLUMNS = (
+    ("f1", "micro", 13),
+    ("precision", "micro", 13),
+    ("recall", "micro", 13),
+    ("f1", "macro", 13),
+)
 COLUMNS += (("f1", "example", 14), ("f1", "micro", 14), ("f1", "micro", 5))
 
 
@@ -42,10 +47,15 @@ def rows(system, seed, value, interval=","):
     lines = []
     for place, (part, average, classes) in enumerate(COLUMNS):
         ends = interval if place == 0 else ","
-        lines.append(f'"{system}",{seed},ce_{part},{average},{classes},positive,{value + place / 100:.2f},{ends}')
+        lines.append(
+            f'"{system}",{seed},ce_{part},{average},{classes},positive,{value + place / 100:.2f},{ends}'
+        )
         lines.append(f'"{system}",{seed},ce_{part},{average},{classes},negative,0,,')
     others = ("bleu_1", "bleu_4", "rouge_l", "format_rate")
-    lines += [f'"{system}",{seed},{name},,,,{value + 0.1 * place:.2f},,' for place, name in enumerate(others, start=1)]
+    lines += [
+        f'"{system}",{seed},{name},,,,{value + 0.1 * place:.2f},,'
+        for place, name in enumerate(others, start=1)
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +77,9 @@ def results(tmp_path):
 
 
 def block(text, name):
-    return text.partition(f"<!-- generated: {name} -->\n")[2].partition(f"\n<!-- end: {name} -->")[0]
+    return text.partition(f"<!-- generated: {name} -->\n")[2].partition(f"\n<!-- end: {name} -->")[
+        0
+    ]
 
 
 def test_the_blocks_are_written_from_the_table_and_all_else_stays(results):
@@ -92,41 +104,77 @@ def test_the_blocks_are_written_from_the_table_and_all_else_stays(results):
         "",
         "Not run: SRL, MCCS, KL 0.",
     ]
-    assert text.startswith("# Title\n<!-- gen") and "\ntext\n" in text and text.endswith("<!-- end: main_table -->\nend\n")
-    assert readme.render(text, results(rows("SFT", 0, 0.25, "0.2,0.3"), rows("normal", 0, 0.5))) == text
+    assert (
+        text.startswith("# Title\n<!-- gen")
+        and "\ntext\n" in text
+        and text.endswith("<!-- end: main_table -->\nend\n")
+    )
+    assert (
+        readme.render(text, results(rows("SFT", 0, 0.25, "0.2,0.3"), rows("normal", 0, 0.5)))
+        == text
+    )
 
 
 def test_several_seeds_are_averaged_and_counted_and_their_outermost_ends_shown(results):
     seeds = rows("SRL, MCCS", 0, 0.2, "0.1,0.3"), rows("SRL, MCCS", 1, 0.4, "0.25,0.5")
     text = readme.render(MARKERS, results(*seeds, rows("normal", 0, 0.5)))
     assert "| SRL, MCCS | 0.300 [0.100, 0.500] | 0.310 |" in text
-    assert block(text, "status") == "Scale `laptop`, 2 systems: 2 seeds of SRL, MCCS, one seed of the others."
+    assert (
+        block(text, "status")
+        == "Scale `laptop`, 2 systems: 2 seeds of SRL, MCCS, one seed of the others."
+    )
 
 
 def test_arms_of_the_ablation_stand_in_their_own_table_only(results):
     text = readme.render(
-        MARKERS, results(rows("SFT", 0, 0.25), rows("SRL, BLEU-4", 0, 0.5), rows("SRL, BLEU-4, images shuffled", 0, 0.1))
+        MARKERS,
+        results(
+            rows("SFT", 0, 0.25),
+            rows("SRL, BLEU-4", 0, 0.5),
+            rows("SRL, BLEU-4, images shuffled", 0, 0.1),
+        ),
     )
-    assert "BLEU-4 | 0" not in block(text, "main_table") and "shuffled" not in block(text, "main_table")
+    assert "BLEU-4 | 0" not in block(text, "main_table") and "shuffled" not in block(
+        text, "main_table"
+    )
     assert block(text, "status").endswith("1 systems.")
 
 
 def test_a_number_that_a_system_does_not_have_is_a_dash(results):
-    without = "\n".join(line for line in rows("normal", 0, 0.5).splitlines() if "rouge_l" not in line) + "\n"
-    line = block(readme.render(MARKERS, results(rows("SFT", 0, 0.25), without)), "main_table").splitlines()[3]
+    without = (
+        "\n".join(line for line in rows("normal", 0, 0.5).splitlines() if "rouge_l" not in line)
+        + "\n"
+    )
+    line = block(
+        readme.render(MARKERS, results(rows("SFT", 0, 0.25), without)), "main_table"
+    ).splitlines()[3]
     assert line.split(" | ")[-2] == "–"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MARKERS.replace("<!-- end: status -->\n", ""), r"block 'status' has the markers \['generated'\]"),
-        (MARKERS.replace("<!-- generated: main_table -->\n", ""), r"block 'main_table' has the markers \['end'\]"),
-        ("no marker", "block 'status' has the markers none"),
-        (MARKERS + MARKERS, r"block 'status' has the markers \['generated', 'end', 'generated', 'end'\]"),
-        (MARKERS + "<!-- generated: more -->\n<!-- end: more -->", "nothing writes the block 'more'; expected one of status"),
         (
-            MARKERS.replace("<!-- end: status -->\n", "").replace("end\n", "<!-- end: status -->\n"),
+            MARKERS.replace("<!-- end: status -->\n", ""),
+            r"block 'status' has the markers \['generated'\]",
+        ),
+        (
+            MARKERS.replace("<!-- generated: main_table -->\n", ""),
+            r"block 'main_table' has the markers \['end'\]",
+        ),
+        ("no marker", "block 'status' has the markers none"),
+        (
+            MARKERS + MARKERS,
+            r"block 'status' has the markers \['generated', 'end', 'generated', 'end'\]",
+        ),
+        (
+            MARKERS + "<!-- generated: more -->\n<!-- end: more -->",
+            "nothing writes the block 'more'; expected one of status",
+        ),
+        (
+            MARKERS.replace("<!-- end: status -->\n", "").replace(
+                "end\n", "<!-- end: status -->\n"
+            ),
             "one block lies in another",
         ),
     ],
@@ -137,11 +185,16 @@ def test_a_marker_that_is_missing_or_out_of_place_is_named(results, text, messag
 
 
 def test_without_a_table_the_command_that_makes_it_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"laptop/tables/main\.csv is not there.*Notebooks 04 and 05.*\./run_all\.sh"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"laptop/tables/main\.csv is not there.*Notebooks 04 and 05.*\./run_all\.sh",
+    ):
         readme.render(MARKERS, tmp_path)
 
 
-def test_check_says_that_the_numbers_are_stale_and_changes_nothing(results, tmp_path, monkeypatch, capsys):
+def test_check_says_that_the_numbers_are_stale_and_changes_nothing(
+    results, tmp_path, monkeypatch, capsys
+):
     root = results(rows("SFT", 0, 0.25))
     (tmp_path / "README.md").write_text(MARKERS)
     monkeypatch.setattr(readme, "REPOSITORY", tmp_path)
@@ -158,19 +211,21 @@ def test_check_says_that_the_numbers_are_stale_and_changes_nothing(results, tmp_
     readme.main()
 
 
-@pytest.mark.parametrize("text", ["SFT has 0.531", "a gain of +.03", "F1 0.86 and −0.02", "three times 4.5"])
+@pytest.mark.parametrize(
+    "text", ["SFT has 0.531", "a gain of +.03", "F1 0.86 and −0.02", "three times 4.5"]
+)
 def test_a_number_typed_into_the_prose_is_named_with_its_line(results, text):
     (named,) = readme.typed_numbers(f"# Title\n{text}.\n")
     assert named == f"line 2: {text.split()[-1]}"
     folder = results(rows("SFT", 0, 0.25))
     (problem,) = readme.problems(readme.render(MARKERS, folder) + text, folder)
-    assert text.split()[-1] in problem and "STATED of mrg_r1_lib/readme.py" in problem
+    assert text.split()[-1] in problem and "STATED of mrg_r1_lib/reporting/readme.py" in problem
 
 
-def test_versions_licences_addresses_stated_constants_and_generated_blocks_are_no_typed_numbers(results):
-    prose = (
-        "arXiv:2512.16145, torch==2.13.0, Python 3.11, Apache-2.0, CC BY-NC-ND 4.0, Qwen2.5-VL, 0.75, 0.25, +0.03, 95 %, a.csv"
-    )
+def test_versions_licences_addresses_stated_constants_and_generated_blocks_are_no_typed_numbers(
+    results,
+):
+    prose = "arXiv:2512.16145, torch==2.13.0, Python 3.11, Apache-2.0, CC BY-NC-ND 4.0, Qwen2.5-VL, 0.75, 0.25, +0.03, 95 %, a.csv"
     folder = results(rows("SFT", 0, 0.25))
     text = readme.render(MARKERS, folder)
     assert "0.250" in text and readme.problems(text + prose, folder) == []
@@ -197,6 +252,10 @@ def test_no_number_of_a_result_is_typed_into_the_committed_readme():
 
 def test_the_committed_readme_shows_the_numbers_of_the_committed_results():
     if not (results_root() / "laptop" / "tables" / "main.csv").exists():
-        pytest.skip("results/laptop/tables/main.csv is not there: the laptop study has not been run to its end here")
+        pytest.skip(
+            "results/laptop/tables/main.csv is not there: the laptop study has not been run to its end here"
+        )
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    assert readme.render(text, results_root()) == text, "stale numbers: write them anew with ./run_all.sh readme"
+    assert readme.render(text, results_root()) == text, (
+        "stale numbers: write them anew with ./run_all.sh readme"
+    )

@@ -6,16 +6,17 @@ import re
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.ablations import PAPER, SECTIONS, settings_table
-from mrg_r1_lib.documents import assumptions, model_card
-from mrg_r1_lib.documents.assumptions import DEFINITIONS, REGISTER, choice
-from mrg_r1_lib.documents.quoted import file_of, quoted
-from mrg_r1_lib.paths import REPOSITORY, results_root
+from mrg_r1_lib.reporting.ablations import PAPER, SECTIONS, settings_table
+from mrg_r1_lib.reporting.documents import assumptions, model_card
+from mrg_r1_lib.reporting.documents.assumptions import DEFINITIONS, REGISTER, choice
+from mrg_r1_lib.reporting.documents.quoted import file_of, quoted
+from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 LAPTOP = results_root() / "laptop"
 UNKNOWN = "paper value " + "unknown"
 committed_results = pytest.mark.skipif(
-    not (LAPTOP / "tables" / "ablations.csv").exists(), reason="results/laptop is not there: the study has not been run here"
+    not (LAPTOP / "tables" / "ablations.csv").exists(),
+    reason="results/laptop is not there: the study has not been run here",
 )
 
 
@@ -28,7 +29,11 @@ def test_a_choice_is_quoted_from_the_source_it_stands_in():
 
 
 @pytest.mark.parametrize(
-    ("place", "message"), [("srl.config.heat", r"srl\.py has no config\.heat"), ("stars.config", "no module of mrg_r1_lib")]
+    ("place", "message"),
+    [
+        ("srl.config.heat", r"srl\.py has no config\.heat"),
+        ("stars.config", "no module of mrg_r1_lib"),
+    ],
 )
 def test_a_place_that_is_gone_is_named(place, message):
     with pytest.raises(ValueError, match=message):
@@ -38,7 +43,9 @@ def test_a_place_that_is_gone_is_named(place, message):
 @pytest.mark.parametrize("row", REGISTER, ids=lambda row: row.unknown)
 def test_every_assumption_stands_in_the_code_and_names_arms_that_are_there(row):
     assert row.places and all(file_of(place)[0].is_file() for place in row.places)
-    assert row.words or any(choice(place) for place in row.places), "neither a value nor words say what was chosen"
+    assert row.words or any(choice(place) for place in row.places), (
+        "neither a value nor words say what was chosen"
+    )
     assert set(row.arms) <= {arm for arms in SECTIONS.values() for arm in arms} | {DEFINITIONS}
 
 
@@ -49,7 +56,9 @@ def test_every_value_that_the_code_calls_unknown_stands_in_the_register():
         lines = path.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             if "# " in line and UNKNOWN in line.partition("#")[2]:
-                code = line.partition("#")[0].strip() or lines[number + 1]  # a comment of its own stands above its line
+                code = (
+                    line.partition("#")[0].strip() or lines[number + 1]
+                )  # a comment of its own stands above its line
                 if not named & set(re.findall(r"\w+", code.lower())):
                     missing.append(f"{path.name}: {code}")
     assert missing == []
@@ -67,7 +76,9 @@ def tables(folder, pairs=2):
     """The two tables that the register reads: every arm has one difference, and MCCS is above SFT in one of two definitions."""
     folder.mkdir(parents=True)
     arms = settings_table().reset_index()
-    arms.assign(pairs=pairs, difference=0.0456, low=-0.01, high=0.1).to_csv(folder / "ablations.csv", index=False)
+    arms.assign(pairs=pairs, difference=0.0456, low=-0.01, high=0.1).to_csv(
+        folder / "ablations.csv", index=False
+    )
     main = "system,seed,metric,average,classes,uncertain,value,low,high\n"
     for system, micro, macro in (('"SRL, MCCS"', 0.5, 0.2), ("SFT", 0.4, 0.25)):
         main += f"{system},0,ce_f1,micro,13,positive,{micro},,\n{system},0,ce_f1,macro,13,positive,{macro},,\n"
@@ -78,7 +89,10 @@ def test_the_register_shows_differences_seeds_and_what_was_not_run(tmp_path):
     tables(tmp_path / "laptop" / "tables")
     text = assumptions.register(tmp_path)
     assert "margin 0.1: +0.046 [-0.010, +0.100], 2 seeds" in text
-    assert "MCCS minus SFT: above 0 in 1 of 2 definitions, -0.050 (macro-13, uncertain positive) to +0.100 (micro-13" in text
+    assert (
+        "MCCS minus SFT: above 0 in 1 of 2 definitions, -0.050 (macro-13, uncertain positive) to +0.100 (micro-13"
+        in text
+    )
     tables(tmp_path / "other" / "laptop" / "tables", pairs=0)
     assert "groups of 4: not run" in assumptions.register(tmp_path / "other")
 
@@ -91,7 +105,9 @@ def test_a_register_without_its_markers_is_refused(tmp_path):
 @committed_results
 def test_the_committed_register_is_what_code_and_results_say():
     text = (results_root() / "assumptions.md").read_text(encoding="utf-8")
-    assert assumptions.render(text, results_root()) == text, "stale: python -m mrg_r1_lib.documents.assumptions"
+    assert assumptions.render(text, results_root()) == text, (
+        "stale: python -m mrg_r1_lib.reporting.documents.assumptions"
+    )
 
 
 @committed_results
@@ -104,13 +120,19 @@ def test_the_committed_model_card_is_what_manifests_and_tables_say():
 def test_the_card_s_numbers_are_those_of_the_tables_and_the_manifest():
     card = model_card.model_card(results_root(), "laptop")
     main = pd.read_csv(LAPTOP / "tables" / "main.csv")
-    primary = main.query("system == 'SRL, MCCS' and metric == 'ce_f1' and average == 'micro' and classes == 13")
+    primary = main.query(
+        "system == 'SRL, MCCS' and metric == 'ce_f1' and average == 'micro' and classes == 13"
+    )
     primary = primary[primary["uncertain"] == "positive"]
     line = f"| SRL, MCCS | {primary['value'].mean():.3f} [{primary['low'].min():.3f}, {primary['high'].max():.3f}] |"
     assert line in card
     manifest = json.loads((LAPTOP / "iu_xray" / "srl_mccs" / "seed0" / "manifest.json").read_text())
-    assert f"{manifest['mrg_r1_lib.srl']['parameters']:,} parameters" in card
-    assert "Not for clinical use" in card and "Weights are not published" in card and "drawn radiographs only" in card
+    assert f"{manifest['mrg_r1_lib.training.srl']['parameters']:,} parameters" in card
+    assert (
+        "Not for clinical use" in card
+        and "Weights are not published" in card
+        and "drawn radiographs only" in card
+    )
 
 
 def test_without_a_study_the_card_names_the_command_that_makes_it(tmp_path):
@@ -119,12 +141,16 @@ def test_without_a_study_the_card_names_the_command_that_makes_it(tmp_path):
 
 
 @pytest.mark.parametrize("module", [assumptions, model_card], ids=lambda module: module.__name__)
-def test_check_says_that_a_document_is_stale_and_changes_nothing(module, tmp_path, monkeypatch, capsys):
+def test_check_says_that_a_document_is_stale_and_changes_nothing(
+    module, tmp_path, monkeypatch, capsys
+):
     if not (LAPTOP / "tables" / "ablations.csv").exists():
         pytest.skip("results/laptop is not there")
     name = "model_card.md" if module is model_card else "assumptions.md"
     folder = tmp_path / "laptop" if module is model_card else tmp_path
-    (tmp_path / "laptop").symlink_to(LAPTOP) if module is assumptions else (tmp_path / "laptop").mkdir()
+    (tmp_path / "laptop").symlink_to(LAPTOP) if module is assumptions else (
+        tmp_path / "laptop"
+    ).mkdir()
     if module is model_card:
         for part in ("tables", "iu_xray"):
             (folder / part).symlink_to(LAPTOP / part)

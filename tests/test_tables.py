@@ -1,11 +1,24 @@
 import pandas as pd
 
 from mrg_r1_lib.experiments import EXPERIMENTS
-from mrg_r1_lib.tables import PRIMARY, precision_recall_table, readable_log, score_table, validation_logs
+from mrg_r1_lib.reporting.tables import (
+    PRIMARY,
+    precision_recall_table,
+    readable_log,
+    score_table,
+    validation_logs,
+)
 
 
 def row(arm, seed, value, low=None, high=None, metric="ce_f1"):
-    return {"system": EXPERIMENTS[arm].label, "seed": seed, "metric": metric, "value": value, "low": low, "high": high}
+    return {
+        "system": EXPERIMENTS[arm].label,
+        "seed": seed,
+        "metric": metric,
+        "value": value,
+        "low": low,
+        "high": high,
+    }
 
 
 def test_scores_are_means_over_seeds_of_the_measure_with_an_interval_and_know_their_kind():
@@ -20,7 +33,10 @@ def test_scores_are_means_over_seeds_of_the_measure_with_an_interval_and_know_th
     scores = score_table(pd.DataFrame([*rows, row("sft_shuffled", 0, 0.1, 0.0, 0.2)]))
     assert scores["system"].tolist() == [EXPERIMENTS[arm].label for arm in arms]
     assert scores["kind"].tolist() == ["trivial", "ceiling", "policy", "images shuffled"]
-    assert scores["value"].round(6).tolist() == [0.0, 0.8, 0.6, 0.1] and round(scores["low"][2], 6) == 0.5
+    assert (
+        scores["value"].round(6).tolist() == [0.0, 0.8, 0.6, 0.1]
+        and round(scores["low"][2], 6) == 0.5
+    )
 
 
 def test_precision_and_recall_are_of_the_primary_definition_without_reference_and_twins():

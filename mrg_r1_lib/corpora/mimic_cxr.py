@@ -25,11 +25,17 @@ from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.corpora.rows import read_rows
 from mrg_r1_lib.corpora.sections import extract_sections
 from mrg_r1_lib.observations import OBSERVATIONS, Label
-from mrg_r1_lib.paths import data_root
+from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import SPLITS, Study
 
 LONGEST = 1 << 20  # bytes of a report
-VIEWS = {"PA": 0, "AP": 1, "": 2, "LATERAL": 4, "LL": 4}  # rank of a ViewPosition; another one stands at 3
+VIEWS = {
+    "PA": 0,
+    "AP": 1,
+    "": 2,
+    "LATERAL": 4,
+    "LL": 4,
+}  # rank of a ViewPosition; another one stands at 3
 UNUSUAL = 3
 CHEXPERT_CODES = {"": Label.BLANK, "1": Label.POSITIVE, "0": Label.NEGATIVE, "-1": Label.UNCERTAIN}
 _DICOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
@@ -38,7 +44,11 @@ _SPLIT = np.dtype([("subject", "i4"), ("study", "i4"), ("split", "i1")])
 
 
 def load(
-    root: Path | str | None = None, images: str = "files", image_size: int = 96, views: int = 1, text: str = "as_written"
+    root: Path | str | None = None,
+    images: str = "files",
+    image_size: int = 96,
+    views: int = 1,
+    text: str = "as_written",
 ) -> "MimicCorpus":
     """Index the corpus below `root` (None: `mimic_cxr/` in the data root): studies by patient and number, up to `views` images.
 
@@ -66,7 +76,9 @@ def load(
     chosen, kept, findings = _index(folder, split, listed[known], views, account)
     left_out = account.close(len(split) + len(np.unique(listed["study"][~known])))
     published = None if labels is None else labels[kept]
-    return MimicCorpus(folder, split[kept], chosen[kept], findings[kept], published, image_size, text, left_out)
+    return MimicCorpus(
+        folder, split[kept], chosen[kept], findings[kept], published, image_size, text, left_out
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +114,11 @@ class MimicCorpus(Sequence[Study]):
         subject, study, split = self.rows[place].tolist()
         sections = extract_sections(read_report(report_path(self.folder, subject, study)))
         normalise = NORMALISATIONS[self.text]
-        paths = [image_path(self.folder, subject, study, name.decode()) for name in self.dicoms[place].tolist() if name]
+        paths = [
+            image_path(self.folder, subject, study, name.decode())
+            for name in self.dicoms[place].tolist()
+            if name
+        ]
         return Study(
             study_id=f"s{study}",
             patient_id=f"p{subject}",
@@ -143,10 +159,16 @@ def read_report(path: Path) -> str:
 
 def _table(folder: Path, name: str, optional: bool = False) -> Path | None:
     """The one CSV of a name, plain or .gz; ValueError for several, FileNotFoundError for none."""
-    found = sorted(path for path in folder.glob(f"mimic-cxr-*-{name}.csv*") if path.name.endswith((".csv", ".csv.gz")))
+    found = sorted(
+        path
+        for path in folder.glob(f"mimic-cxr-*-{name}.csv*")
+        if path.name.endswith((".csv", ".csv.gz"))
+    )
     if len(found) > 1:
         listed = ", ".join(path.name for path in found)
-        raise ValueError(f"mimic_cxr: {folder} holds several files for one: {listed}. Keep one of them.")
+        raise ValueError(
+            f"mimic_cxr: {folder} holds several files for one: {listed}. Keep one of them."
+        )
     if not found and not optional:
         raise FileNotFoundError(
             f"mimic_cxr: {folder} has no mimic-cxr-2.0.0-{name}.csv or .csv.gz. It is part of MIMIC-CXR-JPG: put it there."
@@ -158,7 +180,9 @@ def _numbers(row: dict[str, str]) -> tuple[int, int]:
     """(subject, study) of a row; ValueError unless they are eight digits, beginning with 1 and 5."""
     subject, study = row["subject_id"].removeprefix("p"), row["study_id"].removeprefix("s")
     if not re.fullmatch(r"1\d{7}", subject) or not re.fullmatch(r"5\d{7}", study):
-        raise ValueError(f"expected a subject_id such as 10000032 and a study_id such as 50414267, got {subject!r}, {study!r}")
+        raise ValueError(
+            f"expected a subject_id such as 10000032 and a study_id such as 50414267, got {subject!r}, {study!r}"
+        )
     return int(subject), int(study)
 
 
@@ -178,10 +202,14 @@ def _read_split(path: Path, account: Account) -> np.ndarray:
     pairs = np.unique(split[["subject", "split"]])
     twice = pairs["subject"][1:][pairs["subject"][1:] == pairs["subject"][:-1]]
     if len(twice):
-        raise ValueError(f"{path}: {len(twice)} patients are in two splits, the first is p{twice[0]}. Use the official file.")
+        raise ValueError(
+            f"{path}: {len(twice)} patients are in two splits, the first is p{twice[0]}. Use the official file."
+        )
     _, first = np.unique(split["study"], return_index=True)
     for study in np.setdiff1d(np.arange(len(split)), first):
-        account.fault(f"{path.name}: s{split['study'][study]}", "a study of two patients; the first is kept")
+        account.fault(
+            f"{path.name}: s{split['study'][study]}", "a study of two patients; the first is kept"
+        )
     return split[np.sort(first)]
 
 
@@ -189,18 +217,28 @@ def _read_images(path: Path, account: Account) -> np.ndarray:
     """One row an image, sorted by patient, study and rank of its view; an image that is listed twice counts once."""
 
     def rows():
-        for name, row in read_rows(path, ("dicom_id", "subject_id", "study_id", "ViewPosition"), account):
+        for name, row in read_rows(
+            path, ("dicom_id", "subject_id", "study_id", "ViewPosition"), account
+        ):
             try:
                 if not _DICOM.fullmatch(row["dicom_id"]):
-                    raise ValueError(f"expected a dicom_id of five groups of eight hex digits, got {row['dicom_id'][:60]!r}")
-                yield *_numbers(row), VIEWS.get(row["ViewPosition"].upper(), UNUSUAL), row["dicom_id"].encode()
+                    raise ValueError(
+                        f"expected a dicom_id of five groups of eight hex digits, got {row['dicom_id'][:60]!r}"
+                    )
+                yield (
+                    *_numbers(row),
+                    VIEWS.get(row["ViewPosition"].upper(), UNUSUAL),
+                    row["dicom_id"].encode(),
+                )
             except ValueError as error:
                 account.fault(name, str(error))
 
     listed = np.fromiter(rows(), dtype=_IMAGE)
     _, first = np.unique(listed["dicom"], return_index=True)
     for place in np.setdiff1d(np.arange(len(listed)), first):
-        account.fault(f"{path.name}: {listed['dicom'][place].decode()}", "listed twice; the first is kept")
+        account.fault(
+            f"{path.name}: {listed['dicom'][place].decode()}", "listed twice; the first is kept"
+        )
     return np.sort(listed[np.sort(first)])
 
 
@@ -213,9 +251,16 @@ def _read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np
     for name, row in read_rows(path, ("subject_id", "study_id", *OBSERVATIONS), account):
         try:
             _, study = _numbers(row)
-            codes = [CHEXPERT_CODES[row[observation].removesuffix(".0")] for observation in OBSERVATIONS]
+            codes = [
+                CHEXPERT_CODES[row[observation].removesuffix(".0")] for observation in OBSERVATIONS
+            ]
         except (ValueError, KeyError) as error:
-            account.fault(name, f"expected 1, 0, -1 or nothing, got {error}" if isinstance(error, KeyError) else str(error))
+            account.fault(
+                name,
+                f"expected 1, 0, -1 or nothing, got {error}"
+                if isinstance(error, KeyError)
+                else str(error),
+            )
             continue
         place = np.searchsorted(studies, study, sorter=order)
         if place < len(order) and studies[order[place]] == study:
@@ -238,7 +283,10 @@ def _index(
         try:
             findings[place] = bool(extract_sections(read_report(path))["findings"])
         except (OSError, ValueError) as error:
-            account.fault(f"s{study}.txt", "no such file" if isinstance(error, FileNotFoundError) else str(error))
+            account.fault(
+                f"s{study}.txt",
+                "no such file" if isinstance(error, FileNotFoundError) else str(error),
+            )
             account.leave_out(f"s{study}", BAD_REPORT)
             continue
         names = by_study["dicom"][starts[place] : ends[place]].tolist()

@@ -17,7 +17,7 @@ import numpy as np
 
 from mrg_r1_lib.corpora.index_terms import parse_index_term
 from mrg_r1_lib.corpora.phantom_text import Slots, write_findings
-from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.radiographs.draw import draw_radiograph
 from mrg_r1_lib.study import SPLITS, Study
 
 NORMAL = 0.35  # share of normal studies, as in IU X-Ray
@@ -74,9 +74,13 @@ def load(
     ValueError if there are none, for an unknown split, or if `root` or image files are asked for.
     """
     if images != "phantom":
-        raise ValueError(f"phantom: images={images!r}, but the corpus reads no files. Leave images out.")
+        raise ValueError(
+            f"phantom: images={images!r}, but the corpus reads no files. Leave images out."
+        )
     if root is not None:
-        raise ValueError(f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out.")
+        raise ValueError(
+            f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out."
+        )
     return PhantomCorpus(studies, seed, image_size, split)
 
 
@@ -93,7 +97,9 @@ class PhantomCorpus(Sequence[Study]):
         if self.studies < 1:
             raise ValueError(f"phantom: studies={self.studies}; expected at least 1.")
         if self.split not in SPLITS:
-            raise ValueError(f"phantom: split {self.split!r} is unknown; expected one of {', '.join(SPLITS)}.")
+            raise ValueError(
+                f"phantom: split {self.split!r} is unknown; expected one of {', '.join(SPLITS)}."
+            )
 
     def __len__(self) -> int:
         return self.studies
@@ -112,9 +118,13 @@ class PhantomCorpus(Sequence[Study]):
         rng = Random(study_id)
         findings = draw_findings(rng)
         text, labels = write_findings(findings, rng)
-        terms = tuple(parse_index_term(_term(name, slots)) for name, slots in findings) or (parse_index_term("normal"),)
+        terms = tuple(parse_index_term(_term(name, slots)) for name, slots in findings) or (
+            parse_index_term("normal"),
+        )
         radiograph = partial(draw_radiograph, terms, study_id, self.image_size)
-        study = Study(study_id, study_id, (radiograph,), findings=text, index_terms=terms, split=self.split)
+        study = Study(
+            study_id, study_id, (radiograph,), findings=text, index_terms=terms, split=self.split
+        )
         return study, labels
 
 
@@ -130,7 +140,14 @@ def draw_findings(rng: Random) -> list[tuple[str, Slots]]:
         del weights[name]
         kind = KINDS[name]
         findings.append(
-            (name, {"side": rng.choice(kind.sides), "zone": rng.choice(kind.zones), "size": rng.choice(kind.sizes)})
+            (
+                name,
+                {
+                    "side": rng.choice(kind.sides),
+                    "zone": rng.choice(kind.zones),
+                    "size": rng.choice(kind.sizes),
+                },
+            )
         )
     return findings
 

@@ -49,7 +49,9 @@ HABITS = {
     "Support Devices": Habit("devices", 0.10),
     "No Finding": Habit("lungs", 0.0),
 }
-GROUPS = tuple(dict.fromkeys(habit.group for habit in HABITS.values()))  # in the order in which a report speaks of them
+GROUPS = tuple(
+    dict.fromkeys(habit.group for habit in HABITS.values())
+)  # in the order in which a report speaks of them
 NORMAL_STATED = 0.50  # share of the normal studies whose text also says that they are normal
 
 # what a report does not deny, though it is not drawn, beside these findings: it would contradict itself
@@ -79,13 +81,18 @@ def wordings() -> tuple[Wording, ...]:
     """All sentence patterns, in the table's order."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(
-            Wording(tuple(row["observation"].split(";")), VALUES[row["value"]], row["wording"]) for row in csv.DictReader(file)
+            Wording(tuple(row["observation"].split(";")), VALUES[row["value"]], row["wording"])
+            for row in csv.DictReader(file)
         )
 
 
 @cache
 def _about(observation: str, value: Label) -> tuple[Wording, ...]:
-    return tuple(wording for wording in wordings() if wording.observations == (observation,) and wording.value == value)
+    return tuple(
+        wording
+        for wording in wordings()
+        if wording.observations == (observation,) and wording.value == value
+    )
 
 
 @cache
@@ -129,7 +136,9 @@ def _denied(present: set[str], rng: Random) -> list[Wording]:
     """Sentences that deny what is not present, each observation at most once, at least one if nothing is present."""
     blocked = present | {name for name, beside in IMPLIED.items() if beside & present}
     deniable = [name for name in ABNORMALITIES if name not in blocked]
-    left = {name for name in deniable if rng.random() < HABITS[name].denied} or {"Pleural Effusion"} - present
+    left = {name for name in deniable if rng.random() < HABITS[name].denied} or {
+        "Pleural Effusion"
+    } - present
     chosen = []
     for wording in rng.sample(_denials(), len(_denials())):
         if left.issuperset(wording.observations):
@@ -141,4 +150,8 @@ def _denied(present: set[str], rng: Random) -> list[Wording]:
 def _place(said: tuple[Wording, str]) -> tuple[int, bool, int]:
     """Where a sentence stands: by group, what is there first, then in the order of the observations."""
     wording, _ = said
-    return GROUPS.index(wording.group), wording.value == Label.NEGATIVE, OBSERVATIONS.index(wording.observations[-1])
+    return (
+        GROUPS.index(wording.group),
+        wording.value == Label.NEGATIVE,
+        OBSERVATIONS.index(wording.observations[-1]),
+    )

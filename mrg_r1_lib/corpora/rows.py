@@ -13,13 +13,17 @@ from pathlib import Path
 from mrg_r1_lib.corpora.account import Account
 
 
-def read_rows(path: Path, columns: Sequence[str], account: Account) -> Iterator[tuple[str, dict[str, str]]]:
+def read_rows(
+    path: Path, columns: Sequence[str], account: Account
+) -> Iterator[tuple[str, dict[str, str]]]:
     """(name of the row, its `columns`) of every good row; ValueError for a missing column or a damaged file.
 
     A row that is short, is not UTF-8 or cannot be parsed goes to the account.
     """
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+        reader = csv.reader(
+            io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        )
         number = 0
         try:
             header = [name.strip() for name in next(reader, [])]
@@ -36,7 +40,11 @@ def read_rows(path: Path, columns: Sequence[str], account: Account) -> Iterator[
                     continue
                 if not row:
                     continue
-                values = {column: row[place[column]].strip() for column in columns} if len(row) == len(header) else {}
+                values = (
+                    {column: row[place[column]].strip() for column in columns}
+                    if len(row) == len(header)
+                    else {}
+                )
                 if not values:
                     account.fault(name, f"{len(row)} columns, expected {len(header)}")
                 elif not is_utf8("".join(values.values())):
@@ -44,7 +52,9 @@ def read_rows(path: Path, columns: Sequence[str], account: Account) -> Iterator[
                 else:
                     yield name, values
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: is truncated or damaged ({error}). Fetch it again.") from error
+            raise ValueError(
+                f"{path}: is truncated or damaged ({error}). Fetch it again."
+            ) from error
 
 
 def _places(path: Path, header: list[str], columns: Sequence[str]) -> dict[str, int]:

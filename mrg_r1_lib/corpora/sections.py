@@ -42,7 +42,9 @@ def extract_sections(text: str) -> dict[str, str]:
     for match, end in zip(found, ends, strict=False):
         kind = _KINDS[int(match.lastgroup[1:])]
         parts[kind].append(text[match.end() : end])
-    sections = {name: " ".join(" ".join(parts[name]).split()) for name in ("findings", "impression")}
+    sections = {
+        name: " ".join(" ".join(parts[name]).split()) for name in ("findings", "impression")
+    }
     if not any(sections.values()):
         sections["findings"] = _last_paragraph(text)
     return sections
@@ -50,7 +52,12 @@ def extract_sections(text: str) -> dict[str, str]:
 
 def _capitals(text: str) -> str:
     """The text with a heading written as "Findings:" in capitals, for matching; every other line as it is, of equal length."""
-    return re.sub(r"^[ \t]*[A-Z][A-Za-z /&()]{2,40}:", lambda match: match[0].upper(), text, flags=re.MULTILINE)
+    return re.sub(
+        r"^[ \t]*[A-Z][A-Za-z /&()]{2,40}:",
+        lambda match: match[0].upper(),
+        text,
+        flags=re.MULTILINE,
+    )
 
 
 def _last_paragraph(text: str) -> str:

@@ -15,7 +15,9 @@ Labeler = Callable[[Sequence[str]], np.ndarray]
 
 
 def _load_chexbert() -> Labeler:
-    from mrg_r1_lib.labelers.chexbert import load_chexbert  # torch and transformers: only who asks for it waits for them
+    from mrg_r1_lib.labelers.chexbert import (
+        load_chexbert,
+    )  # torch and transformers: only who asks for it waits for them
 
     return load_chexbert()
 
@@ -42,6 +44,6 @@ def labeler_weights(name: str) -> Path | None:
     if name != "chexbert":
         return None
     from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER
-    from mrg_r1_lib.paths import data_root
+    from mrg_r1_lib.storage.paths import data_root
 
     return data_root() / FOLDER / CHECKPOINT

@@ -5,7 +5,12 @@ import re
 from mrg_r1_lib.labelers.rules import explain, sentences_of
 from mrg_r1_lib.observations import Label
 
-COLOURS = {Label.POSITIVE: 31, Label.NEGATIVE: 34, Label.UNCERTAIN: 33, Label.BLANK: 90}  # ANSI: red, blue, yellow, grey
+COLOURS = {
+    Label.POSITIVE: 31,
+    Label.NEGATIVE: 34,
+    Label.UNCERTAIN: 33,
+    Label.BLANK: 90,
+}  # ANSI: red, blue, yellow, grey
 _PLAIN = "\x1b[0m"
 
 
@@ -18,8 +23,12 @@ def coloured(report: str) -> str:
     lines = []
     for sentence in sentences_of(report):
         marks = [_PLAIN] * len(sentence)
-        for decision in reversed([d for d in explain(report) if d.sentence == sentence]):  # the first word on a span stays
-            found = re.search(r"[^a-z0-9]+".join(map(re.escape, decision.span.split())), sentence.lower())
+        for decision in reversed(
+            [d for d in explain(report) if d.sentence == sentence]
+        ):  # the first word on a span stays
+            found = re.search(
+                r"[^a-z0-9]+".join(map(re.escape, decision.span.split())), sentence.lower()
+            )
             for place in range(*found.span()) if found else ():
                 marks[place] = f"\x1b[{COLOURS[decision.label]}m"
         lines.append(_painted(sentence, marks) + ".")

@@ -20,7 +20,9 @@ CACHED_SENTENCES = 32_768  # at about 2 kB each
 _END = re.compile(r"[;!?]|\.(?![0-9])|(?<![0-9])\.")  # a period between digits is a decimal point
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
 _DEVICES = OBSERVATIONS.index("Support Devices")
-_COLUMN = {name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))}  # OTHER takes the place of No Finding
+_COLUMN = {
+    name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))
+}  # OTHER takes the place of No Finding
 
 
 def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
@@ -61,9 +63,20 @@ def explain(report: str) -> list[Decision]:
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
     [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
     """
-    decisions = [decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]]
+    decisions = [
+        decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]
+    ]
     if _label_report(report)[NO_FINDING]:
-        decisions.append(Decision(OBSERVATIONS[NO_FINDING], Label.POSITIVE, "", "", "", "something said, nothing asserted"))
+        decisions.append(
+            Decision(
+                OBSERVATIONS[NO_FINDING],
+                Label.POSITIVE,
+                "",
+                "",
+                "",
+                "something said, nothing asserted",
+            )
+        )
     return decisions
 
 

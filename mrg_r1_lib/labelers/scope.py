@@ -73,14 +73,20 @@ def _apply_cues(found: list[Found]) -> list[_Mention]:
     clause = part = 0
     for i, item in enumerate(found):
         kind = item.phrase.kind
-        if kind == "break" or (kind == "list" and _begins_assertion(found, i)) or (kind == "subject" and _has_verb(found, i)):
+        if (
+            kind == "break"
+            or (kind == "list" and _begins_assertion(found, i))
+            or (kind == "subject" and _has_verb(found, i))
+        ):
             label, cue, rule = Label.POSITIVE, None, "asserted"
             clause += 1
         if item.phrase.text == ",":
             part += 1
         elif kind in ("finding", "generic", "quality"):
             mentions.append(_Mention(item, label, cue, rule, clause, part))
-        elif kind in _OPENED and not (kind == "uncertainty before" and _stays_denied(label, found[i - 1])):
+        elif kind in _OPENED and not (
+            kind == "uncertainty before" and _stays_denied(label, found[i - 1])
+        ):
             label, cue, rule = _OPENED[kind], item, kind
         elif kind in ("negation after", "uncertainty after"):
             _look_back(mentions, found, i, clause, part)
@@ -99,7 +105,11 @@ def _stays_denied(label: Label, before: Found) -> bool:
 
 def _begins_assertion(found: list[Found], i: int) -> bool:
     """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that would make it a list?"""
-    if i + 1 == len(found) or found[i + 1].phrase.kind != "assertion" or found[i + 1].start > found[i].end + 1:
+    if (
+        i + 1 == len(found)
+        or found[i + 1].phrase.kind != "assertion"
+        or found[i + 1].start > found[i].end + 1
+    ):
         return False
     for later in found[i + 1 : i + _NEAR]:
         if later.phrase.kind == "break":
@@ -119,27 +129,40 @@ def _has_verb(found: list[Found], i: int) -> bool:
     return False
 
 
-def _look_back(mentions: list[_Mention], found: list[Found], i: int, clause: int, part: int) -> None:
+def _look_back(
+    mentions: list[_Mention], found: list[Found], i: int, clause: int, part: int
+) -> None:
     """A cue after its findings: the last part of the clause, and all parts if the last is joined by "or", "nor" or "and"."""
     cue, near = found[i], [m for m in mentions[-_NEAR:] if m.clause == clause]
     first = next((m.at.start for m in near if m.part == part), None)
     joined = first is not None and any(
-        item.phrase.text in _JOINS and first - 2 <= item.start < first for item in found[max(0, i - _NEAR) : i]
+        item.phrase.text in _JOINS and first - 2 <= item.start < first
+        for item in found[max(0, i - _NEAR) : i]
     )
     for mention in near:
         if joined or mention.part == part:
-            mention.label = Label.UNCERTAIN if cue.phrase.kind == "uncertainty after" else Label.NEGATIVE
+            mention.label = (
+                Label.UNCERTAIN if cue.phrase.kind == "uncertainty after" else Label.NEGATIVE
+            )
             mention.cue, mention.rule = cue, cue.phrase.kind
 
 
 def _doubt_last(mentions: list[_Mention], cue: Found, clause: int) -> None:
     """In "A versus B" the last asserted finding before the cue is in doubt."""
     if mentions and mentions[-1].clause == clause and mentions[-1].label == Label.POSITIVE:
-        mentions[-1].label, mentions[-1].cue, mentions[-1].rule = Label.UNCERTAIN, cue, cue.phrase.kind
+        mentions[-1].label, mentions[-1].cue, mentions[-1].rule = (
+            Label.UNCERTAIN,
+            cue,
+            cue.phrase.kind,
+        )
 
 
 def _statements(
-    sentence: str, words: list[str], found: list[Found], mentions: list[_Mention], vocabulary: Vocabulary
+    sentence: str,
+    words: list[str],
+    found: list[Found],
+    mentions: list[_Mention],
+    vocabulary: Vocabulary,
 ) -> list[Decision]:
     """What the qualities of a sentence say of its subjects, such as "heart … enlarged"."""
     qualities = {mention.at: mention for mention in mentions if mention.at.phrase.kind == "quality"}
@@ -154,9 +177,13 @@ def _statements(
         mention = qualities[quality]
         start, end = min(subject.start, quality.start), max(subject.end, quality.end)
         span = " ".join(words[start:end])
-        for name, label in vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ()):
+        for name, label in vocabulary.statements.get(
+            (subject.phrase.meanings[0], quality.phrase.meanings[0]), ()
+        ):
             final, cue = _under_cue(label, mention)
-            decisions.append(Decision(name, final, sentence, span, cue.phrase.text if cue else "", "statement"))
+            decisions.append(
+                Decision(name, final, sentence, span, cue.phrase.text if cue else "", "statement")
+            )
     return decisions
 
 
@@ -177,8 +204,20 @@ def _quality_of(found: list[Found], i: int, used: set[Found]) -> Found | None:
     give the lungs the heart's.
     """
     subject = found[i]
-    before = next((item for item in reversed(found[max(0, i - _REACH) : i]) if item.phrase.kind != "assertion"), None)
-    if before and before.phrase.kind == "quality" and before not in used and subject.start - before.end <= _REACH:
+    before = next(
+        (
+            item
+            for item in reversed(found[max(0, i - _REACH) : i])
+            if item.phrase.kind != "assertion"
+        ),
+        None,
+    )
+    if (
+        before
+        and before.phrase.kind == "quality"
+        and before not in used
+        and subject.start - before.end <= _REACH
+    ):
         return before
     for later in found[i + 1 : i + _NEAR]:
         if later.phrase.kind in ("break", "finding", "generic"):
@@ -186,7 +225,9 @@ def _quality_of(found: list[Found], i: int, used: set[Found]) -> Found | None:
         if later.phrase.kind == "quality":
             used.add(later)
             return later
-    for earlier in reversed(found[max(0, i - _NEAR) : i]):  # "normal heart size and mediastinal contours"
+    for earlier in reversed(
+        found[max(0, i - _NEAR) : i]
+    ):  # "normal heart size and mediastinal contours"
         if earlier.phrase.kind == "quality":
             return None if earlier in used else earlier
         if earlier.phrase.kind not in ("subject", "list"):

@@ -82,7 +82,9 @@ class Vocabulary:
         for row in rows:
             kind, text, meaning = row["kind"], row["phrase"], row["meaning"]
             if kind not in KINDS:
-                raise ValueError(f"vocabulary: {text!r} has the kind {kind!r}; expected one of {', '.join(KINDS)}.")
+                raise ValueError(
+                    f"vocabulary: {text!r} has the kind {kind!r}; expected one of {', '.join(KINDS)}."
+                )
             if kind == "spelling":
                 self._standard.update(dict.fromkeys(words_of(text), meaning))
             elif kind == "statement":
@@ -92,13 +94,20 @@ class Vocabulary:
         for word in {word for key in phrases for word in key}:
             for plural in plurals(word):
                 self._standard.setdefault(plural, word)
-        self._tree = _tree({tuple(self._standard.get(word, word) for word in key): phrase for key, phrase in phrases.items()})
+        self._tree = _tree(
+            {
+                tuple(self._standard.get(word, word) for word in key): phrase
+                for key, phrase in phrases.items()
+            }
+        )
 
     def _add_statement(self, text: str, meaning: str) -> None:
         subject, quality = text.split(" + ")
         observation, label = meaning.rsplit(" ", 1)
         _check_observation(observation, text)
-        self.statements.setdefault((subject, quality), []).append((observation, Label[label.upper()]))
+        self.statements.setdefault((subject, quality), []).append(
+            (observation, Label[label.upper()])
+        )
 
     def find(self, words: list[str]) -> list[Found]:
         """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
@@ -114,7 +123,10 @@ class Vocabulary:
             if best is None:
                 start += 1
                 continue
-            if not (best.unless and best.unless.intersection(words[max(0, start - _WINDOW) : end + _WINDOW])):
+            if not (
+                best.unless
+                and best.unless.intersection(words[max(0, start - _WINDOW) : end + _WINDOW])
+            ):
                 found.append(Found(best, start, end))
             start = end
         return found
@@ -126,14 +138,23 @@ def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) 
     key = tuple(words_of(text))
     earlier = phrases.get(key)
     if earlier and not (kind == earlier.kind and kind in ("finding", "alternative")):
-        raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
+        raise ValueError(
+            f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row."
+        )
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
-    phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
+    phrases[key] = Phrase(
+        kind,
+        text,
+        meanings,
+        frozenset(unless.split()) | (earlier.unless if earlier else frozenset()),
+    )
 
 
 def _check_observation(name: str, text: str) -> None:
     if name not in ABNORMALITIES and name != OTHER:
-        raise ValueError(f"vocabulary: {text!r} names {name!r}; expected one of {', '.join(ABNORMALITIES)}, {OTHER}.")
+        raise ValueError(
+            f"vocabulary: {text!r} names {name!r}; expected one of {', '.join(ABNORMALITIES)}, {OTHER}."
+        )
 
 
 def _tree(phrases: dict[tuple[str, ...], Phrase]) -> dict:

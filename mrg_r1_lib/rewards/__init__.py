@@ -9,7 +9,15 @@ import inspect
 from collections.abc import Callable
 
 from mrg_r1_lib.labelers import Labeler
-from mrg_r1_lib.rewards import bleu, label_f1, mccs, net_benefit, positive_cosine, report_tags, rouge_l
+from mrg_r1_lib.rewards import (
+    bleu,
+    label_f1,
+    mccs,
+    net_benefit,
+    positive_cosine,
+    report_tags,
+    rouge_l,
+)
 
 Reward = Callable[..., list[float | None]]
 
@@ -40,13 +48,17 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
     known = dict(inspect.signature(REWARDS[name]).parameters)
     if known.pop("labeler", None):
         if labeler is None:
-            raise ValueError(f"reward {name!r} compares labels and needs a labeler; pass labeler=load_labeler(...).")
+            raise ValueError(
+                f"reward {name!r} compares labels and needs a labeler; pass labeler=load_labeler(...)."
+            )
         bound = {"labeler": labeler, **parameters}
     else:
         bound = parameters
     wrong = [parameter for parameter in parameters if parameter not in known]
     if wrong:
-        raise ValueError(f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}.")
+        raise ValueError(
+            f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}."
+        )
     score = REWARDS[name](**bound)
 
     def reward(completions: list, **columns) -> list[float | None]:

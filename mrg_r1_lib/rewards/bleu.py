@@ -18,7 +18,10 @@ def build() -> Callable[..., list[float | None]]:
 
     def reward(completions: list, reference: list[str], **_) -> list[float | None]:
         reports = [parse_completion(completion).report for completion in completions]
-        scores = [bleu.sentence_score(report, [right]).score / 100 for report, right in zip(reports, reference, strict=True)]
+        scores = [
+            bleu.sentence_score(report, [right]).score / 100
+            for report, right in zip(reports, reference, strict=True)
+        ]
         return [min(score, 1.0) for score in scores]  # 1.0000000000000004 for equal ones
 
     return reward

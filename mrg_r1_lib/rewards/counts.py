@@ -9,15 +9,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrg_r1_lib.metrics import positives
+from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import CLASSES, Label
 from mrg_r1_lib.report_format import parse_completion
 
-COUNTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # label codes (n, 14): generated, reference -> (n,)
+COUNTS: dict[
+    str, Callable[[np.ndarray, np.ndarray], np.ndarray]
+] = {  # label codes (n, 14): generated, reference -> (n,)
     "positives": lambda generated, reference: positives(generated).sum(axis=1),
     "hits": lambda generated, reference: (positives(generated) & positives(reference)).sum(axis=1),
     "wanted": lambda generated, reference: positives(reference).sum(axis=1),
-    "negatives": lambda generated, reference: (generated[:, list(CLASSES[13])] == Label.NEGATIVE).sum(axis=1),
+    "negatives": lambda generated, reference: (
+        generated[:, list(CLASSES[13])] == Label.NEGATIVE
+    ).sum(axis=1),
 }
 
 

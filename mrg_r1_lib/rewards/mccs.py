@@ -18,7 +18,9 @@ MARGIN = 0.3  # paper value unknown
 def check_margin(margin: float) -> float:
     """Return `margin`; ValueError unless it lies in [0, 1)."""
     if not 0 <= margin < 1:
-        raise ValueError(f"margin: {margin!r} is outside [0, 1); at 1 no completion could earn a reward.")
+        raise ValueError(
+            f"margin: {margin!r} is outside [0, 1); at 1 no completion could earn a reward."
+        )
     return margin
 
 
@@ -34,14 +36,18 @@ def cosine(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     g, r = signed_vectors(generated), signed_vectors(reference)
     if g.shape != r.shape:
-        raise ValueError(f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: expected as many reports in both.")
+        raise ValueError(
+            f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: expected as many reports in both."
+        )
     asserted, wanted = (g**2).sum(axis=-1), (r**2).sum(axis=-1)
     # one root of the integer product, so that equal vectors give exactly 1
     value = (g * r).sum(axis=-1) / np.sqrt(np.maximum(asserted * wanted, 1))
     return np.where(wanted == 0, np.nan, value)
 
 
-def margin_cosine(generated: np.ndarray, reference: np.ndarray, margin: float = MARGIN) -> np.ndarray:
+def margin_cosine(
+    generated: np.ndarray, reference: np.ndarray, margin: float = MARGIN
+) -> np.ndarray:
     """MCCS = max((c - m) / (1 - m), 0), label codes `(n, 14)` and `(n, 14)` -> `(n,)` float in [0, 1].
 
     c: `cosine(generated, reference)`, with its rules for blank reports (NaN, 0). m: `margin` in [0, 1): the similarity,
@@ -57,7 +63,9 @@ def margin_cosine(generated: np.ndarray, reference: np.ndarray, margin: float = 
     return np.maximum(above, 0.0)  # NaN stays NaN
 
 
-def build(labeler: Callable[[list[str]], np.ndarray], margin: float = MARGIN) -> Callable[..., list[float | None]]:
+def build(
+    labeler: Callable[[list[str]], np.ndarray], margin: float = MARGIN
+) -> Callable[..., list[float | None]]:
     """The reward over `reference_labels`: MCCS in [0, 1], None for every completion of a study that asserts nothing."""
     check_margin(margin)
 

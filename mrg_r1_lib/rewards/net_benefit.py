@@ -28,7 +28,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrg_r1_lib.metrics import positives
+from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.report_format import parse_completion
 
 THRESHOLD = 0.3  # half of the micro F1 that can be reached here, by what validation showed (results/README.md)
@@ -45,7 +45,10 @@ def surprise(prevalence: np.ndarray) -> np.ndarray:
 
 
 def net_benefit(
-    generated: np.ndarray, reference: np.ndarray, threshold: float = THRESHOLD, weights: np.ndarray | float = 1.0
+    generated: np.ndarray,
+    reference: np.ndarray,
+    threshold: float = THRESHOLD,
+    weights: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """1 - (missed + t / (1 - t) * invented) / 13, label codes `(n, 14)` and `(n, 14)` -> `(n,)` float in [0, 1].
 
@@ -58,27 +61,37 @@ def net_benefit(
     array([0.9231, 0.967 ])
     """
     if not 0 < threshold <= 0.5:
-        raise ValueError(f"threshold: {threshold!r} is outside (0, 0.5]; from it upwards a finding is asserted.")
+        raise ValueError(
+            f"threshold: {threshold!r} is outside (0, 0.5]; from it upwards a finding is asserted."
+        )
     g, r = positives(np.asarray(generated)), positives(np.asarray(reference))
     if g.shape != r.shape:
-        raise ValueError(f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: expected as many reports in both.")
+        raise ValueError(
+            f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: expected as many reports in both."
+        )
     missed, invented = ((r & ~g) * weights).sum(axis=-1), ((g & ~r) * weights).sum(axis=-1)
     return 1 - (missed + threshold / (1 - threshold) * invented) / g.shape[-1]
 
 
 def build(
-    labeler: Callable[[list[str]], np.ndarray], threshold: float = THRESHOLD, prevalence: np.ndarray | None = None
+    labeler: Callable[[list[str]], np.ndarray],
+    threshold: float = THRESHOLD,
+    prevalence: np.ndarray | None = None,
 ) -> Callable[..., list[float | None]]:
     """The reward over `reference_labels`: net benefit in [0, 1], never None; 0 where the completion holds no report.
 
     `prevalence` `(13,)` of the abnormalities where it is trained; without it all weigh the same.
     """
-    net_benefit(np.zeros((0, 14), dtype=int), np.zeros((0, 14), dtype=int), threshold)  # a bad threshold is said here
+    net_benefit(
+        np.zeros((0, 14), dtype=int), np.zeros((0, 14), dtype=int), threshold
+    )  # a bad threshold is said here
     weights = 1.0 if prevalence is None else surprise(prevalence)
 
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
         reports = [parse_completion(completion).report for completion in completions]
         values = net_benefit(labeler(reports), np.asarray(reference_labels), threshold, weights)
-        return [float(value) if report else 0.0 for value, report in zip(values, reports, strict=True)]
+        return [
+            float(value) if report else 0.0 for value, report in zip(values, reports, strict=True)
+        ]
 
     return reward

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrg_r1_lib.metrics import study_counts
+from mrg_r1_lib.metrics.clinical_efficacy import study_counts
 from mrg_r1_lib.report_format import parse_completion
 
 
@@ -21,7 +21,9 @@ def positive_cosine(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
     >>> positive_cosine([edema], [edema_fracture]).round(4)  # 1 / sqrt(1 * 2)
     array([0.7071])
     """
-    shared, written, wanted = np.moveaxis(study_counts(reference, generated, classes=13, uncertain="positive").sum(-1), -1, 0)
+    shared, written, wanted = np.moveaxis(
+        study_counts(reference, generated, classes=13, uncertain="positive").sum(-1), -1, 0
+    )
     return np.where(written + wanted == 0, 1.0, shared / np.sqrt(np.maximum(written * wanted, 1)))
 
 
@@ -31,6 +33,8 @@ def build(labeler: Callable[[list[str]], np.ndarray]) -> Callable[..., list[floa
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
         reports = [parse_completion(completion).report for completion in completions]
         values = positive_cosine(labeler(reports), np.asarray(reference_labels))
-        return [float(value) if report else 0.0 for value, report in zip(values, reports, strict=True)]
+        return [
+            float(value) if report else 0.0 for value, report in zip(values, reports, strict=True)
+        ]
 
     return reward

@@ -6,7 +6,7 @@ stemming.
 
 from collections.abc import Callable
 
-from mrg_r1_lib.metrics import rouge_l
+from mrg_r1_lib.metrics.text import rouge_l
 from mrg_r1_lib.report_format import parse_completion
 
 
@@ -14,6 +14,8 @@ def build() -> Callable[..., list[float | None]]:
     """The reward over the reference reports `reference`: ROUGE-L F-measure in [0, 1], 0 for an empty report, never None."""
 
     def reward(completions: list, reference: list[str], **_) -> list[float | None]:
-        return rouge_l(reference, [parse_completion(completion).report for completion in completions]).tolist()
+        return rouge_l(
+            reference, [parse_completion(completion).report for completion in completions]
+        ).tolist()
 
     return reward

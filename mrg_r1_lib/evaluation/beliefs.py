@@ -1,0 +1,152 @@
+"""What a policy believes, and what each reward would make of it: reports sampled several times for each validation study.
+
+An observation's belief is its share of the sampled reports. For a reward the policy picks the one of its own samples that
+earns most when the others are taken for the truth (minimum Bayes risk): what it would write if it trusted its beliefs. A hint
+of where a reward pulls, at the same seeing; training is paid by references, not by beliefs.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
+from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.policies.load_save import load_policy
+from mrg_r1_lib.policies.prompts import user_message
+from mrg_r1_lib.report_format import parse_completion
+from mrg_r1_lib.rewards.counts import COUNTS
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import locked, save_table
+from mrg_r1_lib.training.trainer import command_line, prepare
+
+SAMPLES = 16  # reports a study, at temperature 1
+BATCH = 16  # studies side by side
+SPLIT = "validate"
+
+
+def sample_labels(run: Run) -> np.ndarray:
+    """Label codes `(studies, SAMPLES, 14)` of reports that the run's policy sampled for the validation split.
+
+    Saved as `beliefs.csv` in the run's folder, a row a report (study's row, 14 codes); a finished one is loaded, and so is one
+    that came without its policy from another machine. Sampling follows the run's seed. FileNotFoundError names the notebook
+    where neither is there.
+    """
+    (path,) = run.products("beliefs")
+    if not run.finished("beliefs") and (run.finished("train") or not path.exists()):
+        policy = run.require_policy("02_supervised_finetuning")
+        prepare(run)
+        labeler = load_labeler(run.settings.labeler)
+        with locked(run.folder):
+            labels = labeler([parse_completion(text).report for text in _sample(run, policy)])
+            table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
+            table.insert(0, "study", np.arange(len(table)) // SAMPLES)
+            save_table(table, path)
+            run.update_manifest("mrg_r1_lib.evaluation.beliefs")
+            run.mark_finished("beliefs")
+    return (
+        pd.read_csv(path)[list(OBSERVATIONS)]
+        .to_numpy(np.int8)
+        .reshape(-1, SAMPLES, len(OBSERVATIONS))
+    )
+
+
+def _sample(run: Run, policy) -> list[str]:
+    model, processor = load_policy(policy)
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    studies = load_split(run.corpus, SPLIT, run.size)
+    (message,) = user_message()
+    completions: list[str] = []
+    torch.manual_seed(run.seed)
+    for start in tqdm(range(0, len(studies), BATCH), desc="sampling reports", mininterval=1.0):
+        conversations = []
+        for study in studies[start : start + BATCH]:
+            images = [{"type": "image", "image": image().convert("RGB")} for image in study.images]
+            conversations.append(
+                [
+                    {
+                        "role": "user",
+                        "content": [*images, {"type": "text", "text": message["content"]}],
+                    }
+                ]
+            )
+        inputs = processor.apply_chat_template(
+            conversations,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        ).to(model.device)
+        with torch.inference_mode():
+            tokens = model.generate(
+                **inputs,
+                do_sample=True,
+                temperature=1.0,
+                top_p=1.0,
+                top_k=0,
+                num_return_sequences=SAMPLES,
+                max_new_tokens=run.size.max_completion_length,
+            )
+        completions += processor.batch_decode(
+            tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+    return completions
+
+
+def best_expected(
+    samples: np.ndarray,
+    reference: np.ndarray,
+    rewards: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+) -> pd.DataFrame:
+    """Efficacy of the report that each reward would choose, a row a reward: precision, recall, f1, macro_f1, negatives.
+
+    `samples` codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`; a reward takes codes `(n, 14)` of generated and
+    reference reports and returns `(n,)`. Before the rewards stands one sample as it comes: the policy without a choice.
+
+    >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
+    >>> believed = np.array([[edema, edema, nothing]], dtype=np.int8)
+    >>> from mrg_r1_lib.rewards.net_benefit import net_benefit
+    >>> best_expected(believed, np.array([edema]), {"net benefit": net_benefit}).loc["net benefit", "recall"]
+    np.float64(1.0)
+    """
+    chosen = {"one sample": samples[:, 0]}
+    count = samples.shape[1]
+    for name, reward in rewards.items():
+        expected = np.zeros(samples.shape[:2])
+        for one in range(count):
+            others = [
+                np.nan_to_num(reward(samples[:, one], samples[:, other]))
+                for other in range(count)
+                if other != one
+            ]
+            expected[:, one] = np.mean(others, axis=0)
+        chosen[name] = samples[np.arange(len(samples)), expected.argmax(axis=1)]
+    return pd.DataFrame({name: _efficacy(reference, labels) for name, labels in chosen.items()}).T
+
+
+def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    negatives = COUNTS["negatives"](labels, reference).mean()
+    macro = clinical_efficacy(reference, labels, average="macro")["f1"]
+    return clinical_efficacy(reference, labels) | {"macro_f1": macro, "negatives": float(negatives)}
+
+
+def believed_above(
+    samples: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
+) -> pd.DataFrame:
+    """Clinical efficacy of asserting what is believed above a threshold: threshold, precision, recall, f1."""
+    beliefs = positives(samples).mean(axis=1)
+    rows = []
+    for threshold in thresholds:
+        labels = np.zeros_like(samples[:, 0])
+        labels[:, : beliefs.shape[1]] = np.where(beliefs > threshold, Label.POSITIVE, Label.BLANK)
+        rows.append({"threshold": threshold} | clinical_efficacy(reference, labels))
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    command_line(sample_labels, __doc__)

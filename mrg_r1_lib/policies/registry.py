@@ -1,0 +1,142 @@
+"""Base models: the policies that a study can start from, a line each. What is loaded is code and stands in `policies.py`.
+
+A base model is made here (`tiny_llava`), or published: at the Hugging Face hub, or in a folder of the user's. Sizes are those
+of its published configuration, so that memory can be planned, and a step timed with random weights, before anything is
+downloaded.
+"""
+
+from dataclasses import dataclass, field
+
+LANGUAGE_MODEL = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"  # linear layers of the language model, no vision module
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One line of the registry. `hub` is a repository at the hub or a folder; "" is made by `policies.py` itself."""
+
+    hub: str = ""
+    revision: str = (
+        "main"  # no source names one; the commit that it resolved to stands in the run's manifest
+    )
+    licence: str = "Apache-2.0"
+    access: str = "open"  # or what must be done before the hub lets one download it
+    pixels: tuple[int, int] | None = (
+        None  # least and most pixels that an image is scaled to; None: a size of the processor's
+    )
+    lora_targets: str = LANGUAGE_MODEL  # paper value unknown
+    lora_whole: tuple[str, ...] = ()  # modules trained whole beside the adapters
+    micro_batch: int = (
+        0  # completions that one device holds in a forward and backward pass; 0: all of a step
+    )
+    together: int = 128  # studies whose reports one device writes side by side
+    activation_checkpointing: bool = False
+    model_type: str = "llava"  # of transformers
+    sizes: dict = field(
+        default_factory=dict
+    )  # what differs from that architecture's configuration in transformers
+
+
+QWEN25_VISION = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16}
+QWEN25_3B = {
+    "text_config": {
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "vocab_size": 151936,
+    },
+    "vision_config": QWEN25_VISION | {"out_hidden_size": 2048},
+    "tie_word_embeddings": True,
+}
+QWEN25_7B = {
+    "text_config": {
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "vocab_size": 152064,
+    },
+    "vision_config": QWEN25_VISION | {"out_hidden_size": 3584},
+    "tie_word_embeddings": False,
+}
+QWEN3_4B = {
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+    },
+    "vision_config": {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2560,
+        "deepstack_visual_indexes": [5, 11, 17],
+    },
+    "tie_word_embeddings": True,
+}
+LLAVA_7B = {
+    "text_config": {
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "vocab_size": 32064,
+    },
+    "vision_config": {
+        "model_type": "clip_vision_model",
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "image_size": 336,
+        "patch_size": 14,
+    },
+    "tie_word_embeddings": False,
+}
+# an image of at most 512 by 512 pixels: 334 tokens of 28 by 28 pixels (256 of 32 by 32); paper value unknown
+LARGE = {
+    "pixels": (56 * 56, 512 * 512),
+    "micro_batch": 4,
+    "together": 32,
+    "activation_checkpointing": True,
+}
+
+POLICIES = {
+    "tiny_llava": BaseModel(
+        lora_whole=("embed_tokens", "lm_head")
+    ),  # new words: its pretraining has not seen most of them
+    "huatuo_7b": BaseModel(  # the paper's
+        "FreedomIntelligence/HuatuoGPT-Vision-7B-Qwen2.5VL",
+        model_type="qwen2_5_vl",
+        sizes=QWEN25_7B,
+        **LARGE,
+    ),
+    "qwen25_vl_3b": BaseModel(
+        "Qwen/Qwen2.5-VL-3B-Instruct",
+        licence="Qwen Research Licence (no commercial use)",
+        model_type="qwen2_5_vl",
+        sizes=QWEN25_3B,
+        **LARGE,
+    ),
+    "qwen25_vl_7b": BaseModel(
+        "Qwen/Qwen2.5-VL-7B-Instruct", model_type="qwen2_5_vl", sizes=QWEN25_7B, **LARGE
+    ),
+    "qwen3_vl_4b": BaseModel(
+        "Qwen/Qwen3-VL-4B-Instruct", model_type="qwen3_vl", sizes=QWEN3_4B, **LARGE
+    ),
+    "llava_15_7b": BaseModel(
+        "llava-hf/llava-1.5-7b-hf",
+        licence="Llama 2 Community Licence",
+        sizes=LLAVA_7B,
+        **LARGE | {"pixels": None},
+    ),
+}

@@ -1,0 +1,93 @@
+"""Checkpoints of a training that may be stopped at any moment: the trainer's own, what it forgets, and which of them are whole.
+
+transformers saves optimiser, schedule, random states and log. What is trained is saved here, since transformers writes a LLaVA
+under other names than it has in memory and then loads nothing of it into a model (only a warning says so); and so is what
+validation has seen. A checkpoint counts once its marker is there, which is written last, and while the run's state is the same.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+
+from mrg_r1_lib.runs.processes import gathered
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import write_text
+
+WHOLE = "whole.json"
+TRAINED = "trained.safetensors"
+
+
+def trainer_folder(run: Run) -> Path:
+    """Where the trainer of a run keeps its checkpoints."""
+    return run.private / "trainer"
+
+
+def last_whole(run: Run) -> Path | None:
+    """The latest checkpoint that can be continued; all others, cut off while saved or of another state, are deleted."""
+    found = {}
+    for folder in trainer_folder(run).glob("checkpoint-*"):
+        marker = folder / WHOLE
+        if marker.exists() and json.loads(marker.read_text())["state"] == run.state("train"):
+            found[int(folder.name.rpartition("-")[2])] = folder
+        else:
+            shutil.rmtree(folder)
+    return found[max(found)] if found else None
+
+
+class Checkpoints(TrainerCallback):
+    """Completes each checkpoint of the trainer, and the model of a training that continues one.
+
+    `validation` has `save(folder)` and `load(folder)`, or is None. `seconds` and `tokens` are those before the last stop.
+    """
+
+    def __init__(self, run: Run, validation, checkpoint: Path | None) -> None:
+        self.run, self.validation, self.checkpoint = run, validation, checkpoint
+        self.seconds, self.tokens, self.started = 0.0, 0, time.monotonic()
+        if checkpoint:
+            before = json.loads((checkpoint / WHOLE).read_text())
+            self.seconds, self.tokens = before["seconds"], before["tokens"]
+            if validation:
+                validation.load(checkpoint)
+
+    def on_train_begin(self, args, state, control, model, train_dataloader, **_) -> None:
+        """Bring the order of the studies and the weights to where the checkpoint left them."""
+        if self.checkpoint:
+            sampler = train_dataloader.batch_sampler
+            while hasattr(sampler, "batch_sampler"):  # a process's share of it
+                sampler = sampler.batch_sampler
+            for _ in range(
+                int(state.epoch)
+            ):  # TRL's sampler draws an order each time it is begun: transformers begins it once
+                next(iter(sampler.sampler))
+            trained = load_file(self.checkpoint / TRAINED)
+            with gathered(model), torch.no_grad():
+                for name, parameter in model.named_parameters():
+                    if parameter.requires_grad:
+                        parameter.copy_(trained[name])
+
+    def on_save(self, args, state, control, model, **_) -> None:
+        """Add weights and validation to what the trainer wrote, then mark the checkpoint as whole."""
+        with gathered(model):
+            trained = {
+                name: p.detach().cpu().contiguous()
+                for name, p in model.named_parameters()
+                if p.requires_grad
+            }
+        if not state.is_world_process_zero:
+            return
+        folder = trainer_folder(self.run) / f"checkpoint-{state.global_step}"
+        save_file(trained, folder / TRAINED)
+        if self.validation:
+            self.validation.save(folder)
+        tokens = max(row.get("num_tokens", 0) for row in state.log_history)
+        whole = {"state": self.run.state("train"), "seconds": self.elapsed(), "tokens": tokens}
+        write_text(folder / WHOLE, json.dumps(whole))
+
+    def elapsed(self) -> float:
+        """Seconds of training, those before a stop included."""
+        return self.seconds + time.monotonic() - self.started
