@@ -300,8 +300,8 @@ def see(run: Run) -> dict:
         "most_probable": generate(
             model,
             processor,
-            load_split(run.corpus, "test", run.size),
-            run.size.max_completion_length,
+            load_split(run.corpus, "test", run.settings),
+            run.settings.max_completion_length,
         ),
         "image_tokens": [tokens, many],
         "image_moves_logits": float((dark - bright).abs().max()),

@@ -203,7 +203,7 @@ def main() -> None:
             row(
                 f"rebuild {len(made)} tables of {runs} runs",
                 took,
-                f"{took / runs:>12.3f} s a run, {run.size.resamples} resamples",
+                f"{took / runs:>12.3f} s a run, {run.settings.resamples} resamples",
             )
 
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mrg_r1_lib.evaluation.evaluate import efficacy_rows
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.reporting import ablations
 from mrg_r1_lib.rewards import REWARDS
@@ -57,7 +57,7 @@ def results(tmp_path):
 def test_every_reinforced_arm_stands_in_one_section_of_the_ablation():
     reinforced = {
         arm
-        for arm, each in EXPERIMENTS.items()
+        for arm, each in ARMS.items()
         if each.stage == "srl" and each.generation == "transformers"
     }
     assert sorted(ablations.ARMS) == sorted(reinforced | {"sft", "sft_continued"})

@@ -159,7 +159,7 @@ def test_the_system_that_made_the_results_is_told_from_another(results, monkeypa
     run = study("laptop", results=results)
     path = results / "laptop/iu_xray/reference/seed0/manifest.json"
     manifest = json.loads(path.read_text())
-    entry = manifest["mrg_r1_lib.evaluation.evaluate"]
+    entry = manifest["evaluate"]
     entry["hardware"] |= {"machine": audit.platform.machine(), "system": audit.platform.system()}
     entry["versions"]["numpy"] = audit.np.__version__
     path.write_text(json.dumps(manifest))

@@ -10,7 +10,7 @@ from mrg_r1_lib.evaluation.baseline_reports import (
     template_reports,
 )
 from mrg_r1_lib.evaluation.baselines import template_report
-from mrg_r1_lib.experiments import EXPERIMENTS, Experiment
+from mrg_r1_lib.experiments import ARMS, Experiment
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING
@@ -47,11 +47,11 @@ def test_the_threshold_is_the_one_of_highest_f1():
 
 
 def test_every_baseline_writes_one_report_a_study(minute_scale, indiana, tmp_path):
-    baselines = [arm for arm, experiment in EXPERIMENTS.items() if experiment.stage == "baseline"]
+    baselines = [arm for arm, experiment in ARMS.items() if experiment.stage == "baseline"]
     assert len(baselines) == 6
     for arm in baselines:
         run = Run(f"iu_xray/{arm}", "smoke", 0, tmp_path)
-        studies = load_split("iu_xray", "test", run.size)
+        studies = load_split("iu_xray", "test", run.settings)
         reports = baseline_reports(run, studies, LABELER)
         assert len(reports) == len(studies) and all(
             isinstance(report, str) and report for report in reports
@@ -60,13 +60,13 @@ def test_every_baseline_writes_one_report_a_study(minute_scale, indiana, tmp_pat
 
 def test_the_drawn_template_says_what_the_index_terms_assert(indiana, tmp_path):
     run = Run("iu_xray/drawn_template", "smoke", 0, tmp_path)
-    studies = load_split("iu_xray", "test", run.size)
+    studies = load_split("iu_xray", "test", run.settings)
     said = positives(LABELER(baseline_reports(run, studies, LABELER)))
     np.testing.assert_array_equal(said, positives(index_labels(studies)))
 
 
 def test_an_unknown_baseline_is_refused(indiana, tmp_path, monkeypatch):
-    monkeypatch.setitem(EXPERIMENTS, "oracle", Experiment("baseline", "an oracle"))
+    monkeypatch.setitem(ARMS, "oracle", Experiment("baseline", "an oracle"))
     run = Run("iu_xray/oracle", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match="baseline 'oracle' is not built"):
-        baseline_reports(run, load_split("iu_xray", "test", run.size), LABELER)
+        baseline_reports(run, load_split("iu_xray", "test", run.settings), LABELER)

@@ -173,14 +173,14 @@ def test_a_timed_run_differs_from_its_scale_only_in_what_was_asked_for(tmp_path)
     assert (
         isinstance(run, TimedRun)
         and run.scale == "full"
-        and run.size.lora
-        and run.size.image_size == 512
+        and run.settings.lora
+        and run.settings.image_size == 512
     )
     assert (
-        run.size.srl_steps,
-        run.size.max_completion_length,
+        run.settings.srl.steps,
+        run.settings.max_completion_length,
         run.group_size,
-        run.size.studies_per_step,
+        run.settings.srl.studies_per_step,
     ) == (3, 64, 4, 2)
     with pytest.raises(ValueError, match="Unknown policy 'gpt'"):
         timed_run("gpt", 3, 64, 4, 2, tmp_path)

@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.experiments import EXPERIMENTS, Experiment, Scale, load_scale, parse_experiment
+from mrg_r1_lib.experiments import ARMS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.pipeline.verify import EQUAL
 from mrg_r1_lib.reporting.documents.printed import PRINTED
@@ -59,7 +59,7 @@ def shown(path: Path) -> str:
 
 def settings(entries: dict, arm: str) -> dict:
     """Settings that change a run of `arm`, as JSON writes them; one that is gone was read by other sources."""
-    read_by = (EXPERIMENTS[arm].stage, arm)
+    read_by = (ARMS[arm].stage, arm)
     beside = BESIDE_THE_RUN | {name for name, other in STAGE_OF.items() if other not in read_by}
     beside |= OF_SRL if "srl" not in read_by else set()
     entries = YOUNGER | entries if "rewards" in entries else entries
@@ -97,9 +97,7 @@ def test_every_result_was_made_with_the_present_settings():
     for run, manifest in manifests().items():
         _, arm = parse_experiment(manifest["experiment"]["name"])
         message = f"{run} was made with other settings: {AGAIN}"
-        assert settings(manifest["experiment"], arm) == settings(asdict(EXPERIMENTS[arm]), arm), (
-            message
-        )
+        assert settings(manifest["experiment"], arm) == settings(asdict(ARMS[arm]), arm), message
         assert settings(manifest["scale"], arm) == settings(asdict(load_scale(SCALE)), arm), message
 
 

@@ -112,7 +112,7 @@ def test_a_reward_an_arm_and_a_published_policy_leave_results_as_they_are_and_th
     tmp_path,
 ):
     root = copy(tmp_path)
-    before = source_digest("mrg_r1_lib.training.srl", ["mccs", "report_tags"])
+    before = source_digest("srl", ["mccs", "report_tags"])
     apply("A reward", root)
     published = blocks("A policy", "diff")[0].partition("\n+")[2]
     models = root / "mrg_r1_lib" / "base_models.py"

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import yaml
 
-from mrg_r1_lib.experiments import EXPERIMENTS, PREPARATIONS, SCALES, parse_experiment
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS, SCALES, parse_experiment
 from mrg_r1_lib.pipeline.sources import module_file
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.storage.paths import REPOSITORY
@@ -205,7 +205,7 @@ def test_run_all_knows_every_word_of_its_commands(command):
         if word == option or option == "-m":
             continue
         if option == "--arms":
-            assert word in EXPERIMENTS
+            assert word in ARMS
         elif option == "--corpus":
             assert word in PREPARATIONS
         elif option == "--seeds":

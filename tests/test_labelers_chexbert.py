@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER, WORDS, fetch, load_chexbert
 from mrg_r1_lib.observations import NO_FINDING
 from mrg_r1_lib.runs.run import Run
@@ -163,12 +163,12 @@ def test_the_digest_of_the_weights_is_part_of_a_runs_state_and_manifest(
     (folder / CHECKPOINT).rename(tmp_path / FOLDER / CHECKPOINT)
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
     monkeypatch.setitem(
-        EXPERIMENTS, "constant_normal", replace(EXPERIMENTS["constant_normal"], labeler="chexbert")
+        ARMS, "constant_normal", replace(ARMS["constant_normal"], labeler="chexbert")
     )
     run = Run("iu_xray/constant_normal", "smoke", 0, tmp_path / "results")
-    run.update_manifest("mrg_r1_lib.evaluation.evaluate")
+    run.update_manifest("evaluate")
     digest = file_digest(tmp_path / FOLDER / CHECKPOINT)
-    assert run.read_manifest()["mrg_r1_lib.evaluation.evaluate"]["labeler_digest"] == digest
+    assert run.read_manifest()["evaluate"]["labeler_digest"] == digest
     run.make_private()
     for path in run.products("test"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -299,8 +299,7 @@ def test_the_style_of_reports_is_their_length_and_what_they_assert():
 
 def test_metrics_bootstrap_baselines_and_advantage_do_not_import_torch():
     modules = ", ".join(
-        f"mrg_r1_lib.{name}"
-        for name in ("metrics", "bootstrap", "baselines", "advantage", "rewards")
+        f"{name}" for name in ("metrics", "bootstrap", "baselines", "advantage", "rewards")
     )
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

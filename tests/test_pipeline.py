@@ -176,9 +176,7 @@ def test_the_study_says_whether_training_moved(tmp_path, capsys):
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text("{}")
         (folder / "train_log.csv").write_text(log)
-        manifest = {
-            f"mrg_r1_lib.{stage}": {"trained_tensors": 3, "changed_tensors": 3, "seconds": 1}
-        }
+        manifest = {f"{stage}": {"trained_tensors": 3, "changed_tensors": 3, "seconds": 1}}
         manifest["scale"] = {"phantom_reports": 5, "batch_size": 4}
         (folder / "manifest.json").write_text(json.dumps(manifest))
 

@@ -29,7 +29,7 @@ def test_two_views_in_r2gens_layout_and_words_train_and_are_scored(data, tmp_pat
     phantoms = load_corpus("phantom", studies=61)
     trees.r2gen(data / "iu_xray", 60, findings=lambda number: phantoms[number].findings)
     run = Run("iu_xray_r2gen/srl_mccs", "smoke", 0, tmp_path / "results")
-    (first, *_) = prompts.load_split(run.corpus, "train", run.size)
+    (first, *_) = prompts.load_split(run.corpus, "train", run.settings)
     assert len(first.images) == 2 and first.findings == first.findings.lower()
     pretrain(run), sft(run), srl(run)
     assert evaluate(run)["studies"] == 6

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS
 from mrg_r1_lib.reporting.documents import definitions, summaries
 from mrg_r1_lib.reporting.documents.printed import PRINTED, cost, save_printed
@@ -89,13 +89,13 @@ def test_the_cost_is_read_from_manifests_and_logs(tmp_path):
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text("{}")
         entry = {"seconds": seconds, "steps": 10, "trained_parameters": 1200, "commit": "0"}
-        (folder / "manifest.json").write_text(json.dumps({"mrg_r1_lib.training.srl": entry}))
+        (folder / "manifest.json").write_text(json.dumps({"srl": entry}))
         pd.DataFrame({"step": [1, 2], "num_tokens": [700.0, 1500.0 + seed]}).to_csv(
             folder / "train_log.csv"
         )
     (row,) = cost(Run("iu_xray/srl_mccs", "smoke", 0, tmp_path)).to_dict("records")
     assert (
-        row["system"] == EXPERIMENTS["srl_mccs"].label
+        row["system"] == ARMS["srl_mccs"].label
         and row["seeds"] == "2"
         and row["minutes a seed"] == "1.0 to 1.5"
     )

@@ -100,7 +100,7 @@ def results(tmp_path):
         "hardware": {"system": "Linux", "cores": 2, "host": "SECRET"},
     }
     manifest = {
-        "mrg_r1_lib.training.srl": entry,
+        "srl": entry,
         "scale": {"srl_steps": 100, "seconds": {"03": 1}},
         "seed": 0,
     }

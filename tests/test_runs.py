@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from mrg_r1_lib import experiments
-from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
+from mrg_r1_lib.experiments import ARMS, SCALES
 from mrg_r1_lib.pipeline.sources import code_of, module_file, source_digest
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs.run import Run
@@ -29,13 +29,13 @@ def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
 
 
 def test_the_ladder_starts_only_from_its_own_rungs_and_pays_only_known_rewards():
-    for experiment in EXPERIMENTS.values():
-        assert experiment.start is None or experiment.start in EXPERIMENTS
+    for experiment in ARMS.values():
+        assert experiment.start is None or experiment.start in ARMS
         assert set(experiment.rewards) <= set(REWARDS)
         assert experiment.stage in ("baseline", "pretrain", "sft", "srl", "shuffled")
-    assert EXPERIMENTS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
+    assert ARMS["srl_mccs"].rewards == {"mccs": 0.75, "report_tags": 0.25}
     for scale in SCALES.values():
-        assert all(EXPERIMENTS[arm].stage == "srl" for arm in scale.arms)
+        assert all(ARMS[arm].stage == "srl" for arm in scale.arms)
 
 
 CHANGES = {  # arms that differ from MRG-R1's in more than one setting: what unscaled advantages need, and two by two
@@ -49,15 +49,13 @@ CHANGES = {  # arms that differ from MRG-R1's in more than one setting: what uns
 
 def test_every_arm_of_the_ablation_differs_from_the_papers_in_one_setting():
     arms = {
-        arm: asdict(each)
-        for arm, each in EXPERIMENTS.items()
-        if each.stage == "srl" and arm != "srl_mccs"
+        arm: asdict(each) for arm, each in ARMS.items() if each.stage == "srl" and arm != "srl_mccs"
     }
-    paper = asdict(EXPERIMENTS["srl_mccs"])
+    paper = asdict(ARMS["srl_mccs"])
     for arm, settings in arms.items():
         changed = {name for name in settings if settings[name] != paper[name]} - {"label"}
         assert changed == CHANGES[arm] if arm in CHANGES else len(changed) == 1, (arm, changed)
-    labels = [each.label for each in EXPERIMENTS.values()]
+    labels = [each.label for each in ARMS.values()]
     assert len(set(labels)) == len(labels)
     assert all(
         len(label.split()) <= LONGEST_NAME for label in labels
@@ -67,13 +65,11 @@ def test_every_arm_of_the_ablation_differs_from_the_papers_in_one_setting():
 def test_a_new_setting_of_srl_leaves_earlier_stages_as_they_are(run, monkeypatch):
     before = {each: each.fingerprint() for each in (run, run.start)}
     monkeypatch.setitem(
-        EXPERIMENTS,
+        ARMS,
         "srl_mccs",
-        replace(EXPERIMENTS["srl_mccs"], abnormal=None, scale_rewards="none"),
+        replace(ARMS["srl_mccs"], abnormal=None, scale_rewards="none"),
     )
-    monkeypatch.setitem(
-        EXPERIMENTS, "sft", replace(EXPERIMENTS["sft"], abnormal=None, scale_rewards="none")
-    )
+    monkeypatch.setitem(ARMS, "sft", replace(ARMS["sft"], abnormal=None, scale_rewards="none"))
     assert run.fingerprint() != before[run] and run.start.fingerprint() == before[run.start]
 
 
@@ -85,8 +81,8 @@ def test_a_run_knows_the_stages_that_it_starts_from(run):
 
 
 def test_every_policy_of_real_reports_has_a_twin_that_writes_with_its_weights(run):
-    for arm, experiment in EXPERIMENTS.items():
-        assert (f"{arm}_shuffled" in EXPERIMENTS) == (experiment.stage in ("sft", "srl"))
+    for arm, experiment in ARMS.items():
+        assert (f"{arm}_shuffled" in ARMS) == (experiment.stage in ("sft", "srl"))
     assert (
         run.twin.experiment == "iu_xray/srl_mccs_shuffled"
         and run.twin.writer == run
@@ -136,9 +132,7 @@ def test_a_step_is_finished_until_settings_or_start_change(
     run.start.weights.write_bytes(b"other weights")
     assert not run.finished("train")
     run.mark_finished("train")
-    monkeypatch.setitem(
-        experiments.EXPERIMENTS, "srl_mccs", experiments.replace(run.settings, margin=0.5)
-    )
+    monkeypatch.setitem(experiments.ARMS, "srl_mccs", experiments.replace(run.recipe, margin=0.5))
     assert not run.finished("train")
 
 
@@ -163,11 +157,11 @@ def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_l
 ):
     with_products.mark_finished("train")
     monkeypatch.setitem(
-        experiments.EXPERIMENTS,
+        experiments.ARMS,
         "srl_mccs",
-        experiments.replace(with_products.settings, label="another name"),
+        experiments.replace(with_products.recipe, label="another name"),
     )
-    scale = experiments.replace(with_products.size, arms=("srl_mccs",), seconds={}, resamples=7)
+    scale = experiments.replace(with_products.settings, arms=("srl_mccs",), seconds={}, resamples=7)
     monkeypatch.setitem(experiments.SCALES, "smoke", scale)
     assert with_products.finished("train")
     monkeypatch.setattr(
@@ -179,7 +173,9 @@ def test_a_step_is_repeated_when_its_sources_change_but_not_for_a_new_arm_or_a_l
 def test_more_steps_of_one_stage_leave_the_stages_before_it_as_they_are(run, monkeypatch):
     runs = [run, run.start, run.start.start]
     before = [each.fingerprint() for each in runs]
-    monkeypatch.setitem(experiments.SCALES, "smoke", experiments.replace(run.size, sft_epochs=99))
+    monkeypatch.setitem(
+        experiments.SCALES, "smoke", experiments.replace(run.settings, sft_epochs=99)
+    )
     assert [each.fingerprint() == old for each, old in zip(runs, before, strict=True)] == [
         False,
         False,
@@ -249,10 +245,10 @@ def test_what_only_a_reader_sees_is_no_part_of_the_code(change):
 
 def test_of_the_rewards_a_run_depends_on_its_own_only(change):
     before = {
-        rewards: source_digest("mrg_r1_lib.training.srl", rewards)
+        rewards: source_digest("srl", rewards)
         for rewards in (("mccs",), ("rouge_l",), ("mccs", "rouge_l"))
     }
     assert len(set(before.values())) == 3
     change("mrg_r1_lib.rewards.rouge_l")
-    after = {rewards: source_digest("mrg_r1_lib.training.srl", rewards) for rewards in before}
+    after = {rewards: source_digest("srl", rewards) for rewards in before}
     assert [after[rewards] == old for rewards, old in before.items()] == [True, False, False]

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.reporting.tables import (
     PRIMARY,
     precision_recall_table,
@@ -12,7 +12,7 @@ from mrg_r1_lib.reporting.tables import (
 
 def row(arm, seed, value, low=None, high=None, metric="ce_f1"):
     return {
-        "system": EXPERIMENTS[arm].label,
+        "system": ARMS[arm].label,
         "seed": seed,
         "metric": metric,
         "value": value,
@@ -31,7 +31,7 @@ def test_scores_are_means_over_seeds_of_the_measure_with_an_interval_and_know_th
         row("sft", 0, 0.9, metric="bleu_1"),
     ]
     scores = score_table(pd.DataFrame([*rows, row("sft_shuffled", 0, 0.1, 0.0, 0.2)]))
-    assert scores["system"].tolist() == [EXPERIMENTS[arm].label for arm in arms]
+    assert scores["system"].tolist() == [ARMS[arm].label for arm in arms]
     assert scores["kind"].tolist() == ["trivial", "ceiling", "policy", "images shuffled"]
     assert (
         scores["value"].round(6).tolist() == [0.0, 0.8, 0.6, 0.1]

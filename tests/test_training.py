@@ -53,8 +53,8 @@ def trained(finished_results, tmp_path):
 
 def test_the_stages_move_every_tensor_and_a_finished_one_is_not_repeated(trained):
     first = srl.srl(trained)
-    assert first["kl"].iloc[0] == 0 and len(first) == trained.size.srl_steps
-    manifest = trained.read_manifest()["mrg_r1_lib.training.srl"]
+    assert first["kl"].iloc[0] == 0 and len(first) == trained.settings.srl.steps
+    manifest = trained.read_manifest()["srl"]
     assert manifest["changed_tensors"] == manifest["trained_tensors"] > 0
     supervised = sft(trained)
     assert supervised["loss"].iloc[-4:].mean() < supervised["loss"].iloc[:4].mean()
@@ -70,10 +70,10 @@ def test_sft_continued_starts_from_sft_and_goes_on_at_its_own_rate(trained):
         and sft_config(run).learning_rate < sft_config(run.start).learning_rate
     )
     log = sft(run)
-    rows = trained.size.studies["train"] + trained.size.sft_phantoms
-    steps = -(-rows // trained.size.sft_batch_size) * trained.size.sft_continued_epochs
+    rows = trained.settings.studies["train"] + trained.settings.sft.phantoms
+    steps = -(-rows // trained.settings.sft.batch_size) * trained.settings.sft_continued.epochs
     assert len(log) == steps and log["loss"].iloc[0] < read_log(run.start)["loss"].iloc[0]
-    assert len(pd.read_csv(run.folder / "validation.csv")) == trained.size.sft_continued_epochs
+    assert len(pd.read_csv(run.folder / "validation.csv")) == trained.settings.sft_continued.epochs
 
 
 def test_srl_counts_and_looks_beside_its_rewards(trained):
@@ -85,7 +85,9 @@ def test_srl_counts_and_looks_beside_its_rewards(trained):
         (log["reward"] <= mixed + 1e-6) | unscored
     ).all()  # the counts weigh nothing; a study without labels earns less
     looks = pd.read_csv(trained.folder / "validation.csv")
-    assert looks["step"].tolist() == [0, trained.size.srl_steps] and looks["chosen"].tolist() == [
+    assert looks["step"].tolist() == [0, trained.settings.srl.steps] and looks[
+        "chosen"
+    ].tolist() == [
         False,
         True,
     ]
@@ -107,18 +109,18 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
     monkeypatch.setattr(srl, "train", lambda *_: None)
     srl.srl(trained)
     labels = load_labeler("rules")(
-        [study.findings for study in load_split("iu_xray", "train", trained.size)]
+        [study.findings for study in load_split("iu_xray", "train", trained.settings)]
     )
     seen = positives(np.array(asked["rows"].with_format(None)["reference_labels"]))
     assert len(seen) < len(labels) and seen.any(axis=1).sum() == positives(labels).any(axis=1).sum()
-    assert seen.any(axis=1).mean() == pytest.approx(trained.settings.abnormal, abs=0.05)
+    assert seen.any(axis=1).mean() == pytest.approx(trained.recipe.abnormal_share, abs=0.05)
     np.testing.assert_allclose(asked["prevalence"], positives(labels).mean(axis=0))
 
 
 def test_beliefs_are_sampled_by_the_seed_kept_and_loaded_where_the_policy_is_not(trained):
     first = beliefs.sample_labels(trained.start)
     assert first.shape == (
-        trained.size.studies["validate"],
+        trained.settings.studies["validate"],
         beliefs.SAMPLES,
         14,
     ) and trained.start.finished("beliefs")
@@ -134,7 +136,7 @@ def test_beliefs_are_sampled_by_the_seed_kept_and_loaded_where_the_policy_is_not
 def test_the_taught_advantage_is_the_one_that_trl_logs(trained, tmp_path):
     config = srl.config(trained)
     config.log_completions, config.num_completions_to_print, config.max_steps = True, 0, 2
-    studies = load_split("iu_xray", "train", trained.size)
+    studies = load_split("iu_xray", "train", trained.settings)
     labels = load_labeler("rules")([study.findings for study in studies])
     model, processor = load_policy(trained.start.policy)
     trainer = GRPOTrainer(
@@ -218,7 +220,7 @@ def test_reinforcement_learning_is_the_same_to_the_byte_for_one_seed(finished_re
 def test_sft_keeps_the_epoch_that_validates_best(trained):
     validation = pd.read_csv(trained.start.folder / "validation.csv")
     assert (
-        validation["epoch"].tolist() == list(range(1, trained.size.sft_epochs + 1))
+        validation["epoch"].tolist() == list(range(1, trained.settings.sft.epochs + 1))
         and validation["chosen"].sum() == 1
     )
     kept = validation[validation["chosen"]].iloc[0]
@@ -252,12 +254,12 @@ def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):
     leak = "<think>Cardiomegaly, Edema, Fracture</think>\n<report>Words.</report>"
     monkeypatch.setattr(
         "mrg_r1_lib.evaluation.evaluate.write_completions",
-        lambda run, split: [leak] * run.size.studies[split],
+        lambda run, split: [leak] * run.settings.studies[split],
     )
     metrics = evaluate(trained.start)
     labels = pd.read_csv(trained.start.folder / "labels_per_study.csv", index_col="study_id")
     assert (labels.drop(columns="No Finding") == 0).all(axis=None)
-    assert metrics["format_rate"] == 1.0 and metrics["studies"] == trained.size.studies["test"]
+    assert metrics["format_rate"] == 1.0 and metrics["studies"] == trained.settings.studies["test"]
     assert len(metrics["clinical_efficacy"]) == 18
 
 
@@ -272,8 +274,8 @@ def test_a_run_that_another_process_holds_is_refused(trained):
 
 
 def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypatch):
-    still = dataclasses.replace(trained.settings, rewards={"report_tags": 1.0}, beta=0.0)
-    monkeypatch.setitem(experiments.EXPERIMENTS, "srl_mccs", still)
+    still = dataclasses.replace(trained.recipe, rewards={"report_tags": 1.0}, beta=0.0)
+    monkeypatch.setitem(experiments.ARMS, "srl_mccs", still)
     monkeypatch.setattr(
         srl,
         "reward_functions",
@@ -286,7 +288,7 @@ def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypa
 
 def test_no_report_text_stands_in_what_may_be_committed(trained):
     evaluate(trained.start)
-    findings = load_split("iu_xray", "test", trained.size)[0].findings
+    findings = load_split("iu_xray", "test", trained.settings)[0].findings
     for path in trained.start.folder.rglob("*"):
         assert findings[:30] not in path.read_text(encoding="utf-8")
     assert json.loads((trained.start.private / "completions_test.json").read_text())
@@ -297,7 +299,7 @@ def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
     command = [
         sys.executable,
         "-m",
-        f"mrg_r1_lib.{stage}",
+        f"{stage}",
         "--experiment",
         "iu_xray/srl_mccs",
         "--scale",

@@ -45,7 +45,7 @@ class TimedRun(Run):
     timed: Scale
 
     @property
-    def size(self) -> Scale:
+    def settings(self) -> Scale:
         return self.timed
 
 
@@ -54,13 +54,10 @@ def timed_run(
 ) -> TimedRun:
     """The main arm of SRL with that policy at the scale that it belongs to, with steps, completions and groups as asked for."""
     scale = "full" if require_known(policy).hub else "laptop"
-    changes = {
-        "srl_steps": steps,
-        "max_completion_length": length,
-        "group_size": group_size,
-        "studies_per_step": studies,
-    }
-    timed = replace(SCALES[scale], policy=policy, images="phantom", **changes)
+    srl = replace(SCALES[scale].srl, steps=steps, group_size=group_size, studies_per_step=studies)
+    timed = replace(
+        SCALES[scale], policy=policy, images="phantom", max_completion_length=length, srl=srl
+    )
     return TimedRun(f"{DEFAULT_CORPUS}/{timed.arms[0]}", scale, 0, folder, timed)
 
 
@@ -88,7 +85,7 @@ def timed_settings(run: TimedRun, processor: transformers.ProcessorMixin) -> GRP
     } - {None}
     settings.generation_kwargs = {
         "suppress_tokens": sorted(never),
-        "min_new_tokens": run.size.max_completion_length,
+        "min_new_tokens": run.settings.max_completion_length,
     }
     return settings
 
@@ -123,7 +120,9 @@ def benchmark_srl(
     with tempfile.TemporaryDirectory() as folder:
         run = timed_run(policy, steps, length, group_size, studies, Path(folder))
         prepare(run)
-        corpus = load_corpus("phantom", studies=max(64, studies), image_size=run.size.image_size)
+        corpus = load_corpus(
+            "phantom", studies=max(64, studies), image_size=run.settings.image_size
+        )
         findings = [study.findings for study in corpus]
         bf16 = config(run).bf16
         model, processor = random_policy(run, findings, torch.bfloat16 if bf16 else torch.float32)
@@ -137,9 +136,9 @@ def benchmark_srl(
         "device": device_name(),
         "torch": torch.__version__,
         "dtype": str(model.dtype).removeprefix("torch."),
-        "lora": run.size.lora,
+        "lora": run.settings.lora,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "image_size": run.size.image_size,
+        "image_size": run.settings.image_size,
         "studies": studies,
         "group_size": group_size,
         "micro_batch": settings.per_device_train_batch_size,
@@ -163,7 +162,7 @@ def trainer_of(
         args=settings,
         train_dataset=srl_rows(corpus, labels),
         processing_class=processor,
-        peft_config=lora(POLICIES[run.size.policy]) if run.size.lora else None,
+        peft_config=lora(POLICIES[run.settings.policy]) if run.settings.lora else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

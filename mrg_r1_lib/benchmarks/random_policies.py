@@ -26,7 +26,7 @@ def random_policy(run: Run, texts: Sequence[str], dtype: torch.dtype) -> Policy:
     One made here, or trained whole, is saved in the run's folder and loaded back, since TRL loads the reference from
     there. A published one under LoRA is made on the device, in `dtype`, and never saved: its reference is itself.
     """
-    name, size, folder = run.size.policy, run.size, run.private / "policy"
+    name, size, folder = run.settings.policy, run.settings, run.private / "policy"
     if POLICIES[name].hub:
         policy = random_published(name, texts, size.image_size, dtype)
         if size.lora:

@@ -28,14 +28,14 @@ EPOCHS = {"phantoms": 5, "reports": 10}  # of the classifier; not tuned
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
     """One report a study of the baseline that `run` names; ValueError for an arm of stage baseline that is not built."""
-    arm = run.experiment.partition("/")[2]
+    arm = run.arm
     if arm == "reference":
         return [study.findings for study in studies]
     if arm == "constant_normal":
         return constant_normal(len(studies))
     if arm == "drawn_template":
         return template_reports(positives(index_labels(studies)))
-    train = load_split(run.corpus, "train", run.size)
+    train = load_split(run.corpus, "train", run.settings)
     findings = [study.findings for study in train]
     if arm == "best_single_report":
         return [best_single_report(findings, labeler(findings))] * len(studies)
@@ -69,9 +69,9 @@ def classifier_reports(
     """
     phantoms = load_corpus(
         "phantom",
-        studies=run.size.classifier_phantoms,
+        studies=run.settings.classifier_phantoms,
         seed=run.seed,
-        image_size=run.size.image_size,
+        image_size=run.settings.image_size,
     )
     start = train_image_classifier(
         pixels(phantoms),
@@ -90,7 +90,7 @@ def classifier_reports(
         learning_rate=1e-3,
         progress=True,
     )
-    validation = load_split(run.corpus, "validate", run.size)
+    validation = load_split(run.corpus, "validate", run.settings)
     wanted = positives(labeler([study.findings for study in validation]))
     threshold = best_threshold(wanted, classifier.predict(pixels(validation)))
     return template_reports(classifier.predict(pixels(studies)) >= threshold)

@@ -10,92 +10,52 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
 from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import load_policy
-from mrg_r1_lib.policies.prompts import user_message
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.rewards.counts import COUNTS
+from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import locked, save_table
+from mrg_r1_lib.storage.files import locked
 from mrg_r1_lib.training.trainer import command_line, prepare
 
-SAMPLES = 16  # reports a study, at temperature 1
-BATCH = 16  # studies side by side
+SAMPLES = 16  # reports per study, at temperature 1
+BATCH_SIZE = 16  # studies
 SPLIT = "validate"
 
 
 def sample_labels(run: Run) -> np.ndarray:
-    """Label codes `(studies, SAMPLES, 14)` of reports that the run's policy sampled for the validation split.
+    """Label codes `(studies, SAMPLES, 14)` of reports that the run's policy sampled on validation.
 
-    Saved as `beliefs.csv` in the run's folder, a row a report (study's row, 14 codes); a finished one is loaded, and so is one
-    that came without its policy from another machine. Sampling follows the run's seed. FileNotFoundError names the notebook
-    where neither is there.
+    Saved as `beliefs.csv` in the run's folder, one row per report (study's row, 14 codes). A finished one is
+    loaded, and so is one that came without its policy from another machine. Sampling follows the run's seed.
+    FileNotFoundError names the notebook where neither is there.
     """
-    (path,) = run.products("beliefs")
+    (path,) = run.outputs("beliefs")
     if not run.finished("beliefs") and (run.finished("train") or not path.exists()):
-        policy = run.require_policy("02_supervised_finetuning")
+        folder = run.require_policy("02_supervised_finetuning")
         prepare(run)
-        labeler = load_labeler(run.settings.labeler)
+        judge = load_labeler(run.settings.judge)
+        studies = load_split(run.corpus, SPLIT, run.settings)
         with locked(run.folder):
-            labels = labeler([parse_completion(text).report for text in _sample(run, policy)])
+            model, processor = load_policy(folder)
+            model.to(processes().device)
+            length = run.settings.max_completion_length
+            torch.manual_seed(run.seed)
+            written = generate(model, processor, studies, length, BATCH_SIZE, SAMPLES)
+            labels = judge([parse_completion(text).report for text in written])
             table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
             table.insert(0, "study", np.arange(len(table)) // SAMPLES)
-            save_table(table, path)
-            run.update_manifest("mrg_r1_lib.evaluation.beliefs")
+            run.save_table("beliefs.csv", table)
+            run.update_manifest("beliefs")
             run.mark_finished("beliefs")
-    return (
-        pd.read_csv(path)[list(OBSERVATIONS)]
-        .to_numpy(np.int8)
-        .reshape(-1, SAMPLES, len(OBSERVATIONS))
-    )
-
-
-def _sample(run: Run, policy) -> list[str]:
-    model, processor = load_policy(policy)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    studies = load_split(run.corpus, SPLIT, run.size)
-    (message,) = user_message()
-    completions: list[str] = []
-    torch.manual_seed(run.seed)
-    for start in tqdm(range(0, len(studies), BATCH), desc="sampling reports", mininterval=1.0):
-        conversations = []
-        for study in studies[start : start + BATCH]:
-            images = [{"type": "image", "image": image().convert("RGB")} for image in study.images]
-            conversations.append(
-                [
-                    {
-                        "role": "user",
-                        "content": [*images, {"type": "text", "text": message["content"]}],
-                    }
-                ]
-            )
-        inputs = processor.apply_chat_template(
-            conversations,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True},
-        ).to(model.device)
-        with torch.inference_mode():
-            tokens = model.generate(
-                **inputs,
-                do_sample=True,
-                temperature=1.0,
-                top_p=1.0,
-                top_k=0,
-                num_return_sequences=SAMPLES,
-                max_new_tokens=run.size.max_completion_length,
-            )
-        completions += processor.batch_decode(
-            tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-        )
-    return completions
+    codes = pd.read_csv(path)[list(OBSERVATIONS)].to_numpy(np.int8)
+    return codes.reshape(-1, SAMPLES, len(OBSERVATIONS))
 
 
 def best_expected(

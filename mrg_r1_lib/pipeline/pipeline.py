@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, EXPERIMENTS, PREPARATIONS, SCALES, load_scale
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished
 from mrg_r1_lib.pipeline.times import estimate, estimate_text, times_table, times_text
 from mrg_r1_lib.reporting.tables import movement_table
@@ -47,7 +47,7 @@ def grid(
     """
     size = load_scale(scale)
     seeds, arms = seeds or size.seeds, arms or (*size.arms, CONTROL)
-    known = [CONTROL, *(arm for arm, each in EXPERIMENTS.items() if each.stage == "srl")]
+    known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
     wrong = [arm for arm in arms if arm not in known]
     if wrong:
         raise ValueError(
@@ -58,7 +58,7 @@ def grid(
         return Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results))
 
     main = size.arms[0]
-    trained = {arm: SRL if EXPERIMENTS[arm].stage == "srl" else SFT for arm in arms}
+    trained = {arm: SRL if ARMS[arm].stage == "srl" else SFT for arm in arms}
     return [
         [step(METHOD, main), step(DATA, main)],
         [step(SFT, main, seed) for seed in seeds],
@@ -166,7 +166,7 @@ def check_movement(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> N
     supervised = movement[movement["reward_first"].isna()]
     flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]
     flat = flat[
-        flat["system"] != EXPERIMENTS[CONTROL].label
+        flat["system"] != ARMS[CONTROL].label
     ]  # where SFT ended, a loss need not fall further
     apart = movement[movement["kl_first"].abs() > 1e-6]
     if len(flat) or len(apart):
@@ -199,7 +199,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
         folder,
     )
     step = Step(name, run)
-    require_room(folder, run.size.disk_gib)
+    require_room(folder, run.settings.disk_gib)
     with chdir(NOTEBOOKS):
         execute(step, values)
     _say(f"Executed copy: {os.path.relpath(step.output)}")

@@ -14,7 +14,7 @@ from mrg_r1_lib.storage.paths import REPOSITORY
 
 # settings are compared by value; what a scale needs, where files lie and what may be written there change no number
 BESIDE = ("experiments", "base_models", "runs", "plan", "sources", "files", "paths", "privacy")
-BOOKKEEPING = {f"mrg_r1_lib.{name}" for name in BESIDE}
+BOOKKEEPING = {f"{name}" for name in BESIDE}
 PUBLISHED = "mrg_r1_lib.policies.hub"  # a run whose policy is made here does not depend on how others are loaded
 REWARDS = "mrg_r1_lib.rewards"  # the registry: of the rewards in it a run depends on its own ones, and not on a new one
 
@@ -83,7 +83,7 @@ def code_of(source: str) -> str:
 
 
 def source_digest(module: str, rewards: Iterable[str] = (), published: bool = False) -> str:
-    """SHA-256 over the code of `module` ("mrg_r1_lib.training.srl"), all of the library that it imports, and their tables.
+    """SHA-256 over the code of `module` ("srl"), all of the library that it imports, and their tables.
 
     Of the rewards those named in `rewards`, each the module of its name, with all that it imports; and what loads `published`
     policies only where one is. Bookkeeping is left out: settings are compared by value, and where files lie changes no number.

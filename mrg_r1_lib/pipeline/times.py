@@ -30,7 +30,7 @@ def step_seconds(step: Step) -> float:
     path = marker(step)
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))["seconds"]
-    guesses, notebook = step.run.size.seconds, step.notebook[:2]
+    guesses, notebook = step.run.settings.seconds, step.notebook[:2]
     return guesses.get(f"{notebook} {step.run.arm}", guesses[notebook])
 
 

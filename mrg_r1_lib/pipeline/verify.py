@@ -136,9 +136,7 @@ def _require_frozen(commit: str) -> None:
 
 def _reason(run: Run, again: Run) -> str:
     """Why a re-run may differ: what its manifest says otherwise of packages and system, or that it says the same."""
-    one, other = (
-        each.read_manifest().get("mrg_r1_lib.evaluation.evaluate", {}) for each in (run, again)
-    )
+    one, other = (each.read_manifest().get("evaluate", {}) for each in (run, again))
     apart = [name for name in ("versions", "hardware") if one.get(name) != other.get(name)]
     named = " and ".join({"versions": "packages", "hardware": "hardware"}[name] for name in apart)
     return (

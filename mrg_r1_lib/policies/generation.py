@@ -9,24 +9,33 @@ from transformers import PreTrainedModel, ProcessorMixin
 from mrg_r1_lib.policies.prompts import user_message
 from mrg_r1_lib.study import Study
 
+GREEDY = {"do_sample": False}
+
 
 def generate(
     model: PreTrainedModel,
     processor: ProcessorMixin,
     studies: Sequence[Study],
     max_completion_length: int,
-    together: int = 128,
+    batch_size: int = 128,
+    samples: int | None = None,
 ) -> list[str]:
-    """One completion a study, greedy, at most `max_completion_length` tokens; the result does not depend on other studies.
+    """Completions of at most `max_completion_length` tokens: one greedy completion per study.
 
-    `together` of them are written side by side.
+    With `samples`, so many sampled completions per study at temperature 1, those of a study side by side.
+    `batch_size` studies are written at once. In float32 a greedy completion does not depend on it; in
+    bf16 padding may change it. The model stays on its device and is left in evaluation mode.
     """
     model.eval()
+    choice = GREEDY
+    if samples:
+        choice = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0}
+        choice["num_return_sequences"] = samples
     completions: list[str] = []
-    for start in tqdm(range(0, len(studies), together), desc="writing reports", mininterval=1.0):
-        batch = studies[start : start + together]
+    label = "sampling reports" if samples else "writing reports"
+    for start in tqdm(range(0, len(studies), batch_size), desc=label, mininterval=1.0):
         inputs = processor.apply_chat_template(
-            [_conversation(study) for study in batch],
+            [_conversation(study) for study in studies[start : start + batch_size]],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -34,7 +43,7 @@ def generate(
             processor_kwargs={"padding": True},
         ).to(model.device)
         with torch.inference_mode():
-            tokens = model.generate(**inputs, do_sample=False, max_new_tokens=max_completion_length)
+            tokens = model.generate(**inputs, **choice, max_new_tokens=max_completion_length)
         written = tokens[:, inputs["input_ids"].shape[1] :]
         completions += processor.batch_decode(written, skip_special_tokens=True)
     return completions
@@ -43,4 +52,5 @@ def generate(
 def _conversation(study: Study) -> list[dict]:
     images = [{"type": "image", "image": image().convert("RGB")} for image in study.images]
     (message,) = user_message()
-    return [{"role": "user", "content": [*images, {"type": "text", "text": message["content"]}]}]
+    text = {"type": "text", "text": message["content"]}
+    return [{"role": "user", "content": [*images, text]}]

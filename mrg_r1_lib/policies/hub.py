@@ -5,15 +5,12 @@ Nothing here touches a run whose policy is made by this library (`sources.py` le
 
 from pathlib import Path
 
-import pandas as pd
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 from transformers import GenerationConfig
 
-from mrg_r1_lib.policies.load_save import Policy, load_policy, require_known, save_policy
+from mrg_r1_lib.policies.load_save import Policy, load_policy, require_known
 from mrg_r1_lib.policies.registry import POLICIES
-from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import locked, write_text
 from mrg_r1_lib.storage.paths import data_root
 
 FILES = [
@@ -83,25 +80,3 @@ def load_published(name: str) -> tuple[Policy, str]:
     }
     model.generation_config = GenerationConfig(**ends)
     return (model, processor), commit
-
-
-def adopt(run: Run) -> pd.DataFrame:
-    """Save the published base model of the run's scale as its policy, with the commit that it has, and return an empty log."""
-    base = POLICIES[run.size.policy]
-    (model, processor), commit = load_published(run.size.policy)
-    with locked(run.folder):
-        for name in ("train_log.csv", "tower_log.csv"):
-            write_text(run.folder / name, "step,loss\n")
-        save_policy(model, processor, run.policy)
-        parameters = sum(p.numel() for p in model.parameters())
-        origin = {"hub": base.hub, "commit": commit, "licence": base.licence}
-        run.update_manifest(
-            "mrg_r1_lib.training.pretrain",
-            parameters=parameters,
-            trained_tensors=0,
-            changed_tensors=0,
-            seconds=0.0,
-            **origin,
-        )
-        run.mark_finished("train")
-    return pd.read_csv(run.folder / "train_log.csv")

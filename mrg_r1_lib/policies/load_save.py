@@ -6,6 +6,7 @@ rounded to 8 bits, and most of what reinforcement learning changes is smaller th
 adapters, against a copy of them (TRL's adapter `ref`).
 """
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,7 @@ from mrg_r1_lib.policies.tiny_llava import tiny_llava
 from mrg_r1_lib.storage.files import write_aside
 
 MADE_HERE = {"tiny_llava": tiny_llava}
-VISION = ("vision_tower", "visual")  # as LLaVA and Qwen name it
+VISION = ("vision_tower", "visual", "vision_model")  # LLaVA, Qwen, Idefics
 PROJECTOR = "merger"  # Qwen's, inside its tower; LLaVA's stands beside its own
 
 Policy = tuple[PreTrainedModel | PeftModel, ProcessorMixin]
@@ -46,6 +47,20 @@ def is_vision(parameter: str) -> bool:
     return any(part in parameter for part in VISION) and PROJECTOR not in parameter
 
 
+def freeze_vision(model: PreTrainedModel) -> None:
+    """Keep the vision tower as it is; ValueError if no parameter is of one, which would train it silently."""
+    tower = [parameter for name, parameter in model.named_parameters() if is_vision(name)]
+    if not tower:
+        first = next(iter(dict(model.named_parameters())))
+        raise ValueError(
+            f"{type(model).__name__}: no parameter of a vision tower was found; expected a module named "
+            f"{', '.join(VISION)}, the first parameter is {first}. Add its name to VISION in "
+            f"policies/load_save.py."
+        )
+    for parameter in tower:
+        parameter.requires_grad_(False)
+
+
 def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
     """A saved policy, "auto" in the precision that it was saved in; its adapters, where it has some, can be trained further.
 
@@ -63,9 +78,7 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
             f"{folder}: expected a whole model (config.json and weights), found {found}."
         )
     model = AutoModelForImageTextToText.from_pretrained(whole, dtype=dtype, local_files_only=True)
-    for name, parameter in model.named_parameters():
-        if is_vision(name):
-            parameter.requires_grad_(False)
+    freeze_vision(model)
     if adapters:
         model = PeftModel.from_pretrained(model, folder, is_trainable=True)
     return model, AutoProcessor.from_pretrained(folder, padding_side="left", local_files_only=True)
@@ -87,6 +100,16 @@ def save_policy(
     with write_aside(folder) as aside:
         model.save_pretrained(aside, **chosen)
         processor.save_pretrained(aside)
+
+
+def policy_digest(folder: Path) -> str:
+    """SHA-256 over the weights of a saved policy, in one file or several; 64 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def new_adapters(model: PreTrainedModel | PeftModel, base: BaseModel) -> LoraConfig | None:

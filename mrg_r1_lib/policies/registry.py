@@ -28,7 +28,7 @@ class BaseModel:
     micro_batch: int = (
         0  # completions that one device holds in a forward and backward pass; 0: all of a step
     )
-    together: int = 128  # studies whose reports one device writes side by side
+    batch_size: int = 128  # studies whose reports one device writes at once
     activation_checkpointing: bool = False
     model_type: str = "llava"  # of transformers
     sizes: dict = field(
@@ -106,7 +106,7 @@ LLAVA_7B = {
 LARGE = {
     "pixels": (56 * 56, 512 * 512),
     "micro_batch": 4,
-    "together": 32,
+    "batch_size": 32,
     "activation_checkpointing": True,
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
 from mrg_r1_lib.reporting.tables import (
     PRIMARY,
@@ -78,11 +78,11 @@ TEXT_REWARDS = {
 
 def settings_table() -> pd.DataFrame:
     """What each arm changes in the paper's: arm, section, system, changes ("margin 0.5"), from `experiments.py` alone."""
-    paper = asdict(EXPERIMENTS[PAPER])
+    paper = asdict(ARMS[PAPER])
     rows = []
     for section, arms in SECTIONS.items():
         for arm in arms:
-            own = asdict(EXPERIMENTS[arm])
+            own = asdict(ARMS[arm])
             changed = {
                 name: own[name]
                 for name in own
@@ -171,7 +171,7 @@ def earned(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFrame:
         if arm in ARMS:
             labels = aligned_labels(folder, reference)
             text = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["text"]
-            row: dict[str, object] = {"system": EXPERIMENTS[arm].label}
+            row: dict[str, object] = {"system": ARMS[arm].label}
             row |= {
                 name: float(np.nanmean(reward(labels, truth)))
                 for name, reward in LABEL_REWARDS.items()
@@ -240,4 +240,4 @@ def parted(results: Path, scale: str, corpus: str = "iu_xray", seed: int = 0) ->
 
 
 def _rewards(label: str) -> dict[str, float]:
-    return next(each.rewards for each in EXPERIMENTS.values() if each.label == label)
+    return next(each.rewards for each in ARMS.values() if each.label == label)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
+from mrg_r1_lib.experiments import ARMS, load_scale
 from mrg_r1_lib.metrics.bootstrap import Efficacy, holm, interval, paired_bootstrap
 from mrg_r1_lib.metrics.clinical_efficacy import (
     MEASURES,
@@ -141,7 +141,7 @@ def checked_scores(
             row = {
                 "check": check,
                 "studies": len(rows_of),
-                "system": EXPERIMENTS[arm].label,
+                "system": ARMS[arm].label,
                 "seeds": len(seeds),
             }
             rows.append(row | dict(zip(MEASURES, values, strict=True)))
@@ -217,13 +217,13 @@ def changed_studies(
             "observation": OBSERVATIONS[column],
             "report": bool(wanted[study, column]),
             "index": bool(indexed[study, column]),
-            EXPERIMENTS[against].label: bool(other[study, column]),
-            EXPERIMENTS[system].label: bool(one[study, column]),
+            ARMS[against].label: bool(other[study, column]),
+            ARMS[system].label: bool(one[study, column]),
             "outcome": outcome[bool(wanted[study, column]), bool(one[study, column])],
         }
         for study, column in np.argwhere(one != other)
     ]
-    labels = EXPERIMENTS[against].label, EXPERIMENTS[system].label
+    labels = ARMS[against].label, ARMS[system].label
     return pd.DataFrame(
         rows, columns=["study_id", "observation", "report", "index", *labels, "outcome"]
     )
@@ -245,8 +245,8 @@ def observation_scores(
         for column, name in enumerate(OBSERVATIONS):
             wanted, one, other = (_only(codes, column) for codes in (reference, first, second))
             values = {
-                EXPERIMENTS[against].label: interval(wanted, other, **options),
-                EXPERIMENTS[system].label: interval(wanted, one, **options),
+                ARMS[against].label: interval(wanted, other, **options),
+                ARMS[system].label: interval(wanted, one, **options),
                 "difference": paired_bootstrap(wanted, one, other, **options)[:3],
             }
             row = {"observation": name, "support": int(positives(wanted, 14).sum())}
@@ -265,7 +265,7 @@ def _only(codes: np.ndarray, column: int) -> np.ndarray:
 
 
 def _named(system: str, against: str) -> dict[str, str]:
-    return {"system": EXPERIMENTS[system].label, "against": EXPERIMENTS[against].label}
+    return {"system": ARMS[system].label, "against": ARMS[against].label}
 
 
 def _pairs(

@@ -32,13 +32,17 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {  # name -> the saved table
         run.results, run.scale, _held_out(run), run.corpus
     ),
     "checked_scores": lambda run: comparisons.checked_scores(
-        run.results, run.scale, _held_out(run), (*comparisons.CHECKED, *run.size.arms), run.corpus
+        run.results,
+        run.scale,
+        _held_out(run),
+        (*comparisons.CHECKED, *run.settings.arms),
+        run.corpus,
     ),
     "observations": lambda run: tables.observation_table(
-        run.results, run.scale, ("sft", run.size.arms[0]), run.corpus
+        run.results, run.scale, ("sft", run.settings.arms[0]), run.corpus
     ),
     "observation_intervals": lambda run: comparisons.observation_scores(
-        run.results, run.scale, (run.size.arms[0], "sft"), run.corpus
+        run.results, run.scale, (run.settings.arms[0], "sft"), run.corpus
     ),
     "movement": lambda run: tables.movement_table(*where(run)).drop(columns="seconds"),
     "ablations": lambda run: ablations.ablation_table(*where(run)).reset_index(),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mrg_r1_lib.experiments import EXPERIMENTS
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.reporting import ablations, figures, tables
 from mrg_r1_lib.reporting.documents.printed import read_table, where
 from mrg_r1_lib.runs.run import Run
@@ -25,7 +25,7 @@ def _precision_recall(shown: pd.DataFrame, note: str) -> Figure:
 def _rewards(run: Run) -> tuple[list[str], list[str]]:
     """The arms of the section "the reward" that ran, and their names."""
     trained = ablations.trained_rewards(*where(run))
-    return trained, [EXPERIMENTS[arm].label for arm in trained]
+    return trained, [ARMS[arm].label for arm in trained]
 
 
 def _srl_curves(run: Run) -> Figure:
@@ -46,7 +46,7 @@ def _along_training(run: Run) -> Figure:
 
 
 def _over_seeds(run: Run) -> Figure:
-    arm = run.size.arms[0]
+    arm = run.settings.arms[0]
     sft, srl = (
         tables.validation_logs(run.results, run.scale, (each,), run.corpus) for each in ("sft", arm)
     )
@@ -69,7 +69,7 @@ FIGURES: dict[
     str, Callable[[Run, Tables], Figure]
 ] = {  # name -> the figure, from a run and the tables above
     "method_overview": lambda run, _: figures.method_overview(
-        run.settings.rewards, run.group_size, run.settings.beta, note=run.note
+        run.recipe.rewards, run.group_size, run.recipe.beta, note=run.note
     ),
     "main_scores": lambda run, made: figures.main_scores(
         tables.score_table(tables.main_study(made["main"], run.scale)),
@@ -90,7 +90,7 @@ FIGURES: dict[
     "srl_curves": lambda run, _: _srl_curves(run),
     "along_training": lambda run, _: _along_training(run),
     "hacking": lambda run, _: figures.hacking(
-        ablations.gap_closed(*where(run), window=min(25, run.size.srl_steps // 2)),
+        ablations.gap_closed(*where(run), window=min(25, run.settings.srl.steps // 2)),
         note=f"{run.note}; sampled training reports",
     ),
     "earned": lambda run, made: figures.heatmap(

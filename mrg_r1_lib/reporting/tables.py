@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
+from mrg_r1_lib.experiments import ARMS, load_scale
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval, paired_bootstrap
 from mrg_r1_lib.metrics.clinical_efficacy import per_observation
 from mrg_r1_lib.observations import OBSERVATIONS
@@ -25,7 +25,7 @@ PRIMARY = {
 def run_folders(results: Path, scale: str, corpus: str = "iu_xray") -> dict[tuple[str, int], Path]:
     """(arm, seed) -> folder of every run with scores, in the order of the ladder."""
     folders = {}
-    for arm in EXPERIMENTS:
+    for arm in ARMS:
         for folder in sorted((Path(results) / scale / corpus / arm).glob("seed*")):
             if (folder / "metrics.json").exists():
                 folders[arm, int(folder.name.removeprefix("seed"))] = folder
@@ -71,7 +71,7 @@ def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFra
     resamples = load_scale(scale).resamples
     rows = []
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
-        name = {"system": EXPERIMENTS[arm].label, "seed": seed}
+        name = {"system": ARMS[arm].label, "seed": seed}
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         for row in metrics["clinical_efficacy"]:
             definition = {key: row[key] for key in PRIMARY}
@@ -105,12 +105,10 @@ def main_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.DataFra
 def main_study(main: pd.DataFrame, scale: str) -> pd.DataFrame:
     """The rows of a main table that are of the default study: not the reinforced arms that only the ablation compares."""
     arms = load_scale(scale).arms
-    beside = {arm for arm, experiment in EXPERIMENTS.items() if experiment.stage == "srl"} - set(
-        arms
-    )
+    beside = {arm for arm, experiment in ARMS.items() if experiment.stage == "srl"} - set(arms)
     labels = [
         each.label
-        for arm, each in EXPERIMENTS.items()
+        for arm, each in ARMS.items()
         if arm in beside or (each.stage == "shuffled" and each.start in beside)
     ]
     return main[~main["system"].isin(labels)]
@@ -151,7 +149,7 @@ def score_table(main: pd.DataFrame) -> pd.DataFrame:
     scores = chosen.groupby("system", sort=False)[["value", "low", "high"]].mean().reset_index()
     return scores.assign(
         kind=scores["system"].map(
-            {experiment.label: _kind(arm) for arm, experiment in EXPERIMENTS.items()}
+            {experiment.label: _kind(arm) for arm, experiment in ARMS.items()}
         )
     )
 
@@ -163,7 +161,7 @@ def precision_recall_table(main: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = main[(main[list(PRIMARY)] == pd.Series(PRIMARY)).all(axis="columns")]
     aside = chosen["system"].str.endswith("images shuffled") | (
-        chosen["system"] == EXPERIMENTS["reference"].label
+        chosen["system"] == ARMS["reference"].label
     )
     table = (
         chosen[~aside]
@@ -174,11 +172,11 @@ def precision_recall_table(main: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kind(arm: str) -> str:
-    if EXPERIMENTS[arm].stage == "shuffled":
+    if ARMS[arm].stage == "shuffled":
         return "images shuffled"
     if arm in ("reference", "drawn_template"):
         return "ceiling"
-    return "trivial" if EXPERIMENTS[arm].stage == "baseline" else "policy"
+    return "trivial" if ARMS[arm].stage == "baseline" else "policy"
 
 
 def comparison_table(
@@ -196,8 +194,8 @@ def comparison_table(
             seed for name, seed in folders if name == arm and (baseline, seed) in folders
         )
         row: dict = {
-            "system": EXPERIMENTS[arm].label,
-            "against": EXPERIMENTS[baseline].label,
+            "system": ARMS[arm].label,
+            "against": ARMS[baseline].label,
             "seeds": len(seeds),
         }
         if seeds:
@@ -233,7 +231,7 @@ def observation_table(
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
         if arm in arms:
             frame = per_observation(reference.to_numpy(), aligned_labels(folder, reference))
-            frames.append(frame.assign(system=EXPERIMENTS[arm].label, seed=seed))
+            frames.append(frame.assign(system=ARMS[arm].label, seed=seed))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -245,9 +243,7 @@ def training_logs(
     for (arm, seed), folder in run_folders(results, scale, corpus).items():
         if arm in arms and (folder / "train_log.csv").exists():
             frames.append(
-                pd.read_csv(folder / "train_log.csv").assign(
-                    system=EXPERIMENTS[arm].label, seed=seed
-                )
+                pd.read_csv(folder / "train_log.csv").assign(system=ARMS[arm].label, seed=seed)
             )
     if not frames:
         raise FileNotFoundError(
@@ -283,7 +279,7 @@ def validation_logs(
         if arm in arms and (folder / "validation.csv").exists():
             looks = pd.read_csv(folder / "validation.csv")
             share = looks["step"] / looks["step"].max()
-            frames.append(looks.assign(share=share, system=EXPERIMENTS[arm].label, seed=seed))
+            frames.append(looks.assign(share=share, system=ARMS[arm].label, seed=seed))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -299,13 +295,13 @@ def movement_table(results: Path, scale: str, corpus: str = "iu_xray") -> pd.Dat
             continue
         log = pd.read_csv(folder / "train_log.csv")
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        trained = manifest[f"mrg_r1_lib.{EXPERIMENTS[arm].stage}"]
-        if EXPERIMENTS[arm].stage == "pretrain":
+        trained = manifest[f"{ARMS[arm].stage}"]
+        if ARMS[arm].stage == "pretrain":
             log = log.tail(
                 math.ceil(manifest["scale"]["phantom_reports"] / manifest["scale"]["batch_size"])
             )
         quarter = max(1, len(log) // 4)
-        row = {"system": EXPERIMENTS[arm].label, "seed": seed, "steps": len(log)}
+        row = {"system": ARMS[arm].label, "seed": seed, "steps": len(log)}
         for name in ("loss", "reward"):
             values = log[name] if name in log else pd.Series([np.nan] * len(log))
             row |= {

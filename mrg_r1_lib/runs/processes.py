@@ -33,7 +33,7 @@ def split_step(run: Run, completions: int) -> dict:
     ValueError if they do not divide evenly: then processes would train on unequal shares.
     """
     share, left_over = divmod(completions, processes().num_processes)
-    micro = min(POLICIES[run.size.policy].micro_batch or share, share)
+    micro = min(POLICIES[run.settings.policy].micro_batch or share, share)
     if left_over or share % micro:
         raise ValueError(
             f"{run.experiment}, scale {run.scale}: a step of {completions} completions does not divide into micro-batches of "

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mrg_r1_lib.storage.privacy import require_publishable
-
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
@@ -30,8 +28,7 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all; PermissionError for what `privacy` keeps out of committed files."""
-    require_publishable(path, text)
+    """Write UTF-8 text to `path`, whole or not at all. What may be committed goes through `Run`."""
     with write_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
@@ -97,6 +94,6 @@ def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa
             )
 
 
-def save_table(table: "pandas.DataFrame", path: Path) -> None:  # noqa: F821 (made elsewhere)
-    """Write a table as CSV, six digits a number."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+def table_text(table: "pandas.DataFrame") -> str:  # noqa: F821 (made elsewhere)
+    """A data frame as CSV, six digits per number."""
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.6g")

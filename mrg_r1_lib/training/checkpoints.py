@@ -18,7 +18,7 @@ from mrg_r1_lib.runs.processes import gathered
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import write_text
 
-WHOLE = "whole.json"
+COMPLETE = "complete.json"
 TRAINED = "trained.safetensors"
 
 
@@ -27,11 +27,11 @@ def trainer_folder(run: Run) -> Path:
     return run.private / "trainer"
 
 
-def last_whole(run: Run) -> Path | None:
+def last_complete(run: Run) -> Path | None:
     """The latest checkpoint that can be continued; all others, cut off while saved or of another state, are deleted."""
     found = {}
     for folder in trainer_folder(run).glob("checkpoint-*"):
-        marker = folder / WHOLE
+        marker = folder / COMPLETE
         if marker.exists() and json.loads(marker.read_text())["state"] == run.state("train"):
             found[int(folder.name.rpartition("-")[2])] = folder
         else:
@@ -49,7 +49,7 @@ class Checkpoints(TrainerCallback):
         self.run, self.validation, self.checkpoint = run, validation, checkpoint
         self.seconds, self.tokens, self.started = 0.0, 0, time.monotonic()
         if checkpoint:
-            before = json.loads((checkpoint / WHOLE).read_text())
+            before = json.loads((checkpoint / COMPLETE).read_text())
             self.seconds, self.tokens = before["seconds"], before["tokens"]
             if validation:
                 validation.load(checkpoint)
@@ -85,8 +85,8 @@ class Checkpoints(TrainerCallback):
         if self.validation:
             self.validation.save(folder)
         tokens = max(row.get("num_tokens", 0) for row in state.log_history)
-        whole = {"state": self.run.state("train"), "seconds": self.elapsed(), "tokens": tokens}
-        write_text(folder / WHOLE, json.dumps(whole))
+        complete = {"state": self.run.state("train"), "seconds": self.elapsed(), "tokens": tokens}
+        write_text(folder / COMPLETE, json.dumps(complete))
 
     def elapsed(self) -> float:
         """Seconds of training, those before a stop included."""

@@ -1,13 +1,16 @@
-"""Semantic-driven reinforcement learning (SRL): GRPO with a report-level clinical reward, starting from SFT.
+"""Semantic-driven reinforcement learning (SRL): GRPO with a report-level clinical reward, from SFT.
 
-For each study the policy writes a group of completions; each earns 0.75 clinical + 0.25 format reward; its advantage is its
-reward against the group's mean, in units of the group's standard deviation; a KL term holds the policy near its start
-(DeepSeekMath, arXiv:2402.03300). TRL does all of it; every setting that the method needs is written out below, since several
-of TRL's defaults differ. What is ours: most of the studies are abnormal ones. With MCCS on all of them, two of three normal,
-policies lost recall at temperature 1 (`results/README.md`); what they do at this one is an arm of the ablation.
+For each study the policy writes a group of completions. Each gets 0.75 clinical + 0.25 format reward. Its
+advantage is its reward minus the group's mean, in units of the group's standard deviation. A KL term holds
+the policy near its start (DeepSeekMath, arXiv:2402.03300). TRL does all of it. Every setting that the method
+needs is written out below, since several of TRL's defaults differ.
+
+Our addition: 75 % of SRL's studies are abnormal. Trained on all studies (67 % normal) at temperature 1, MCCS
+lowered recall (`results/README.md`); at the present temperature that is the arm `srl_all_studies`.
 """
 
 import inspect
+import math
 from importlib.util import find_spec
 
 import numpy as np
@@ -29,54 +32,57 @@ from mrg_r1_lib.study import Subset
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 from mrg_r1_lib.training.validation import Validation
 
-GENERATION = {  # TRL's switches for what writes the groups; its continuous batching refuses policies with images
+# TRL's switches for the engine that samples; its continuous batching refuses policies with images.
+# For vllm_server, `trl vllm-serve --model <the pretrained policy>` runs beside
+GENERATION = {
     "transformers": {},
     "vllm_colocate": {
         "use_vllm": True,
         "vllm_mode": "colocate",
         "vllm_gpu_memory_utilization": 0.3,
     },
-    "vllm_server": {
-        "use_vllm": True,
-        "vllm_mode": "server",
-    },  # `trl vllm-serve --model <the pretrained policy>` runs beside
+    "vllm_server": {"use_vllm": True, "vllm_mode": "server"},
 }
+
+
+def evaluate_every(run: Run) -> int:
+    """Steps between two evaluations on the validation split."""
+    return math.ceil(run.settings.srl.steps / run.settings.srl.evaluations)
 
 
 def config(run: Run) -> GRPOConfig:
     """TRL's settings for SRL; a step holds whole groups, and a checkpoint falls between two generations."""
-    settings = run.settings
-    rate = 5e-4 if run.size.lora else 2e-4  # paper value unknown; results/README.md has the trials
-    if POLICIES[run.size.policy].hub:
-        rate = 2e-5  # paper value unknown, and not tried here
+    arm, settings = run.recipe, run.settings.srl
     return GRPOConfig(
         **common_settings(run),
-        **GENERATION[settings.generation],
-        **split_step(run, run.size.studies_per_step * run.group_size),
+        **GENERATION[arm.generation],
+        **split_step(run, settings.studies_per_step * run.group_size),
         save_strategy="steps",
-        save_steps=run.size.srl_look,
+        save_steps=evaluate_every(run),
         # the method
         loss_type="grpo",  # TRL's default is dapo
-        beta=settings.beta,  # TRL's default 0.0 drops the KL term
+        beta=arm.beta,  # TRL's default 0.0 drops the KL term
         num_generations=run.group_size,
-        scale_rewards=settings.scale_rewards,  # "group": in units of the group's standard deviation, DeepSeekMath's and TRL's
-        reward_weights=[*settings.rewards.values(), *[0.0] * len(COUNTS)],
+        scale_rewards=arm.scale_rewards,  # "group" is DeepSeekMath's and TRL's
+        reward_weights=[*arm.rewards.values(), *[0.0] * len(COUNTS)],
         multi_objective_aggregation="sum_then_normalize",
         num_iterations=1,  # paper value unknown
         epsilon=0.2,  # paper value unknown; DeepSeekMath's
         importance_sampling_level="token",
-        use_bias_correction_kl=False,  # TRL's default weighs the KL term by the importance ratio; DeepSeekMath does not
-        mask_truncated_completions=False,  # a report that was cut off counts, without its format reward
+        # TRL's default weighs the KL term by the importance ratio; DeepSeekMath does not. Its k3 has the
+        # value of KL(policy || reference), and on the policy's samples the gradient of KL(reference || policy)
+        use_bias_correction_kl=False,
+        mask_truncated_completions=False,  # a cut report counts, without its format reward
         disable_dropout=True,
-        # sampling: sharper than the policy, near the greedy decoding that reports are written with; nothing is cut off
+        # sampling: sharper than the policy, near the greedy decoding of reports; nothing is cut off
         temperature=0.6,  # paper value unknown; results/README.md has the trials
         top_p=1.0,
         top_k=0,
         repetition_penalty=1.0,
-        max_completion_length=run.size.max_completion_length,
+        max_completion_length=run.settings.max_completion_length,
         # optimisation
-        max_steps=run.size.srl_steps,
-        learning_rate=rate,
+        max_steps=settings.steps,
+        learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",  # paper value unknown
         warmup_steps=2,
         weight_decay=0.0,
@@ -86,20 +92,24 @@ def config(run: Run) -> GRPOConfig:
 
 
 def reward_functions(run: Run, labels: np.ndarray) -> list:
-    """The run's rewards as TRL reward functions, in the order of their weights; then the counts, which weigh nothing.
+    """The run's rewards as TRL reward functions, in the order of their weights; then the unweighted counts.
 
-    A reward takes what its builder names: the `margin` of the run, or the `prevalence` of the 13 abnormalities in `labels`, the
-    codes `(studies, 14)` of the training split.
+    A reward takes what its builder names: an option of the arm, or the `prevalence` of the 13 abnormalities
+    in `labels`, the codes `(studies, 14)` of the training split. ValueError for an option that no reward of
+    the arm takes.
     """
-    labeler = load_labeler(run.settings.labeler)
-    given = {"margin": run.settings.margin, "prevalence": positives(labels).mean(axis=0)}
+    labeler = load_labeler(run.recipe.labeler)
+    given = run.recipe.options | {"prevalence": positives(labels).mean(axis=0)}
+    takes = {name: inspect.signature(REWARDS[name]).parameters for name in run.recipe.rewards}
+    for option in run.recipe.options:
+        if not any(option in parameters for parameters in takes.values()):
+            raise ValueError(
+                f"{run.experiment}: no reward of this arm takes the option {option!r}; "
+                f"its rewards are {', '.join(takes)}."
+            )
     rewards = []
-    for name in run.settings.rewards:
-        taken = {
-            key: value
-            for key, value in given.items()
-            if key in inspect.signature(REWARDS[name]).parameters
-        }
+    for name, parameters in takes.items():
+        taken = {key: value for key, value in given.items() if key in parameters}
         rewards.append(build_reward(name, labeler=labeler, **taken))
     return rewards + build_counts(labeler)
 
@@ -121,40 +131,40 @@ def mostly_abnormal(labels: np.ndarray, share: float) -> np.ndarray:
 
 
 def srl(run: Run) -> pd.DataFrame:
-    """Train `run` from its SFT policy and return the log, a row a step; a finished run is loaded.
+    """Train `run` from its start; returns the log, one row per step. A finished run is loaded.
 
-    Also writes `validation.csv`, a row every `srl_look` steps: as in SFT, the best of them is kept.
-    Raises ValueError if `run` is no SRL experiment and FileNotFoundError, naming notebook 02, if the SFT policy is missing.
+    Also writes `validation.csv`: the best evaluation is kept, the start included.
+    Raises ValueError if `run` is no SRL experiment or its engine is not installed, and FileNotFoundError,
+    naming notebook 02, if the policy that it starts from is missing.
     """
     run = run.of_stage("srl")
     if run.finished("train"):
         return read_log(run)
     start = run.start.require_policy("02_supervised_finetuning")
-    if run.settings.generation.startswith("vllm") and not find_spec("vllm"):
+    if run.recipe.generation.startswith("vllm") and not find_spec("vllm"):
         raise ValueError(
-            f"{run.experiment} generates with vLLM, which is not installed: pip install -e '.[vllm]' on a GPU machine."
+            f"{run.experiment} generates with vLLM, which is not installed: "
+            f"pip install -e '.[vllm]' on a GPU machine."
         )
     prepare(run)
-    settings = config(run)
-    # whole training needs float32: in bf16 a small step changes nothing
-    model, processor = load_policy(start, dtype="auto" if run.size.lora else torch.float32)
-    validation = Validation(run, processor, run.size.srl_look)
-    studies = load_split(run.corpus, "train", run.size)
-    labels = validation.labeler([study.findings for study in studies])
-    share = run.settings.abnormal
+    lora = run.settings.lora
+    # training all weights needs float32: in bf16 a small step changes nothing
+    model, processor = load_policy(start, dtype="auto" if lora else torch.float32)
+    validation = Validation(run, processor, evaluate_every(run))
+    studies = load_split(run.corpus, "train", run.settings)
+    labels = load_labeler(run.recipe.labeler)([study.findings for study in studies])
+    share = run.recipe.abnormal_share
     seen = np.arange(len(studies)) if share is None else mostly_abnormal(labels, share)
     trainer = GRPOTrainer(
         model,
         reward_funcs=reward_functions(run, labels),
-        args=settings,
+        args=config(run),
         train_dataset=srl_rows(Subset(studies, seen), labels[seen]),
         processing_class=processor,
-        peft_config=new_adapters(model, POLICIES[run.size.policy]) if run.size.lora else None,
+        peft_config=new_adapters(model, POLICIES[run.settings.policy]) if lora else None,
         callbacks=[validation],
     )
-    return train(
-        run, trainer, "mrg_r1_lib.training.srl", {"validation.csv": validation.table}, validation
-    )
+    return train(run, trainer, validation)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Validation while a policy trains: the clinical efficacy of its held-out reports along the way, and the best weights kept.
+"""Validation during training: clinical efficacy of reports on the validation split, and the best weights.
 
-SFT, its continuation and SRL are all judged by this one rule, on the validation split: at every look the policy writes its
-reports greedily, and the look with the highest primary measure (CE micro-F1 over 13, uncertain as positive) is what is kept.
+SFT, its continuation and SRL follow one rule. At every evaluation the policy writes reports greedily; the
+evaluation with the highest primary measure (CE micro-F1 over 13, uncertain as positive) is kept. SRL and its
+control, SFT continued, are evaluated equally often, and both may keep their start.
 """
 
 import json
@@ -15,8 +16,7 @@ from transformers import TrainerCallback
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy
-from mrg_r1_lib.metrics.text import report_style
+from mrg_r1_lib.metrics import clinical_efficacy, report_style
 from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.report_format import parse_completion
@@ -28,85 +28,84 @@ ROWS, BEST = "validation.json", "best.safetensors"  # in a checkpoint
 
 
 class Validation(TrainerCallback):
-    """Looks at the validation split after each evaluation of the trainer, or every `steps` steps; at the end the best weights.
+    """Evaluates after each evaluation of the trainer, or every `steps` steps; keeps the best weights.
 
-    The trainer's own `load_best_model_at_end` leaves a LLaVA as the last epoch made it, with a warning only: transformers
-    saves such models under other names than they have in memory, and that loader skips names that it does not know.
-    Writing is greedy and draws no random number: training is the same with and without it.
+    The trainer's own `load_best_model_at_end` leaves a LLaVA as the last epoch made it, with a warning
+    only: transformers saves such models under other names than they have in memory, and that loader skips
+    names that it does not know. Greedy decoding draws no random number, so training is the same with it.
     """
 
     def __init__(self, run: Run, processor, steps: int | None = None) -> None:
         self.run, self.processor, self.steps = run, processor, steps
-        self.studies = load_split(run.corpus, "validate", run.size)
-        self.labeler = load_labeler(run.settings.labeler)
-        self.reference = self.labeler([study.findings for study in self.studies])
+        self.may_keep_start = run.recipe.stage == "srl" or run.start.recipe.stage == "sft"
+        self.studies = load_split(run.corpus, "validate", run.settings)
+        self.judge = load_labeler(run.settings.judge)
+        self.reference = self.judge([study.findings for study in self.studies])
         self.rows: list[dict] = []
-        self.best: dict[str, torch.Tensor] = {}  # what is trained, as the best look found it
+        self.best: dict[str, torch.Tensor] = {}  # the trained tensors at the best evaluation
 
     def on_train_begin(self, args, state, control, model, **_) -> None:
-        if self.steps and not self.rows:
-            self._look(model, state, {})  # where it starts: never chosen
+        if self.may_keep_start and not self.rows:
+            self._evaluate(model, state, {})
 
     def on_step_end(self, args, state, control, model, **_) -> None:
-        if self.steps and (
-            state.global_step % self.steps == 0 or state.global_step == state.max_steps
-        ):
-            self._look(model, state, {})
+        last = state.global_step == state.max_steps
+        if self.steps and (state.global_step % self.steps == 0 or last):
+            self._evaluate(model, state, {})
 
     def on_evaluate(self, args, state, control, model, metrics, **_) -> None:
-        self._look(model, state, {"epoch": round(state.epoch), "loss": metrics["eval_loss"]})
+        position = {"epoch": round(state.epoch, 2), "loss": metrics["eval_loss"]}
+        self._evaluate(model, state, position)
 
-    def on_train_end(self, args, state, control, model, **_) -> None:
-        with gathered(model), torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if name in self.best:
-                    parameter.copy_(self.best[name])
-
-    def _look(self, model, state, position: dict) -> None:
+    def _evaluate(self, model, state, position: dict) -> None:
         training = model.training
+        settings = self.run.settings
         with processes().split_between_processes(list(range(len(self.studies)))) as share:
-            length = self.run.size.max_completion_length
             written = generate(
                 model,
                 self.processor,
                 Subset(self.studies, share),
-                length,
-                POLICIES[self.run.size.policy].together,
+                settings.max_completion_length,
+                POLICIES[settings.policy].batch_size,
             )
         completions = gather_object(written)
         model.train(training)  # TRL logs by it
         reports = [parse_completion(completion).report for completion in completions]
-        labels = self.labeler(reports)
+        labels = self.judge(reports)
         row = {"step": state.global_step} | position | clinical_efficacy(self.reference, labels)
         self.rows.append(row | report_style(labels, reports))
         if self.table()["chosen"].iloc[-1]:
             with gathered(model):
                 self.best = {
-                    name: p.detach().cpu().clone()
-                    for name, p in model.named_parameters()
-                    if p.requires_grad
+                    name: parameter.detach().cpu().clone()
+                    for name, parameter in model.named_parameters()
+                    if parameter.requires_grad
                 }
 
+    def restore(self, model) -> None:
+        """Give the model the weights of the best evaluation."""
+        with gathered(model), torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name in self.best:
+                    parameter.copy_(self.best[name])
+
     def save(self, folder: Path) -> None:
-        """Write what was seen, and the best weights, into a checkpoint."""
+        """Write the evaluations, and the best weights, into a checkpoint."""
         (folder / ROWS).write_text(json.dumps(self.rows), encoding="utf-8")
-        save_file(
-            {name: weights.contiguous() for name, weights in self.best.items()}, folder / BEST
-        )
+        best = {name: weights.contiguous() for name, weights in self.best.items()}
+        save_file(best, folder / BEST)
 
     def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Continue from what `save` wrote."""
         self.rows = json.loads((folder / ROWS).read_text(encoding="utf-8"))
         self.best = load_file(folder / BEST)
 
     def table(self) -> pd.DataFrame:
-        """A row a look: step, epoch and loss where the trainer evaluates, precision, recall, f1, style, chosen.
+        """One row per evaluation: step, epoch and loss of the trainer, precision, recall, f1, style, chosen.
 
-        chosen: true for the look that is kept; of equal ones the lower loss, else the later. The start is never chosen.
+        chosen: true for the evaluation that is kept. Of equal ones the lower loss wins, else the later.
         """
         table = pd.DataFrame(self.rows)
-        trained = table[table["step"] > 0]
-        order = trained.sort_values(
-            ["f1", "loss" if "loss" in table else "step"], ascending=[False, "loss" in table]
-        )
-        return table.assign(chosen=table.index == (order.index[0] if len(order) else -1))
+        tie, ascending = ("loss", True) if "loss" in table else ("step", False)
+        order = table.sort_values(["f1", tie], ascending=[False, ascending])
+        return table.assign(chosen=table.index == order.index[0])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS, SCALES
+from mrg_r1_lib.experiments import ARMS, SCALES
 from mrg_r1_lib.reporting.documents.quoted import file_of, quoted
 from mrg_r1_lib.reporting.documents.typeset import markdown
 from mrg_r1_lib.reporting.tables import PRIMARY
@@ -194,7 +194,7 @@ def _by_definition(folder: Path) -> str:
     main = pd.read_csv(folder / "main.csv", dtype={"classes": "Int64"})
     main = main[main["metric"] == "ce_f1"]
     one, other = (
-        main[main["system"] == EXPERIMENTS[arm].label].groupby(list(PRIMARY))["value"].mean()
+        main[main["system"] == ARMS[arm].label].groupby(list(PRIMARY))["value"].mean()
         for arm in ("srl_mccs", "sft")
     )
     difference = (one - other).sort_values()

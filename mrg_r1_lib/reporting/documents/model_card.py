@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, EXPERIMENTS, SCALES, load_scale
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, SCALES, load_scale
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.reporting.documents import summaries
 from mrg_r1_lib.reporting.documents.card_text import CARD, DATA, LIMITS
@@ -52,19 +52,19 @@ def model_card(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> str:
     tables = run.summary / "tables"
     main = read_table(tables, "main")
     images = manifest["preparation"]["images"] or manifest["scale"]["images"]
-    by_observation = _by_observation(read_table(tables, "observations"), EXPERIMENTS[arm].label)
+    by_observation = _by_observation(read_table(tables, "observations"), ARMS[arm].label)
     up = Path(os.path.relpath(run.results, run.summary)).as_posix()
     weak = by_observation.index[by_observation["f1"] < LOW_BAR].get_level_values("observation")
     return CARD.format(
         again=AGAIN,
-        label=EXPERIMENTS[arm].label,
+        label=ARMS[arm].label,
         scale=scale,
         corpus=corpus,
         weights=f"`./run_all.sh {scale}{'' if corpus == DEFAULT_CORPUS else f' --corpus {corpus}'}` trains them.",
         details=_details(
             run,
             manifest,
-            sorted(main.loc[main["system"] == EXPERIMENTS[arm].label, "seed"].unique()),
+            sorted(main.loc[main["system"] == ARMS[arm].label, "seed"].unique()),
         ),
         data=DATA[images],
         studies=_studies(read_table(tables, "prevalence"), manifest),
@@ -91,7 +91,7 @@ def _manifest(run: Run) -> dict:
 
 
 def _details(run: Run, manifest: dict, seeds: list[int]) -> str:
-    trained, scale = manifest["mrg_r1_lib.training.srl"], manifest["scale"]
+    trained, scale = manifest["srl"], manifest["scale"]
     base, adapters = POLICIES[scale["policy"]], " as adapters" if scale["lora"] else ""
     origin = (
         f"published as {base.hub}, {base.licence}"
@@ -134,7 +134,7 @@ def _chain(run: Run) -> str:
         stages.insert(0, run)
         run = run.start
     for number, stage in enumerate(stages, start=1):
-        done = _manifest(stage).get(f"mrg_r1_lib.{stage.settings.stage}", {})
+        done = _manifest(stage).get(f"{stage.recipe.stage}", {})
         took = (
             f"{done['steps']:,} steps, {done['seconds'] / 60:.0f} minutes"
             if "steps" in done
@@ -144,7 +144,7 @@ def _chain(run: Run) -> str:
             "{cores} cores, {machine}".format(**done["hardware"]) if "hardware" in done else ""
         )
         lines.append(
-            f"{number}. {stage.settings.label}: {took}{f' ({machine})' if machine else ''}, seed {stage.seed}."
+            f"{number}. {stage.recipe.label}: {took}{f' ({machine})' if machine else ''}, seed {stage.seed}."
         )
     return "\n".join(lines)
 
@@ -177,7 +177,7 @@ def _procedure(manifest: dict) -> str:
 def _scores(main: pd.DataFrame, scale: str, arm: str) -> str:
     """The systems beside the policy, then it and its twin."""
     table = summaries.main(main, scale)
-    labels = [EXPERIMENTS[name].label for name in (*BESIDE, arm, f"{arm}_shuffled")]
+    labels = [ARMS[name].label for name in (*BESIDE, arm, f"{arm}_shuffled")]
     return markdown(table[table["system"].isin(labels)][list(COLUMNS)])
 
 

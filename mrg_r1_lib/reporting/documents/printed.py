@@ -43,19 +43,19 @@ def cost(run: Run) -> pd.DataFrame:
         Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
         for arm, seed in run_folders(*where(run))
     ]
-    runs = [each for each in runs if f"mrg_r1_lib.{each.settings.stage}" in each.read_manifest()]
+    runs = [each for each in runs if f"{each.recipe.stage}" in each.read_manifest()]
     table = training_table(runs).drop(columns="commit")
-    first = {each.settings.label: each for each in reversed(runs)}
+    first = {each.recipe.label: each for each in reversed(runs)}
     table["completions a seed"] = [_completions(first[system]) for system in table["system"]]
     table["tokens, first seed"] = [_tokens(first[system]) for system in table["system"]]
     return table.assign(**{"peak memory": "not recorded"})
 
 
 def _completions(run: Run) -> str:
-    if run.settings.stage != "srl":
+    if run.recipe.stage != "srl":
         return NONE
-    steps = run.read_manifest()["mrg_r1_lib.training.srl"]["steps"]
-    return f"{steps * run.size.studies_per_step * run.group_size:,}"
+    steps = run.read_manifest()["srl"]["steps"]
+    return f"{steps * run.settings.srl.studies_per_step * run.group_size:,}"
 
 
 def _tokens(run: Run) -> str:

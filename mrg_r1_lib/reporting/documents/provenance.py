@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrg_r1_lib.experiments import EXPERIMENTS, load_scale
+from mrg_r1_lib.experiments import ARMS, load_scale
 from mrg_r1_lib.reporting.tables import run_folders
 from mrg_r1_lib.runs.run import Run
 
@@ -27,12 +27,12 @@ def training_table(runs: Iterable[Run]) -> pd.DataFrame:
     """A row a system, strings to print: system, seeds, steps, trained parameters, minutes a seed, commits."""
     rows: dict[str, list[dict]] = {}
     for run in runs:
-        entry = run.read_manifest().get(f"mrg_r1_lib.{run.settings.stage}")
+        entry = run.read_manifest().get(f"{run.recipe.stage}")
         if entry:
             rows.setdefault(run.arm, []).append(entry)
     table = [
         {
-            "system": EXPERIMENTS[arm].label,
+            "system": ARMS[arm].label,
             "seeds": str(len(entries)),
             "steps": _each(f"{entry.get('steps', 0):,}" for entry in entries),
             "trained parameters": _each(
@@ -71,7 +71,7 @@ def made_with(runs: Iterable[Run]) -> pd.DataFrame:
 
 def parameters(runs: Iterable[Run]) -> int | None:
     """The policy's number of parameters; None where no manifest says so."""
-    entries = (run.read_manifest().get(f"mrg_r1_lib.{run.settings.stage}", {}) for run in runs)
+    entries = (run.read_manifest().get(f"{run.recipe.stage}", {}) for run in runs)
     return next((entry["parameters"] for entry in entries if "parameters" in entry), None)
 
 

@@ -56,7 +56,7 @@ def report(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> str:
     }
     content = {
         "run": run,
-        "drawn": (run.preparation.images or run.size.images) == "phantom",
+        "drawn": (run.preparation.images or run.settings.images) == "phantom",
         "parameters": parameters(runs),
         "planned": _planned(folder / "tables" / "planned.csv"),
         "parts": {part: each for part, each in parts.items() if each},
