@@ -5,7 +5,7 @@ from collections import namedtuple
 
 import pytest
 
-from mrg_r1_lib.storage.files import file_digest, locked, require_room, write_aside, write_text
+from mrg_r1_lib.storage.files import locked, require_room, write_aside, write_text
 
 KILLED = """
 import os, shutil, signal, sys
@@ -83,25 +83,10 @@ def test_a_second_run_on_a_locked_folder_is_told_who_holds_it(tmp_path):
     assert subprocess.run(command, check=False).returncode == 0
 
 
-def test_the_digest_is_sha256(tmp_path):
-    (tmp_path / "abc").write_text("abc")
-    assert file_digest(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
-
-
-def test_room_is_made_and_left_empty(tmp_path):
-    require_room(tmp_path / "new" / "results", 0.001)
-    assert not list((tmp_path / "new" / "results").iterdir())
-
-
-def test_a_folder_that_cannot_be_written_in_is_named_with_the_reason_and_what_to_do(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(RuntimeError, match=r"cannot be written in: Not a directory\..*--results"):
-        require_room(tmp_path / "file" / "results", 0.001)
-
-
 def test_too_little_space_says_how_much_there_is_and_how_much_it_takes(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(2**40, 2**40, 3 * 2**29)
     monkeypatch.setattr("mrg_r1_lib.storage.files.shutil.disk_usage", lambda folder: usage)
-    require_room(tmp_path, 1.5)
+    require_room(tmp_path / "new" / "results", 1.5)
+    assert not list((tmp_path / "new" / "results").iterdir())
     with pytest.raises(RuntimeError, match=r"1\.5 GiB free, 2\.0 GiB are needed.*--results"):
         require_room(tmp_path, 2.0)

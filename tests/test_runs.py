@@ -123,16 +123,6 @@ def test_a_forgotten_run_is_made_anew_from_its_beginning(trained):
     assert not (trained.private / "trainer").exists() and trained.start.finished("train")
 
 
-def test_what_may_not_be_committed_is_ignored_wherever_it_lies(run):
-    run.make_private()
-    assert (run.results / "runs" / ".gitignore").read_text() == "*\n"
-
-
-def test_another_seed_is_another_run(run):
-    other = Run(run.experiment, run.scale, 1, run.results)
-    assert run.described() != other.described() and run.folder != other.folder
-
-
 def test_the_manifest_keeps_what_each_stage_said_and_the_code_that_made_it(run):
     run.update_manifest("srl", seconds=1)
     run.update_manifest("evaluate", seconds=2)

@@ -115,9 +115,3 @@ def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
         answer = script(word)
         assert answer.returncode == 1 and f"Unknown command: {word}" in answer.stderr
     assert not (tmp_path / ".venv").exists()
-
-
-def test_the_tests_begin_with_the_import_contract_and_the_linter():
-    text = (REPOSITORY / "run_all.sh").read_text()
-    order = [text.index(part) for part in ("lint-imports", "-m ruff check", "-m pytest")]
-    assert order == sorted(order)
