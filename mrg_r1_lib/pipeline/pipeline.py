@@ -136,8 +136,8 @@ def _stay_offline(scale: str) -> None:
 def forget(study: Study) -> None:
     """Make all steps of the study's seeds count as unfinished, and all that they trained."""
     for seed in study.seeds:
-        for folder in study.main.private.parents[1].glob(f"*/seed{seed}"):
-            study.run(folder.parent.name, seed).forget()
+        for arm in ARMS:
+            study.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
