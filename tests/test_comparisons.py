@@ -1,4 +1,6 @@
-"""Planned comparisons and their checks, from made-up scores whose differences can be worked by hand."""
+"""Planned comparisons and their checks, from made-up scores whose differences can be worked by
+hand.
+"""
 
 import dataclasses
 
@@ -98,7 +100,9 @@ def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     assert comparisons.comparison_table(run)["t_low"].isna().all()
     for arm, found in (("sft", 10), ("srl_mccs", 14)):
         add(results, arm, 2, Edema=found)
-    row = comparisons.comparison_table(run).query("against == 'sft' and measure == 'recall'").iloc[0]
+    row = (
+        comparisons.comparison_table(run).query("against == 'sft' and measure == 'recall'").iloc[0]
+    )
     values = np.array([11, 1, 4]) / 30
     half = 4.302653 * values.std(ddof=1) / np.sqrt(3)  # the t quantile of 2 degrees of freedom
     assert row["t_low"] == pytest.approx(values.mean() - half, abs=1e-6)
