@@ -2,8 +2,9 @@
 
 Saved label codes -> differences with intervals over seeds and studies together. A pair that test
 scores of some seeds suggested is also given over its other seeds alone: only this row confirms, and
-only it enters the family's correction. Families were fixed one after the other, before their
-policies were scored on the test split; each is corrected apart.
+only it enters the family's correction. Families were fixed one after the other, and each is
+corrected apart. A pair was written down before at least one of its two policies was scored on the
+test split with the confirming seeds.
 """
 
 from collections.abc import Iterator, Sequence
