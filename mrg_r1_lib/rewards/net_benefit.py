@@ -15,16 +15,16 @@ from about 0.7 against a denial. It also rewards denials, which are certain in m
 Why 0.3. No clinician set it; the primary measure implies it. With calibrated probabilities, micro
 F1 is highest for asserting above half of the F1 that can be reached (Lipton, Elkan and
 Narayanaswamy, arXiv:1402.1892), near 0.6 on validation. The probabilities refer to the training mix
-with three of four studies abnormal. In the corpus's own mix, t = 0.3 means 0.07 against a normal
-study and 0.3 against another abnormal one.
+with three of four studies abnormal. In the corpus's own mix, t = 0.3 lies between 0.07 (against a
+normal study) and 0.3 (against another abnormal one).
 
 Why surprise. A rare finding occurs in few groups and may be forgotten. Both errors have the same
 weight, so it changes the speed of learning, not the probability from which a finding is asserted.
 
-Advantages. In a group that differs in one finding, division by the standard deviation makes a miss
-and an invention equally large, so the policy follows the majority (t = 1/2). In a group that
-differs in several findings, the costs count inside the group only. So this reward is meant for
-`scale_rewards="none"` (arXiv:2503.20783).
+Advantages. In a group that differs in one finding, division by the standard deviation gives a miss
+and an invention advantages of the same size, so the policy follows the majority (t = 1/2). In a
+group that differs in several findings, the costs count inside the group only. So this reward is
+meant for `scale_rewards="none"` (arXiv:2503.20783).
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ THRESHOLD = 0.3  # half of the micro F1 that validation showed can be reached (r
 
 
 def surprise(prevalence: np.ndarray) -> np.ndarray:
-    """-log of each prevalence, `(13,)` in [0, 1] -> `(13,)` with mean 1; at least 0.001 is assumed.
+    """-log of each prevalence, `(13,)` in [0, 1] -> `(13,)` with mean 1; less than 0.001 is 0.001.
 
     >>> surprise([0.1, 0.01, 0.0]).round(3)  # 1 to 2 to 3
     array([0.5, 1. , 1.5])
