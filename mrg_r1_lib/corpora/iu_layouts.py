@@ -64,7 +64,7 @@ def read_open_i(folder: Path, account: Account) -> Iterator[Report]:
     for path in sorted((folder / XML_FOLDER).glob("*.xml")):
         if not path.name.startswith("."):
             with path.open("rb") as file:
-                data = file.read(MEMBER_LIMIT + 1)  # parse_report refuses what is longer
+                data = file.read(MEMBER_LIMIT + 1)  # parse_report refuses longer files
             yield from read_xml(path.name, data, images, account)
 
 

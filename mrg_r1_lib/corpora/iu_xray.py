@@ -106,7 +106,7 @@ def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]
     """The folder and layout to read.
 
     Looked for in `root`, else in `iu_xray/` in the data root, the data root itself, and its wheel.
-    ValueError lists the layouts if several are found; FileNotFoundError says what was looked for.
+    ValueError lists the layouts if several are found; FileNotFoundError lists the expected files.
     """
     if layout not in (None, *LAYOUTS, "wheel"):
         raise ValueError(

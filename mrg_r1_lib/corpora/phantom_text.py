@@ -1,10 +1,10 @@
 """Drawn findings -> a findings section in the plain language of chest radiograph reports.
 
 `phantom_wordings.csv` holds every sentence: its observations, their value, and slots for side, zone
-and size. Each finding is stated once; a share of them is hedged ("possible", "may"). Of the absent
-observations a report denies those that real reports usually deny. Sentences stand in groups (heart,
-lungs, pleura, bones, devices), as in most reports. In a group present findings come before absent
-ones, as in the think part, so a new policy can learn the order.
+and size. Each finding is stated once; a share of them is hedged ("possible", "may"). A report
+denies the absent observations that real reports usually deny. Sentences are grouped (heart, lungs,
+pleura, bones, devices), as in most reports. In a group present findings come before absent ones, as
+in the think part, so a new policy can learn the order.
 """
 
 import csv

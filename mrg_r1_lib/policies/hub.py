@@ -17,8 +17,8 @@ from mrg_r1_lib.storage.paths import data_root
 # files of a repository to download: no code, no weights in other formats
 FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]
 # LLaVA 1.5's template with the tokens that begin a conversation and end an answer. The published
-# template has neither. SFT would then never teach the policy to stop, and its prompts would begin
-# differently from those of SRL and generation
+# template has neither. With it SFT would not teach the policy to stop, and the prompts of SFT would
+# begin unlike the prompts of SRL and generation
 LLAVA_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ message['role'].upper() }}: "
     "{% for part in message['content'] if part['type'] == 'image' %}<image>\n{% endfor %}"

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from tqdm import tqdm
 
-_SIDE = 96  # pixels the network sees; larger radiographs are averaged down to it
+_SIDE = 96  # pixels per side of the network's input; larger radiographs are averaged down
 
 
 def _network(classes: int, width: int) -> nn.Sequential:
@@ -26,9 +26,9 @@ def _network(classes: int, width: int) -> nn.Sequential:
     for inside, outside in pairwise((4, width, 2 * width, 4 * width)):
         convolution = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
         layers += [convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
-    head = nn.Linear(4 * width * (_SIDE // 16) ** 2, classes)
-    network = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), head)
-    return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU for few channels
+    layers += [nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * width * (_SIDE // 16) ** 2, classes)]
+    # twice as fast on a CPU for so few channels
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
 def _to_tensor(images: np.ndarray) -> torch.Tensor:
@@ -51,10 +51,7 @@ class ImageClassifier:
 
     @torch.inference_mode()
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Radiographs `(n, H, W) uint8` -> probabilities `(n, classes)` float32.
-
-        ValueError for another shape or type.
-        """
+        """Radiographs `(n, H, W) uint8` (else ValueError) -> probabilities `(n, classes)` float."""
         self.network.eval()
         starts = range(0, len(images), batch_size)
         batches = (_to_tensor(images[start : start + batch_size]) for start in starts)

@@ -1,8 +1,8 @@
 """Policies: vision-language models that write a completion for a study's prompt.
 
 They are made, loaded, adapted and saved here; `registry.POLICIES` lists the base models. A policy
-without adapters is saved as one complete model. With adapters only these are saved, and the path of
-the model that they adapt. Adapters are never merged: bf16 rounds a merged weight to 8 bits, and
+without adapters is saved as one complete model. Of a policy with adapters only the adapters and the
+path of their model are saved. Adapters are never merged: bf16 rounds a merged weight to 8 bits, and
 most changes by reinforcement learning are smaller. The next stage trains the same adapters, against
 a copy of them (TRL's adapter `ref`).
 """
@@ -70,7 +70,7 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
     """A saved policy; "auto" keeps the saved precision. Its adapters, if any, stay trainable.
 
     The processor pads left, as generation needs. The vision tower is frozen, as in LLaVA: in a
-    trial the tower lost a sixth of what it recognised while a new language model was trained
+    trial the tower recognised a sixth less after training with a new language model
     (`results/README.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
     """
     adapters = (folder / "adapter_config.json").exists()

@@ -1,9 +1,9 @@
-"""Studies -> the rows that TRL trains on, for supervised finetuning (SFT) and for SRL.
+"""Studies -> the rows that TRL trains on.
 
-A row has a prompt, images, and a completion or a reference. SRL is semantic-driven reinforcement
-learning. Rows are conversational. Images are drawn or read on access. The reference's labels are
-computed once and are a column. The think part of an SFT completion lists the positive observations
-by name.
+A row has a prompt, images, and a completion for supervised finetuning (SFT) or a reference for
+semantic-driven reinforcement learning (SRL). Rows are conversational; images are drawn or read on
+access. The reference's labels are computed once and are a column. The think part of an SFT
+completion lists the positive observations by name.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ def think_text(labels: np.ndarray) -> str:
     'Cardiomegaly, Pleural Effusion'
     """
     positive = (Label.POSITIVE, Label.UNCERTAIN)
-    pairs = zip(OBSERVATIONS, labels, strict=True)
-    return ", ".join(name for name, code in pairs if code in positive)
+    named = (name for name, code in zip(OBSERVATIONS, labels, strict=True) if code in positive)
+    return ", ".join(named)
 
 
 def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:

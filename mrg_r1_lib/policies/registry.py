@@ -22,7 +22,7 @@ class BaseModel:
     pixels: tuple[int, int] | None = None  # least and most per image; None: the processor's size
     lora_targets: str = LANGUAGE_MODEL  # paper value unknown
     lora_whole: tuple[str, ...] = ()  # modules trained without adapters, beside them
-    micro_batch: int = 0  # completions per device in a forward and backward pass; 0: a whole step
+    micro_batch: int = 0  # completions per device in a forward and backward pass; 0: all of a step
     batch_size: int = 128  # studies per device in generation
     activation_checkpointing: bool = False
     model_type: str = "llava"  # in transformers

@@ -6,9 +6,9 @@ deviation. A term of KL divergence holds the policy near its start (DeepSeekMath
 TRL computes all of it. Every setting that the method needs is written out below, since several of
 TRL's defaults differ.
 
-Our addition: 75 % of SRL's studies are abnormal. Trained on all studies (67 % normal) at
-temperature 1, MCCS lowered recall (`results/README.md`); the arm `srl_all_studies` does so at the
-present temperature.
+Our addition: 75 % of SRL's studies have one of the 13 abnormalities. With all studies (67 % have
+none) and temperature 1, the reward MCCS lowered recall (`results/README.md`). The arm
+`srl_all_studies` trains on all studies at the present temperature.
 """
 
 import inspect
