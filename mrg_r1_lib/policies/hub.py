@@ -31,8 +31,8 @@ LLAVA_TEMPLATE = (
 def find_published(name: str) -> tuple[Path, str]:
     """The folder of a published base model, and the commit of its revision (or "folder").
 
-    Looked for in `models/<name>` of the data folder, in the folder that the registry names, then at
-    the hub, which caches its files. RuntimeError if the hub wants its terms accepted first;
+    Places: `models/<name>` in the data folder, the folder that the registry names, then the hub,
+    whose files are cached. RuntimeError if the hub wants its terms accepted first;
     FileNotFoundError if the model cannot be found.
     """
     base = require_known(name)

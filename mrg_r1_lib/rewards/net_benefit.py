@@ -12,19 +12,19 @@ is asserted when its probability given the image exceeds t, whatever else the re
 cosine t cannot be chosen. If all else is certain, the cosine asserts from 1/2 against silence, and
 from about 0.7 against a denial. It also rewards denials, which are certain in most studies.
 
-Why 0.3. No clinician set it; the primary measure implies it. With calibrated probabilities, micro
-F1 is highest for asserting above half of the F1 that can be reached (Lipton, Elkan and
-Narayanaswamy, arXiv:1402.1892), near 0.6 on validation. The probabilities refer to the training mix
+Why 0.3. No clinician set it; the primary measure implies it. With calibrated probabilities, the
+best threshold for micro-F1 is half of the F1 that can be reached (Lipton, Elkan and Narayanaswamy,
+arXiv:1402.1892). That F1 is near 0.6 on validation. The probabilities refer to the training mix
 with three of four studies abnormal. In the corpus's own mix, t = 0.3 lies between 0.07 (against a
 normal study) and 0.3 (against another abnormal one).
 
 Why surprise. A rare finding occurs in few groups and may be forgotten. Both errors have the same
 weight, so it changes the speed of learning, not the probability from which a finding is asserted.
 
-Advantages. In a group that differs in one finding, division by the standard deviation gives a miss
-and an invention advantages of the same size, so the policy follows the majority (t = 1/2). In a
-group that differs in several findings, the costs count inside the group only. So this reward is
-meant for `scale_rewards="none"` (arXiv:2503.20783).
+Advantages. Consider division by the group's standard deviation. If a group differs in one finding,
+a miss and an invention get advantages of the same size: the policy follows the majority (t = 1/2).
+If it differs in several findings, the costs count inside the group only. So this reward is meant
+for `scale_rewards="none"` (arXiv:2503.20783).
 """
 
 from collections.abc import Callable
