@@ -1,4 +1,4 @@
-"""CONTRIBUTING's worked examples: each module is made as the text shows, registered, and gives the stated values."""
+"""CONTRIBUTING's worked examples: made as shown and registered, each gives the stated values."""
 
 import doctest
 import re

@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, commands exist, generated numbers are those of the saved tables."""
+"""The documents: links and commands lead somewhere, generated numbers are the saved tables'."""
 
 import re
 import shlex
@@ -27,6 +27,7 @@ BASH = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]*)`")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FILE = re.compile(r"`((?:mrg_r1_lib|tests|notebooks|results|laptop)/[\w/]+\.[a-z]+)`")
+COMMAND = re.compile(r"(\./run_all\.sh|(\.venv/bin/)?python -m|accelerate|tests/\w+\.sh)")
 PASSED_ON = ("test", "lab", "benchmark")  # commands of run_all.sh that hand their words on
 
 
@@ -60,7 +61,7 @@ def commands(path):
     lines = [line for block in BASH.findall(text) for line in block.splitlines()]
     for line in [*lines, *CODE.findall(FENCE.sub("", text))]:
         for command in re.sub(r"\s+# .*", "", line).split(" && "):
-            if re.match(r"(\./run_all\.sh|(\.venv/bin/)?python -m|accelerate|tests/\w+\.sh)", command):
+            if COMMAND.match(command):
                 yield shlex.split(command)
 
 

@@ -1,8 +1,8 @@
 """The generated numbers of the documents: saved tables, manifests and settings -> Markdown.
 
 A document calls these functions in cog blocks (`<!-- [[[cog cog.outl(pages.status()) ]]] -->`).
-`python -m mrg_r1_lib.reporting.pages` writes every block again. With `--check` it changes nothing and
-exits with an error where a document is not current. Nothing is computed here.
+`python -m mrg_r1_lib.reporting.pages` writes every block again. With `--check` it changes nothing
+and exits with an error where a document is not current. Nothing is computed here.
 """
 
 import argparse
