@@ -7,7 +7,6 @@ and exits with an error where a document is not current. Nothing is computed her
 
 import argparse
 import sys
-from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,8 +35,7 @@ COLUMNS = {  # of tables.summary -> as they are printed; the first gets its inte
     "rouge_l": "ROUGE-L",
     "format_rate": "format rate",
 }
-CARD = ("reference", "constant_normal", "drawn_template", "pretrained", "sft", "sft_continued")
-CARD += ("srl_mccs", "srl_mccs_shuffled")  # the rows of the model card
+PAIR = ["arm", "against", "confirming"]
 
 
 def markdown(table: pd.DataFrame, names: int = 1) -> str:
@@ -72,140 +70,107 @@ def ends(low: float, high: float, sign: str = "") -> str:
     return NONE if pd.isna(low) else f"[{digits(low, sign)}, {digits(high, sign)}]"
 
 
+def change(row: pd.Series) -> str:
+    """A difference and its interval; a dash for NaN."""
+    if pd.isna(row["difference"]):
+        return NONE
+    return f"{digits(row['difference'], '+')} {ends(row['low'], row['high'], '+')}"
+
+
 def status(run: Run = STUDY) -> str:
-    """Scale, split, seeds and kind of interval in two sentences."""
+    """Scale, split and kind of interval in two sentences."""
     scores = main_study(build.read("scores", run), run.scale)
-    own = scores[scores["kind"] != "images shuffled"]
-    counts = [
-        f"{seeds} {'seed' if seeds == 1 else 'seeds'} of {'; '.join(labelled(rows)['arm'])}"
-        for seeds, rows in own.groupby("seeds")
-    ]
     return (
-        f"Scale `{run.scale}`, {scores['split'].iloc[0]} split: {'. '.join(counts)}. "
-        f"Brackets: 95 % interval over studies and seeds, {run.settings.resamples:,} resamples."
+        f"Scale `{run.scale}`, {scores['split'].iloc[0]} split, {len(scores)} systems. Brackets: "
+        f"95 % interval over studies and seeds, {run.settings.resamples:,} resamples."
     )
 
 
-def main_table(arms: Collection[str] = (), run: Run = STUDY) -> str:
-    """The systems of the default study, one row each; `arms` chooses some."""
-    scores = main_study(build.read("scores", run), run.scale).set_index("arm")
+def main_table(run: Run = STUDY) -> str:
+    """The systems of the default study, one row each."""
+    scores = main_study(build.read("scores", run), run.scale)
     main = main_study(build.read("main", run), run.scale)
-    shown = summary(main, scores.reset_index()).rename(columns=COLUMNS)[[*COLUMNS.values()]]
-    shown = shown.map(digits)
-    shown[F1] += [f" {ends(row.low, row.high)}" for row in scores.loc[shown.index].itertuples()]
-    shown = shown.loc[[arm for arm in shown.index if arm in arms or not arms]]
-    return markdown(labelled(shown.rename_axis("arm").reset_index()))
+    shown = summary(main, scores).rename(columns=COLUMNS)[[*COLUMNS.values()]].map(digits)
+    scores = scores.set_index("arm").loc[shown.index]
+    shown[F1] += [f" {ends(row.low, row.high)}" for row in scores.itertuples()]
+    return markdown(labelled(shown.assign(seeds=scores["seeds"]).reset_index()))
 
 
 def planned(family: str, run: Run = STUDY) -> str:
     """The planned comparisons of a family. Seeds that suggested one have a row of their own."""
     table = labelled(build.read("comparisons", run).query("family == @family"))
     rows = []
-    for key, parts in table.groupby(["arm", "against", "confirming"], sort=False):
+    for (arm, against, confirming), parts in table.groupby(PAIR, sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
-        rows.append(
-            {
-                "difference": " − ".join(key[:2]),
-                "seeds": f"{f1['seeds']}"
-                if key[2]
-                else f"{f1['seeds']}, with the one that suggested it",
-                F1: f"{digits(f1['difference'], '+')} {ends(f1['low'], f1['high'], '+')}",
-                "corrected [95 %]": ends(f1["corrected_low"], f1["corrected_high"], "+"),
-                "p (Holm)": digits(f1["p_holm"]),
-                "t over seeds [95 %]": ends(f1["t_low"], f1["t_high"], "+"),
-                **{
-                    name: digits(by.loc[name, "difference"], "+")
-                    for name in ("precision", "recall")
-                },
-            }
-        )
+        row = {"difference": f"{arm} − {against}"}
+        row["seeds"] = f"{f1['seeds']}{'' if confirming else ', with the one that suggested it'}"
+        row[F1] = change(f1)
+        row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
+        row["p (Holm)"] = digits(f1["p_holm"])
+        row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
+        row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
+        rows.append(row)
     return markdown(pd.DataFrame(rows), names=2)
 
 
 def definitions(run: Run = STUDY) -> str:
     """F1 of each system in every definition of CE, with the published code that computes it."""
     main = main_study(build.read("main", run), run.scale).query("metric == 'ce_f1'")
-    main = main[[ARMS[arm].stage != "shuffled" for arm in main["arm"]]]
-    wide = labelled(main).pivot_table(
-        index=list(PRIMARY), columns="arm", values="value", sort=False, observed=True
-    )
+    main = labelled(main[[ARMS[arm].stage != "shuffled" for arm in main["arm"]]])
+    wide = main.pivot_table(index=list(PRIMARY), columns="arm", values="value", sort=False)
     users = [
         ", ".join(name for name, each in CE_DEFINITIONS.items() if tuple(each.values()) == key)
         for key in wide.index
     ]
-    frame = wide.map(digits).reset_index()
-    frame.insert(len(PRIMARY), "used by", [each or NONE for each in users])
-    return markdown(frame, names=len(PRIMARY) + 1)
+    frame = wide.map(digits).assign(**{"used by": users}).reset_index()
+    return markdown(frame[[*PRIMARY, "used by", *wide]], names=len(PRIMARY) + 1)
 
 
 def observations(run: Run = STUDY) -> str:
     """F1 of each observation with SFT and with SRL, and the difference."""
     table = labelled(build.read("observation_intervals", run))
-    signs = table["against"].notna().map({True: "+", False: ""})
     table["column"] = table["arm"] + (" − " + table["against"]).fillna("") + " [95 %]"
     table["cell"] = [
-        f"{digits(row.value, sign)} {ends(row.low, row.high, sign)}"
-        for row, sign in zip(table.itertuples(), signs, strict=True)
+        f"{digits(row.value, row.sign)} {ends(row.low, row.high, row.sign)}"
+        for row in table.assign(
+            sign=table["against"].notna().map({True: "+", False: ""})
+        ).itertuples()
     ]
     index = ["observation", "support"]
-    wide = table.pivot_table(
-        index=index, columns="column", values="cell", aggfunc="first", sort=False
-    )
+    wide = table.pivot_table("cell", index, "column", aggfunc="first", sort=False)
     return markdown(wide.reset_index())
 
 
 def ablations(run: Run = STUDY) -> str:
     """The arms of the ablation that ran, one row each, and below it those that did not."""
     table = labelled(build.read("ablations", run))
-    ran = table[table["seeds"] > 0]
-    columns = {"section": ran["section"], "arm": ran["arm"]}
-    columns["− MCCS, " + F1] = [
-        f"{digits(row.difference, '+')} {ends(row.low, row.high, '+')}" if row.pairs > 0 else NONE
-        for row in ran.itertuples()
-    ]
-    for name in ("f1", "precision", "recall", "macro_f1", "example_f1_14"):
-        columns[name] = ran[name].map(digits)
-    columns |= {"denials": ran["negatives"].map("{:.1f}".format), "seeds": ran["seeds"]}
-    missing = table.loc[table["seeds"] == 0, "arm"]
-    not_run = f"\n\nNot run: {'; '.join(missing)}." if len(missing) else ""
-    return markdown(pd.DataFrame(columns), names=2) + not_run
+    ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
+    frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(change, axis=1)})
+    scores = ["f1", "precision", "recall", "macro_f1", "example_f1_14"]
+    frame[scores] = ran[scores].map(digits)
+    frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=ran["seeds"])
+    return markdown(frame, names=2) + f"\n\nNot run: {'; '.join(missing) or 'none'}."
 
 
 def cost(run: Run = STUDY) -> str:
-    """Steps, trained parameters and minutes of each trained arm, from the manifests."""
+    """Seeds, steps, trained parameters and minutes of each trained arm, from the manifests."""
+    trained = build.read("training", run)
     rows = []
-    for arm, trained in build.read("training", run).groupby("arm", sort=False):
-        runs = [
-            Run(f"{run.corpus}/{arm}", run.scale, seed, run.results) for seed in trained["seed"]
-        ]
-        entries = pd.DataFrame([each.read_manifest()[each.recipe.stage] for each in runs])
-        minutes = entries["seconds"] / 60
-        rows.append(
-            {
-                "arm": arm,
-                "seeds": len(entries),
-                "steps": f"{entries['steps'].max():,}",
-                "trained parameters": f"{entries['trained_parameters'].max():,}",
-                "minutes per seed, median": f"{minutes.median():.1f}",
-            }
-        )
-    return markdown(labelled(main_study(pd.DataFrame(rows), run.scale)))
+    for arm, seed in zip(trained["arm"], trained["seed"], strict=True):
+        each = Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
+        rows.append({"arm": arm, **each.read_manifest()[each.recipe.stage]})
+    by = main_study(pd.DataFrame(rows), run.scale).groupby("arm", sort=False)
+    frame = by[["steps", "trained_parameters"]].max().map("{:,}".format)
+    minutes = (by["seconds"].median() / 60).map("{:.1f}".format)
+    frame = frame.assign(seeds=by.size(), **{"minutes per seed, median": minutes})
+    return markdown(labelled(frame.reset_index()))
 
 
-def made_with(run: Run = STUDY) -> str:
-    """Commit, hardware and versions of the stage that trained a run."""
-    entry = run.read_manifest()[run.recipe.stage]
-    shown = {
-        name: entry[name] for name in ("commit", "parameters", "trained_parameters", "hardware")
-    }
-    return _settings({"": shown | {"versions": entry["versions"]}})
-
-
-def manifest_settings(run: Run = STUDY) -> str:
-    """The settings that a run was made with."""
-    manifest = run.read_manifest()
-    return _settings({"value": {name: manifest[name] for name in ("experiment", "scale")}})
+def manifest(*parts: str, run: Run = STUDY) -> str:
+    """Parts of a run's manifest, such as "scale", one row per entry."""
+    read = run.read_manifest()
+    return _settings({"value": {part: read[part] for part in parts}})
 
 
 def settings(arm: str, *scales: str) -> str:
@@ -220,11 +185,11 @@ def _settings(columns: dict[str, dict]) -> str:
 
 def dictionary() -> str:
     """Every column of every saved table, a section per table."""
-    parts = [
+    parts = build.columns().groupby("table", sort=False)
+    return "\n\n".join(
         f"## `tables/{name}.csv`\n\n{markdown(rows.drop(columns='table'), names=3)}"
-        for name, rows in build.columns().groupby("table", sort=False)
-    ]
-    return "\n\n".join(parts)
+        for name, rows in parts
+    )
 
 
 def documents() -> list[Path]:
