@@ -90,9 +90,9 @@ def test_the_main_table_has_the_default_study_with_the_pooled_interval(saved):
 def test_a_comparison_that_a_seed_suggested_has_the_confirming_seeds_in_a_row_of_their_own(saved):
     first, second = pages.planned("planned").splitlines()[2:]
     assert first.startswith("| SRL, MCCS − SFT | 3, with the one that suggested it |")
-    assert " | – | – | – | -0.020 | +0.080 |" in first
+    assert " | – | – | – | – | -0.020 | +0.080 |" in first
     assert second == (
-        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | – "
+        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | 0.020 | – "
         "| -0.020 | +0.080 |"
     )
 

@@ -2,7 +2,7 @@
 
 A document calls these functions in cog blocks (`<!-- [[[cog cog.outl(pages.status()) ]]] -->`).
 `python -m mrg_r1_lib.reporting.pages` writes every block again. With `--check` it changes nothing
-and exits with an error where a document is not current. Nothing is computed here.
+and exits with an error where a document is not current.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import pandas as pd
 from cogapp import Cog
 
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
+from mrg_r1_lib.metrics.bootstrap import holm
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.tables import labelled, main_study, summary
@@ -79,7 +80,7 @@ def change(row: pd.Series) -> str:
 
 def status(run: Run = STUDY) -> str:
     """Scale, split and kind of interval in two sentences."""
-    scores = main_study(build.read("scores", run), run.scale)
+    scores = main_study(build.read("scores", run), run.settings.arms)
     return (
         f"Scale `{run.scale}`, {scores['split'].iloc[0]} split, {len(scores)} systems. Brackets: "
         f"95 % interval over studies and seeds, {run.settings.resamples:,} resamples."
@@ -88,8 +89,8 @@ def status(run: Run = STUDY) -> str:
 
 def main_table(run: Run = STUDY) -> str:
     """The systems of the default study, one row each."""
-    scores = main_study(build.read("scores", run), run.scale)
-    main = main_study(build.read("main", run), run.scale)
+    scores = main_study(build.read("scores", run), run.settings.arms)
+    main = main_study(build.read("main", run), run.settings.arms)
     shown = summary(main, scores).rename(columns=COLUMNS)[[*COLUMNS.values()]].map(digits)
     scores = scores.set_index("arm").loc[shown.index]
     shown[F1] += [f" {ends(row.low, row.high)}" for row in scores.itertuples()]
@@ -98,9 +99,12 @@ def main_table(run: Run = STUDY) -> str:
 
 def planned(family: str, run: Run = STUDY) -> str:
     """The planned comparisons of a family. Seeds that suggested one have a row of their own."""
-    table = labelled(build.read("comparisons", run).query("family == @family"))
+    table = build.read("comparisons", run)
+    corrected = table.query("measure == 'f1' and confirming")
+    table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
+    own = labelled(table[table["family"] == family])
     rows = []
-    for (arm, against, confirming), parts in table.groupby(PAIR, sort=False):
+    for (arm, against, confirming), parts in own.groupby(PAIR, sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
         row = {"difference": f"{arm} − {against}"}
@@ -108,6 +112,7 @@ def planned(family: str, run: Run = STUDY) -> str:
         row[F1] = change(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = digits(f1["p_holm"])
+        row["p (Holm, all families)"] = digits(f1["p_all"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
         row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
         rows.append(row)
@@ -116,7 +121,7 @@ def planned(family: str, run: Run = STUDY) -> str:
 
 def definitions(run: Run = STUDY) -> str:
     """F1 of each system in every definition of CE, with the published code that computes it."""
-    main = main_study(build.read("main", run), run.scale).query("metric == 'ce_f1'")
+    main = main_study(build.read("main", run), run.settings.arms).query("metric == 'ce_f1'")
     main = labelled(main[[ARMS[arm].stage != "shuffled" for arm in main["arm"]]])
     wide = main.pivot_table(index=list(PRIMARY), columns="arm", values="value", sort=False)
     users = [
@@ -160,7 +165,7 @@ def cost(run: Run = STUDY) -> str:
     for arm, seed in zip(trained["arm"], trained["seed"], strict=True):
         each = Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
         rows.append({"arm": arm, **each.read_manifest()[each.recipe.stage]})
-    by = main_study(pd.DataFrame(rows), run.scale).groupby("arm", sort=False)
+    by = main_study(pd.DataFrame(rows), run.settings.arms).groupby("arm", sort=False)
     frame = by[["steps", "trained_parameters"]].max().map("{:,}".format)
     minutes = (by["seconds"].median() / 60).map("{:.1f}".format)
     frame = frame.assign(seeds=by.size(), **{"minutes per seed, median": minutes})
@@ -180,7 +185,7 @@ def settings(arm: str, *scales: str) -> str:
 
 def _settings(columns: dict[str, dict]) -> str:
     frame = pd.DataFrame({name: pd.json_normalize(each).iloc[0] for name, each in columns.items()})
-    return markdown(frame.fillna(NONE).rename_axis("setting").reset_index(), names=2)
+    return markdown(frame.fillna(NONE).rename_axis("setting").reset_index(), names=3)
 
 
 def dictionary() -> str:
