@@ -17,6 +17,7 @@ from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
 from mrg_r1_lib.metrics.bootstrap import holm
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
 from mrg_r1_lib.reporting import build
+from mrg_r1_lib.reporting.figures.captions import CAPTIONS
 from mrg_r1_lib.reporting.tables import labelled, main_study, summary
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
@@ -186,6 +187,15 @@ def settings(arm: str, *scales: str) -> str:
 def _settings(columns: dict[str, dict]) -> str:
     frame = pd.DataFrame({name: pd.json_normalize(each).iloc[0] for name, each in columns.items()})
     return markdown(frame.fillna(NONE).rename_axis("setting").reset_index(), names=3)
+
+
+def figures(part: str) -> str:
+    """The figures of a part with their captions, for a page in the study's folder."""
+    return "\n\n".join(
+        f"![{each.alt}](figures/{name}.png)\n\n*{each.title}.* {each.text}"
+        for name, each in CAPTIONS.items()
+        if each.part == part
+    )
 
 
 def dictionary() -> str:
