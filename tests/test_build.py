@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pandera.errors
 import pytest
+from figure_frames import texts
 from saved_scores import codes, write
 
 from mrg_r1_lib.metrics.bootstrap import Efficacy
@@ -37,13 +38,9 @@ def held_out(saved):
     table.assign(split="test").to_csv(folder / "held_out.csv", index=False)
 
 
-def texts(figure):
-    return [text.get_text() for text in figure.findobj(lambda each: hasattr(each, "get_text"))]
-
-
 def test_the_primary_measure_is_the_default_of_metric_and_bootstrap():
     statistic = Efficacy()
-    assert PRIMARY == {name: getattr(statistic, name) for name in PRIMARY}
+    assert {name: getattr(statistic, name) for name in PRIMARY} == PRIMARY
     assert clinical_efficacy(REFERENCE, REFERENCE) == clinical_efficacy(
         REFERENCE, REFERENCE, **PRIMARY
     )
