@@ -101,7 +101,7 @@ def test_no_link_leads_to_a_file_that_git_ignores():
 def test_every_file_that_a_page_names_is_there(path):
     for name in FILE.findall(prose(path)):
         below = results_root() if name.startswith("laptop/") else REPOSITORY
-        assert (below / name).exists(), name
+        assert "NAME" in name or (below / name).exists(), name
 
 
 @shown
@@ -110,7 +110,8 @@ def test_every_command_names_things_that_are_there(path):
     for words in commands(path):
         if words[0] == "./run_all.sh":
             command, *rest = words[1:] or ["laptop"]
-            assert command in SCALES or re.search(rf"^  {command}\b", usage, re.MULTILINE), words
+            known = command in SCALES or command.isupper()  # capitals: a placeholder
+            assert known or re.search(rf"^  {command}\b", usage, re.MULTILINE), words
             require_known([] if command in PASSED_ON else rest, usage)
         elif words[0].endswith(".sh"):
             assert (REPOSITORY / words[0]).exists(), words

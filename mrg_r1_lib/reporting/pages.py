@@ -202,7 +202,7 @@ def dictionary() -> str:
     """Every column of every saved table, a section per table."""
     parts = build.columns().groupby("table", sort=False)
     return "\n\n".join(
-        f"## `tables/{name}.csv`\n\n{markdown(rows.drop(columns='table'), names=3)}"
+        f"### `tables/{name}.csv`\n\n{markdown(rows.drop(columns='table'), names=3)}"
         for name, rows in parts
     )
 
