@@ -1,11 +1,8 @@
-"""What a policy believes, and what each reward would make of it: reports sampled several times for each validation study.
+"""Sampled label frequencies ("beliefs"): a policy's reports, sampled several times per study.
 
-An observation's belief is its share of the sampled reports. For a reward the policy picks the one of its own samples that
-earns most when the others are taken for the truth (minimum Bayes risk): what it would write if it trusted its beliefs. A hint
-of where a reward pulls, at the same seeing; training is paid by references, not by beliefs.
+An observation's belief is its share of the sampled reports. `reporting.sampled` says what each
+reward would choose among them.
 """
-
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,12 +10,10 @@ import torch
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
-from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import load_policy
 from mrg_r1_lib.report_format import parse_completion
-from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
@@ -32,9 +27,9 @@ SPLIT = "validate"
 def sample_labels(run: Run) -> np.ndarray:
     """Label codes `(studies, SAMPLES, 14)` of reports that the run's policy sampled on validation.
 
-    Saved as `beliefs.csv` in the run's folder, one row per report (study's row, 14 codes). A finished one is
-    loaded, and so is one that came without its policy from another machine. Sampling follows the run's seed.
-    FileNotFoundError names the notebook where neither is there.
+    Saved as `beliefs.csv` in the run's folder, one row per report (study's row, 14 codes). A
+    finished file is loaded, and so is a file from another machine without its policy. The run's
+    seed drives sampling. FileNotFoundError names the notebook if neither exists.
     """
     (path,) = run.outputs("beliefs")
     if not run.finished("beliefs") and (run.finished("train") or not path.exists()):
@@ -56,56 +51,6 @@ def sample_labels(run: Run) -> np.ndarray:
             run.mark_finished("beliefs")
     codes = pd.read_csv(path)[list(OBSERVATIONS)].to_numpy(np.int8)
     return codes.reshape(-1, SAMPLES, len(OBSERVATIONS))
-
-
-def best_expected(
-    samples: np.ndarray,
-    reference: np.ndarray,
-    rewards: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
-) -> pd.DataFrame:
-    """Efficacy of the report that each reward would choose, a row a reward: precision, recall, f1, macro_f1, negatives.
-
-    `samples` codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`; a reward takes codes `(n, 14)` of generated and
-    reference reports and returns `(n,)`. Before the rewards stands one sample as it comes: the policy without a choice.
-
-    >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
-    >>> believed = np.array([[edema, edema, nothing]], dtype=np.int8)
-    >>> from mrg_r1_lib.rewards.net_benefit import net_benefit
-    >>> best_expected(believed, np.array([edema]), {"net benefit": net_benefit}).loc["net benefit", "recall"]
-    np.float64(1.0)
-    """
-    chosen = {"one sample": samples[:, 0]}
-    count = samples.shape[1]
-    for name, reward in rewards.items():
-        expected = np.zeros(samples.shape[:2])
-        for one in range(count):
-            others = [
-                np.nan_to_num(reward(samples[:, one], samples[:, other]))
-                for other in range(count)
-                if other != one
-            ]
-            expected[:, one] = np.mean(others, axis=0)
-        chosen[name] = samples[np.arange(len(samples)), expected.argmax(axis=1)]
-    return pd.DataFrame({name: _efficacy(reference, labels) for name, labels in chosen.items()}).T
-
-
-def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    negatives = COUNTS["negatives"](labels, reference).mean()
-    macro = clinical_efficacy(reference, labels, average="macro")["f1"]
-    return clinical_efficacy(reference, labels) | {"macro_f1": macro, "negatives": float(negatives)}
-
-
-def believed_above(
-    samples: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
-) -> pd.DataFrame:
-    """Clinical efficacy of asserting what is believed above a threshold: threshold, precision, recall, f1."""
-    beliefs = positives(samples).mean(axis=1)
-    rows = []
-    for threshold in thresholds:
-        labels = np.zeros_like(samples[:, 0])
-        labels[:, : beliefs.shape[1]] = np.where(beliefs > threshold, Label.POSITIVE, Label.BLANK)
-        rows.append({"threshold": threshold} | clinical_efficacy(reference, labels))
-    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""Intervals for clinical efficacy and for the difference of two systems, by resampling studies (and seeds).
+"""Intervals for clinical efficacy and for differences in it, by resampling studies and seeds.
 
-Label codes of the held-out studies -> counts per study -> re-summed under random weights -> interval. Studies are drawn once
-for all seeds and both systems, since they are the same patients; a seed is drawn with all its studies, since they share one
-training. The rows of all seeds are pooled before the statistic, which is then one number, not a mean of means.
-With few seeds the spread between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the interval is about
+Label codes of the held-out studies -> counts per study -> re-summed under random weights ->
+interval. Studies are drawn once for all seeds and both systems, since they are the same patients; a
+seed is drawn with all its studies, since they share one training. The rows of all seeds are pooled
+before the statistic, which is then one number, not a mean of means. With few seeds the spread
+between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the interval is about
 studies only and says nothing of another training run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +25,17 @@ from mrg_r1_lib.metrics.clinical_efficacy import (
 )
 from mrg_r1_lib.observations import check_labels
 
-Statistic = Callable[
-    [np.ndarray, np.ndarray], float
-]  # label codes (n, 14): reference, generated -> a number
+# label codes (n, 14): reference, generated -> a number
+Statistic = Callable[[np.ndarray, np.ndarray], float]
+CHUNK = 2000  # resamples that are multiplied at once: bounds the memory
 
 
 @dataclass(frozen=True)
 class Efficacy:
     """One number of `metrics.clinical_efficacy`, by its options; called, it is that number.
 
-    As the `statistic` of this module it takes the fast path; any other callable is evaluated resample by resample.
+    As the `statistic` of this module it takes the fast path; any other callable is evaluated
+    resample by resample.
     """
 
     average: str = "micro"
@@ -59,7 +62,7 @@ class Interval(NamedTuple):
 
 
 class BootstrapResult(NamedTuple):
-    """`difference` = statistic(a) - statistic(b), its percentile interval, and the two-sided p of "no difference"."""
+    """statistic(a) - statistic(b), its percentile interval, the two-sided p of no difference."""
 
     difference: float
     low: float
@@ -76,13 +79,14 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> BootstrapResult:
-    """Compare systems a and b on the same studies: statistic(a) - statistic(b), as in scipy's paired tests.
+    """Compare systems a and b on the same studies: statistic(a) - statistic(b).
 
-    Label codes: `a` and `b` `(seeds, studies, 14)`, `reference` the same or `(studies, 14)`; without the axis of seeds, or
-    with one seed, an array stands for every seed of the others (a baseline that is not trained). The interval is the
-    percentile interval of the resampled differences. p inverts it around 0: 2 min(share <= 0, share >= 0), at most 1 and
-    at least 1 / (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level` or `resamples`, or a statistic
-    that is not one number.
+    Label codes: `a` and `b` `(seeds, studies, 14)`, `reference` the same or `(studies, 14)`;
+    without the axis of seeds, or with one seed, an array stands for every seed of the others (a
+    baseline that is not trained). The interval is the percentile interval of the resampled
+    differences. p inverts it around 0: 2 min(share <= 0, share >= 0), at most 1 and at least 1 /
+    (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level` or `resamples`,
+    or a statistic that is not one number.
     """
     reference, a, b = _same_seeds(reference, a, b)
     value_a, of_a = _resampled(statistic, reference, a, resamples, seed)
@@ -101,7 +105,7 @@ def interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """One system's statistic with its percentile interval; shapes and errors as in `paired_bootstrap`."""
+    """A statistic with its percentile interval; shapes and errors as in `paired_bootstrap`."""
     reference, generated = _same_seeds(reference, generated)
     value, values = _resampled(statistic, reference, generated, resamples, seed)
     return Interval(value, *_percentiles(values, level))
@@ -119,19 +123,27 @@ def _same_seeds(*arrays: np.ndarray) -> list[np.ndarray]:
     )
     if not fits:
         raise ValueError(
-            f"label codes of shapes {', '.join(map(str, shapes))}: expected (seeds, studies, 14) with the same studies, at "
-            "least one, and the same number of seeds or one seed."
+            f"label codes of shapes {', '.join(map(str, shapes))}: expected (seeds, studies, 14) "
+            "with the same studies, at least one, and the same number of seeds or one seed."
         )
     return [np.broadcast_to(array, (seeds, *array.shape[1:])) for array in labels]
 
 
 def _draws(seeds: int, studies: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each seed `(resamples, seeds)` and each study `(resamples, studies)` is drawn; depends on `seed` alone."""
+    """How often each seed `(resamples, seeds)` and each study `(resamples, studies)` is drawn."""
     if resamples < 1:
         raise ValueError(f"resamples: {resamples} is too few; expected at least 1.")
+    return _counts(seeds, resamples, (seed, 1)), _counts(studies, resamples, (seed, 0))
+
+
+@lru_cache(maxsize=4)  # all statistics of one set of studies share their draws
+def _counts(items: int, resamples: int, seed: tuple[int, int]) -> np.ndarray:
+    """How often each item is drawn in `items` draws with replacement, `(resamples, items)`."""
     rng = np.random.default_rng(seed)
-    of_studies = rng.multinomial(studies, np.full(studies, 1 / studies), size=resamples)
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples), of_studies
+    counts = np.empty((resamples, items), dtype=np.uint16)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(items, size=items), minlength=items)
+    return counts
 
 
 def _resampled(
@@ -142,7 +154,8 @@ def _resampled(
     value = statistic(reference.reshape(-1, 14), generated.reshape(-1, 14))
     if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
         raise ValueError(
-            f"statistic: returned {value!r}; expected one number, such as Efficacy(measure='f1') gives."
+            f"statistic: returned {value!r}; expected one number, "
+            "such as Efficacy(measure='f1') gives."
         )
     if isinstance(statistic, Efficacy):
         return float(value), _efficacies(statistic, reference, generated, *draws)
@@ -156,7 +169,7 @@ def _resampled(
 def _drawn_rows(
     of_seeds: np.ndarray, of_studies: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One open mesh (seed indices, study indices) a resample."""
+    """One open mesh (seed indices, study indices) per resample."""
     for seeds, studies in zip(of_seeds, of_studies, strict=True):
         yield np.ix_(
             np.repeat(np.arange(len(seeds)), seeds), np.repeat(np.arange(len(studies)), studies)
@@ -170,20 +183,32 @@ def _efficacies(
     of_seeds: np.ndarray,
     of_studies: np.ndarray,
 ) -> np.ndarray:
-    """All resamples at once: what a study adds to the statistic, times how often it is drawn, as one matrix product."""
-    terms = study_counts(
-        reference, generated, statistic.classes, statistic.uncertain
-    )  # (seeds, studies, 3, classes)
+    """All resamples at once: what a study adds to the statistic, times how often it is drawn."""
+    terms = study_counts(reference, generated, statistic.classes, statistic.uncertain)
     if statistic.average != "macro":
         terms = terms.sum(axis=-1, keepdims=True)
     if statistic.average == "example":
         terms = precision_recall_f1(terms) / (terms.shape[0] * terms.shape[1])
-    by_seed = np.tensordot(
-        of_studies.astype(float), terms, axes=(1, 1)
-    )  # (resamples, seeds, 3, 1 or classes)
+    by_seed = _weighted(of_studies, terms)  # (resamples, seeds, 3, 1 or classes)
     totals = np.einsum("rs,rsmk->rmk", of_seeds, by_seed)
     values = totals if statistic.average == "example" else precision_recall_f1(totals)
     return values[:, MEASURES.index(statistic.measure)].mean(axis=-1)
+
+
+def _weighted(of_studies: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    """Sums of `(seeds, studies, 3, k)` over each draw of studies: `(resamples, seeds, 3, k)`.
+
+    Counts below 2**24 are exact in single precision, so a sum does not depend on its order.
+    """
+    seeds, studies, *rest = terms.shape
+    columns = terms.swapaxes(0, 1).reshape(studies, -1)
+    whole = np.array_equal(columns, np.round(columns))
+    columns = columns.astype(np.float32 if whole else np.float64)
+    sums = [
+        of_studies[start : start + CHUNK].astype(columns.dtype) @ columns
+        for start in range(0, len(of_studies), CHUNK)
+    ]
+    return np.concatenate(sums).astype(float).reshape(-1, seeds, *rest)
 
 
 def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
