@@ -7,6 +7,7 @@ import nbformat
 import pandas as pd
 import pytest
 import torch
+import trees
 from architectures import TINY, publish
 
 from mrg_r1_lib import experiments
@@ -15,10 +16,8 @@ from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import pipeline, steps
 from mrg_r1_lib.pipeline.pipeline import Study, run_study
 from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
-from mrg_r1_lib.policies import hub
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
-from mrg_r1_lib.training import pretrain
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
 
@@ -120,16 +119,30 @@ def test_the_scale_that_needs_gpus_starts_where_they_are(tmp_path, monkeypatch, 
     assert pipeline.os.environ["HF_HUB_OFFLINE"] == "1"  # nothing is asked of a hub
 
 
-def test_full_adopts_a_published_policy_in_its_first_training_stage(tmp_path, monkeypatch):
-    make, described = TINY["llava_clip"]
-    publish(make, tmp_path / "published", torch.bfloat16)
-    base = replace(hub.POLICIES["huatuo_7b"], hub=str(tmp_path / "published"), **described)
-    for module in (hub, pretrain):
-        monkeypatch.setitem(module.POLICIES, "huatuo_7b", replace(base, pixels=None))
-    run = Run("iu_xray/srl_mccs", "full", 0, tmp_path / "results")
-    assert pretrain.pretrain(run).empty
-    adopted = run.of_stage("pretrain")
+ADOPT = """
+from pathlib import Path
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training.pretrain import pretrain
+pretrain(Run(EXPERIMENT, SCALE, SEED, Path(RESULTS)))
+"""
+
+
+@pytest.mark.slow
+def test_the_papers_scale_adopts_a_published_policy_and_goes_on(tmp_path, monkeypatch, notebook):
+    publish(TINY["llava_clip"][0], tmp_path / "models" / "huatuo_7b", torch.bfloat16)
+    trees.mimic(tmp_path / "mimic_cxr", 20)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
+    for check in ("require_device", "require_room"):
+        monkeypatch.setattr(pipeline, check, lambda *_: None)
+    for name, code in ((steps.DATA, "1"), (steps.SFT, ADOPT), (steps.SRL, "1 / 0")):
+        notebook(code, name)
+    study = Study("full", tmp_path / "results", "mimic_cxr", arms=["srl_mccs"])
+    with pytest.raises(RuntimeError, match="03_semantic_reinforcement_learning"):
+        run_study(study)
+    adopted = study.main.of_stage("pretrain")
     assert adopted.finished("train") and adopted.read_manifest()["pretrain"]["parameters"] > 1e4
+    assert [step for step in every(study) if finished_at(step)] == every(study)[1:3]
 
 
 # the grid
@@ -331,8 +344,6 @@ def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsy
 
 
 def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(tmp_path, monkeypatch):
-    import trees
-
     def offline(*_):
         raise RuntimeError("pip could not fetch it")
 
