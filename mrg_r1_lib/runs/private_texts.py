@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.runs.run import Run
+
+if TYPE_CHECKING:  # `run` may then use this
+    from mrg_r1_lib.runs.run import Run
 
 
-def private_texts(run: Run) -> Iterator[str]:
+def private_texts(run: "Run") -> Iterator[str]:
     """The corpus's reports, and all completions of policies that were trained on it, text by text.
 
     FileNotFoundError where the corpus is not on this machine.
