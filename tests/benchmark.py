@@ -20,13 +20,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import trees
+from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
-from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from mrg_r1_lib.storage.paths import data_root
 
 DRAWN = 500  # radiographs

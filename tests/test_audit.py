@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from mrg_r1_lib.reporting.rebuild import ELSEWHERE, FIGURES, TABLES, rebuild_tables, study
 
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import audit, verify
 from mrg_r1_lib.pipeline.audit import DIFFERS, EXACT, ROUNDED, compare_files
-from mrg_r1_lib.reporting.rebuild import ELSEWHERE, FIGURES, TABLES, rebuild_tables, study
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 ARMS = ("constant_normal", "sft", "sft_continued", "srl_mccs")

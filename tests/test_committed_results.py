@@ -12,11 +12,11 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from mrg_r1_lib.reporting.documents.printed import PRINTED
 
 from mrg_r1_lib.experiments import ARMS, Experiment, Scale, load_scale, parse_experiment
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.pipeline.verify import EQUAL
-from mrg_r1_lib.reporting.documents.printed import PRINTED
 from mrg_r1_lib.reporting.tables import main_table
 from mrg_r1_lib.runs.run import BESIDE_THE_RUN, OF_SRL, STAGE_OF, YOUNGER, Run
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
