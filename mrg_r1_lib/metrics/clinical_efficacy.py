@@ -12,11 +12,11 @@ import pandas as pd
 
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS, Label, check_labels
 
-AVERAGES = ("micro", "macro", "example")
+AVERAGES = ("micro", "macro", "weighted", "macro_defined", "example")
 MEASURES = ("precision", "recall", "f1")
 POSITIVE_CODES = {"positive": (Label.POSITIVE, Label.UNCERTAIN), "negative": (Label.POSITIVE,)}
 
-# published code -> arguments of clinical_efficacy. RadEval's "weighted" averages have no counterpart here.
+# published code -> arguments of clinical_efficacy
 CE_DEFINITIONS: dict[str, dict] = {
     "r2gen_micro": {
         "average": "micro",
@@ -48,7 +48,35 @@ CE_DEFINITIONS: dict[str, dict] = {
     "radeval_micro_5": {"average": "micro", "classes": 5, "uncertain": "positive"},
     "radeval_macro_5": {"average": "macro", "classes": 5, "uncertain": "positive"},
     "radeval_samples_5": {"average": "example", "classes": 5, "uncertain": "positive"},
+    "radeval_weighted_14": {"average": "weighted", "classes": 14, "uncertain": "positive"},
+    "radeval_weighted_5": {"average": "weighted", "classes": 5, "uncertain": "positive"},
+    "ccd": {"average": "weighted", "classes": 14, "uncertain": "positive"},  # its issue 3
+    "cxrmate2": {
+        "average": "macro_defined",
+        "classes": 14,
+        "uncertain": "negative",
+    },  # aehrc/cxrmate-2: metrics/chexbert.py
 }
+PUBLISHED = {  # the part of a definition's name before "_" -> who publishes that code
+    "r2gen": "R2Gen",
+    "ifcc": "ifcc",
+    "rgrg": "RGRG",
+    "promptmrg": "PromptMRG",
+    "radeval": "RadEval and f1chexbert",
+    "ccd": "CCD",
+    "cxrmate2": "CXRMate-2",
+}
+
+
+def users(average: str, classes: int, uncertain: str) -> list[str]:
+    """The published code that computes CE so, by name.
+
+    >>> users("example", 14, "negative")
+    ['RGRG', 'PromptMRG']
+    """
+    wanted = {"average": average, "classes": classes, "uncertain": uncertain}
+    found = (name for name, definition in CE_DEFINITIONS.items() if definition == wanted)
+    return list(dict.fromkeys(PUBLISHED[name.partition("_")[0]] for name in found))
 
 
 def check_option(option: str, value: object, known: Sequence) -> None:
@@ -92,6 +120,22 @@ def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
     return np.stack([top / np.where(bottom == 0, 1, bottom) for top, bottom in parts], axis=-2)
 
 
+def averaged(counts: np.ndarray, average: str) -> np.ndarray:
+    """Counts summed over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`; not for "example"."""
+    if average == "micro":
+        return precision_recall_f1(counts.sum(axis=-1, keepdims=True))[..., 0]
+    values = precision_recall_f1(counts)
+    if average == "macro":
+        return values.mean(axis=-1)
+    _, predicted, actual = np.moveaxis(counts, -2, 0)
+    if average == "weighted":
+        weights = np.stack([actual] * 3, axis=-2)
+    else:  # macro_defined: each measure over the classes in which it is not 0/0
+        weights = np.stack([predicted > 0, actual > 0, predicted + actual > 0], axis=-2)
+    total = weights.sum(axis=-1)
+    return (values * weights).sum(axis=-1) / np.where(total == 0, 1, total)
+
+
 def clinical_efficacy(
     reference: np.ndarray,
     generated: np.ndarray,
@@ -101,11 +145,13 @@ def clinical_efficacy(
 ) -> dict[str, float]:
     """Precision, recall and F1 of the positive observations, label codes `(n, 14)` twice -> three values in [0, 1].
 
-    micro: counts summed over studies and classes. macro: the mean over classes of each class's precision, recall and F1
-    (so macro-F1 is the mean of F1s, not the F1 of means). example: the mean over studies of each study's three values.
-    0/0 is 0 at the level at which it arises, as with scikit-learn's `zero_division=0`: under "example" a study without
-    positives in either report scores 0, under "macro" so does a class. ValueError for an unknown option, shapes that
-    differ, or no study.
+    micro: counts summed over studies and classes. macro: the mean over classes of each class's
+    precision, recall and F1 (so macro-F1 is the mean of F1s, not the F1 of means). weighted: the
+    same mean, each class weighted by its positive references. macro_defined: as macro, but each
+    measure is averaged over the classes in which it is not 0/0. example: the mean over studies of
+    each study's three values. 0/0 is 0 at the level at which it arises, as with scikit-learn's
+    `zero_division=0`: under "example" a study without positives in either report scores 0, under
+    "macro" so does a class. ValueError for an unknown option, shapes that differ, or no study.
 
     >>> clinical_efficacy([[0] * 4 + [1] + [0] * 6 + [1, 0, 0]], [[0] * 4 + [1] + [0] * 9])["recall"]  # one of two
     0.5
@@ -116,12 +162,10 @@ def clinical_efficacy(
         raise ValueError(
             f"reference: expected (studies, 14) with at least one study, got shape {np.shape(reference)}."
         )
-    if average == "micro":
-        values = precision_recall_f1(counts.sum(axis=(0, 2))[:, None])[:, 0]
-    elif average == "macro":
-        values = precision_recall_f1(counts.sum(axis=0)).mean(axis=-1)
-    else:
+    if average == "example":
         values = precision_recall_f1(counts.sum(axis=-1, keepdims=True)).mean(axis=(0, 2))
+    else:
+        values = averaged(counts.sum(axis=0), average)
     return dict(zip(MEASURES, values.tolist(), strict=True))
 
 
