@@ -31,19 +31,20 @@ def degeneration(reports: Sequence[str], labels: np.ndarray) -> dict[str, float]
     counts = Counter(reports)
     style = report_style(labels, reports)
     repeated = {text: repeated_ngrams(text) for text in counts}
-    shares = [(share, counts[text]) for text, share in repeated.items() if share is not None]
+    long = [text for text, share in repeated.items() if share is not None]
+    again = sum(repeated[text] * counts[text] for text in long)
     return {
         "distinct reports": len(counts),
         "share of the most frequent report": max(counts.values()) / len(reports),
         "share of empty reports": counts[""] / len(reports),
-        f"repeated {NGRAM}-grams": float(np.average(*zip(*shares, strict=True))) if shares else 0.0,
+        f"repeated {NGRAM}-grams": again / max(sum(counts[text] for text in long), 1),
         "words per report": style["words"],
         **said(labels),
     }
 
 
 def said(labels: np.ndarray) -> dict[str, float]:
-    """What codes `(n, 14)` alone tell: findings and denials per report, and reports without both."""
+    """What label codes `(n, 14)` alone tell of degeneration."""
     labels = np.asarray(labels)
     asserted = np.isin(labels[:, :NO_FINDING], (Label.POSITIVE, Label.UNCERTAIN))
     outside = ~asserted.any(axis=1) & (labels[:, NO_FINDING] != Label.POSITIVE)

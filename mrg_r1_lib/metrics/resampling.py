@@ -58,17 +58,25 @@ def scored(
     if resamples < 1:
         raise ValueError(f"resamples: {resamples} is too few; expected at least 1.")
     sizes, terms = _units(reference, systems, patients)
-    whole = [scores_of((sizes @ part)[None]) for part in terms]
+    whole = [_whole(sizes, part) for part in terms]
     parts = [part.astype(np.float32) for part in terms]  # counts below 2**24 stay exact
     drawn: list[list[Scores]] = [[] for _ in systems]
     for weights in draws(sizes, resamples, seed):
         for found, part in zip(drawn, parts, strict=True):
             found.append(scores_of((weights @ part).astype(float)))
     joined = (Scores(*map(np.concatenate, zip(*found, strict=True))) for found in drawn)
-    return [
-        (Scores(value.definitions[0], value.observations[0]), resampled)
-        for value, resampled in zip(whole, joined, strict=True)
-    ]
+    return list(zip(whole, joined, strict=True))
+
+
+def scores(reference: np.ndarray, generated: np.ndarray) -> Scores:
+    """The scores of label codes `(n, 14)` twice: the numbers of `clinical_efficacy`."""
+    sizes, (terms,) = _units(reference, [generated], None)
+    return _whole(sizes, terms)
+
+
+def _whole(sizes: np.ndarray, terms: np.ndarray) -> Scores:
+    found = scores_of((sizes @ terms)[None])
+    return Scores(found.definitions[0], found.observations[0])
 
 
 def _units(
