@@ -77,8 +77,6 @@ def read_table(path: Path) -> Table:
             f"{path} ends in {path.suffix or 'nothing'!r}; save it as one of "
             f"{', '.join(READERS)}, from a spreadsheet as 'CSV UTF-8'."
         )
-    if not path.stat().st_size:
-        raise InputError(f"{path} is empty; write a header and one row per study.")
     table = READERS[path.suffix.lower()](path)
     if table.columns and not len(table):
         raise InputError(f"{path} has columns and no rows; write one row per study.")
@@ -92,6 +90,8 @@ def _decoded(path: Path) -> str:
         raise InputError(
             f"{path}, row 1: is UTF-16; save it as UTF-8, from a spreadsheet as 'CSV UTF-8'."
         )
+    if not data.strip():
+        raise InputError(f"{path} is empty; write a header and one row per study.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -67,7 +67,8 @@ def _of_pairs(table: Table, allow_empty: bool) -> System:
         found = [name for name in names if name in table.columns]
         if 0 < len(found) < len(names) or (side not in table.columns and not found):
             lacks = next(name for name in names if name not in found) if found else side
-            shown = ", ".join(repr(name[:40]) for name in table.names[:30])
+            there = ", ".join(repr(name[:40]) for name in table.names[:8])
+            shown = there + (", …" if len(table.names) > 8 else "")
             raise InputError(f"{table.path}, header: no {lacks!r} in {shown}; {EXPECTED}.")
         if side in table.columns:
             texts[side], said = texts_of(table, side, allow_empty)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS, Label, check_labels
 
-AVERAGES = ("micro", "macro", "weighted", "macro_defined", "example")
+AVERAGES = ("micro", "macro", "example", "weighted", "macro_defined")
 MEASURES = ("precision", "recall", "f1")
 POSITIVE_CODES = {"positive": (Label.POSITIVE, Label.UNCERTAIN), "negative": (Label.POSITIVE,)}
 
