@@ -121,7 +121,7 @@ def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def averaged(counts: np.ndarray, average: str) -> np.ndarray:
-    """Counts summed over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`; not for "example"."""
+    """Counts over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`; not for "example"."""
     if average == "micro":
         return precision_recall_f1(counts.sum(axis=-1, keepdims=True))[..., 0]
     values = precision_recall_f1(counts)
