@@ -5,6 +5,7 @@ Reading is also given as a ratio to its floor in the same run, unpacking and par
 nothing more, which says the same thing on every machine.
 """
 
+import csv
 import gzip
 import io
 import random
@@ -20,13 +21,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import trees
+from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
-from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from mrg_r1_lib.storage.paths import data_root
 
 DRAWN = 500  # radiographs
@@ -42,6 +43,13 @@ took = time.perf_counter() - started
 tracemalloc.start()
 load_corpus("mimic_cxr", root=sys.argv[1])
 print(len(corpus), took, tracemalloc.get_traced_memory()[1] / 2**20)
+"""
+SCORE = """
+import resource, sys, time
+started = time.perf_counter()
+from mrg_r1_lib.evaluation.score import score
+score([sys.argv[1]])
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 
 
@@ -119,6 +127,27 @@ def index_mimic() -> None:
         seconds_all,
         f"{'':>12} not measured; about {used_all:.0f} MiB",
     )
+
+
+def score_pairs(findings: list[str]) -> None:
+    """Score a file as long as MIMIC-CXR and its quarter: FINDINGS, and the same ones shuffled."""
+    with tempfile.TemporaryDirectory() as folder:
+        for pairs in (MIMIC // 4, MIMIC):
+            reference = [findings[place % len(findings)] for place in range(pairs)]
+            generated = random.Random(0).sample(reference, pairs)
+            path = Path(folder) / f"{pairs}.csv"
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(("reference", "generated"))
+                csv.writer(file).writerows(zip(reference, generated, strict=True))
+            done = subprocess.run(
+                [sys.executable, "-c", SCORE, str(path)], capture_output=True, text=True, check=True
+            )
+            took, used = map(float, done.stdout.split())
+            row(
+                f"score {pairs:,} pairs",
+                took,
+                f"{pairs / took:>12.0f} pairs/s, {used:.0f} MiB at the peak, 20,000 resamples",
+            )
 
 
 def main() -> None:
@@ -214,6 +243,7 @@ def main() -> None:
         path = Path(folder) / "policy"
         save_policy(*create_policy("tiny_llava", findings[:200], 96, seed=0), path)
         row("load a tiny policy", median(lambda: load_policy(path), times=5))
+    score_pairs(findings)
     index_mimic()
 
 

@@ -7,7 +7,10 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from mrg_r1_lib.experiments import ARMS
+from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation.evaluate import evaluate
+from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.labelers import LABELERS
 from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER, WORDS, fetch, load_chexbert
 from mrg_r1_lib.observations import NO_FINDING
 from mrg_r1_lib.runs.run import Run
@@ -155,25 +158,18 @@ def test_fetching_takes_files_by_path_or_hub_id_and_prints_the_digest(
     assert (root / "chexbert" / CHECKPOINT).read_bytes() == (folder / CHECKPOINT).read_bytes()
 
 
-def test_the_digest_of_the_weights_is_part_of_a_runs_state_and_manifest(
-    small, tmp_path, monkeypatch
+def test_the_digest_of_the_judges_weights_stands_in_the_manifest(
+    small, tmp_path, monkeypatch, minute_scale, indiana
 ):
     folder, *_ = small
     (tmp_path / FOLDER).mkdir()
     (folder / CHECKPOINT).rename(tmp_path / FOLDER / CHECKPOINT)
-    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
-    monkeypatch.setitem(
-        ARMS, "constant_normal", replace(ARMS["constant_normal"], labeler="chexbert")
-    )
     run = Run("iu_xray/constant_normal", "smoke", 0, tmp_path / "results")
-    run.update_manifest("evaluate")
-    digest = file_digest(tmp_path / FOLDER / CHECKPOINT)
-    assert run.read_manifest()["evaluate"]["labeler_digest"] == digest
-    run.make_private()
-    for path in run.products("test"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-    run.mark_finished("test")
-    assert run.finished("test")
-    (tmp_path / FOLDER / CHECKPOINT).write_bytes(b"other weights")
-    assert not run.finished("test")
+    monkeypatch.setitem(SCALES, "smoke", replace(minute_scale, judge="chexbert"))
+    monkeypatch.setitem(LABELERS, "chexbert", LABELERS["rules"])
+    studies = load_split("iu_xray", "validate", run.settings)
+    monkeypatch.setattr("mrg_r1_lib.evaluation.evaluate.load_split", lambda *_: studies)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    evaluate(run)
+    entry = run.read_manifest()["evaluate_validate"]
+    assert entry["judge_weights"] == file_digest(tmp_path / FOLDER / CHECKPOINT)

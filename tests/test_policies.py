@@ -41,6 +41,12 @@ def test_an_unknown_policy_lists_the_known_ones():
         create_policy("tiny_llava", TEXTS, 50, 0)
 
 
+def test_a_policy_without_hub_and_maker_says_what_it_lacks(monkeypatch):
+    monkeypatch.setitem(POLICIES, "mine", POLICIES["tiny_llava"])
+    with pytest.raises(ValueError, match=r"mine has no `hub` .* no maker in MADE_HERE"):
+        create_policy("mine", TEXTS, 48, 0)
+
+
 def test_any_text_survives_the_tokenizer_and_the_tags_are_single_tokens(policy):
     tokenizer = policy[1].tokenizer
     text = render_target(

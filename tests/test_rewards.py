@@ -144,7 +144,8 @@ def test_no_completions_give_no_rewards(name):
 
 @every_reward
 def test_a_misspelt_parameter_is_an_error_that_names_the_reward_and_what_it_takes(name):
-    taken = {"mccs": "margin", "net_benefit": "threshold"}.get(name, "none")
+    known = [key for key in inspect.signature(REWARDS[name]).parameters if key != "labeler"]
+    taken = ", ".join(known) or "none"
     with pytest.raises(ValueError, match=f"{name}.*'margni'; it takes {taken}"):
         build_reward(name, labeler=labeler, margni=0.5)
 

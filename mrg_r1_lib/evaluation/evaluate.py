@@ -16,12 +16,12 @@ import pandas as pd
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation.baseline_reports import baseline_reports
 from mrg_r1_lib.evaluation.completions import write_completions
-from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.labelers import labeler_weights, load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
 from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
-from mrg_r1_lib.storage.files import locked
+from mrg_r1_lib.storage.files import file_digest, locked
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.trainer import command_line, prepare
 
@@ -61,7 +61,11 @@ def evaluate(run: Run, split: str = "validate") -> dict:
         text = table.to_csv(index=False, lineterminator="\n")
         run.write_text(labels_path(run.folder, split), text)
         run.write_text(path, json.dumps(metrics, indent=1) + "\n")
-        run.update_manifest("evaluate" if split == "test" else f"evaluate_{split}")
+        weights = labeler_weights(run.settings.judge)
+        run.update_manifest(
+            "evaluate" if split == "test" else f"evaluate_{split}",
+            judge_weights=file_digest(weights) if weights else None,
+        )
         run.mark_finished(split)
     return metrics
 

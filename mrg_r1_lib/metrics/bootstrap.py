@@ -18,6 +18,7 @@ import numpy as np
 from mrg_r1_lib.metrics.clinical_efficacy import (
     AVERAGES,
     MEASURES,
+    averaged,
     check_option,
     clinical_efficacy,
     precision_recall_f1,
@@ -185,14 +186,15 @@ def _efficacies(
 ) -> np.ndarray:
     """All resamples at once: what a study adds to the statistic, times how often it is drawn."""
     terms = study_counts(reference, generated, statistic.classes, statistic.uncertain)
-    if statistic.average != "macro":
+    if statistic.average in ("micro", "example"):
         terms = terms.sum(axis=-1, keepdims=True)
     if statistic.average == "example":
         terms = precision_recall_f1(terms) / (terms.shape[0] * terms.shape[1])
     by_seed = _weighted(of_studies, terms)  # (resamples, seeds, 3, 1 or classes)
     totals = np.einsum("rs,rsmk->rmk", of_seeds, by_seed)
-    values = totals if statistic.average == "example" else precision_recall_f1(totals)
-    return values[:, MEASURES.index(statistic.measure)].mean(axis=-1)
+    example = statistic.average == "example"
+    values = totals[..., 0] if example else averaged(totals, statistic.average)
+    return values[:, MEASURES.index(statistic.measure)]
 
 
 def _weighted(of_studies: np.ndarray, terms: np.ndarray) -> np.ndarray:

@@ -13,13 +13,13 @@ import pandas as pd
 
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS, Label, check_labels
 
-AVERAGES = ("micro", "macro", "example")
+AVERAGES = ("micro", "macro", "example", "weighted", "macro_defined")
 MEASURES = ("precision", "recall", "f1")
 POSITIVE_CODES = {"positive": (Label.POSITIVE, Label.UNCERTAIN), "negative": (Label.POSITIVE,)}
 
 # the primary measure, named before any test split was scored
 PRIMARY = {"average": "micro", "classes": 13, "uncertain": "positive"}
-# published code -> arguments of clinical_efficacy; RadEval's "weighted" averages are not here
+# published code -> arguments of clinical_efficacy
 CE_DEFINITIONS: dict[str, dict] = {
     "r2gen_micro": {
         "average": "micro",
@@ -51,7 +51,35 @@ CE_DEFINITIONS: dict[str, dict] = {
     "radeval_micro_5": {"average": "micro", "classes": 5, "uncertain": "positive"},
     "radeval_macro_5": {"average": "macro", "classes": 5, "uncertain": "positive"},
     "radeval_samples_5": {"average": "example", "classes": 5, "uncertain": "positive"},
+    "radeval_weighted_14": {"average": "weighted", "classes": 14, "uncertain": "positive"},
+    "radeval_weighted_5": {"average": "weighted", "classes": 5, "uncertain": "positive"},
+    "ccd": {"average": "weighted", "classes": 14, "uncertain": "positive"},  # its issue 3
+    "cxrmate2": {
+        "average": "macro_defined",
+        "classes": 14,
+        "uncertain": "negative",
+    },  # aehrc/cxrmate-2: metrics/chexbert.py
 }
+PUBLISHED = {  # the part of a definition's name before "_" -> who publishes that code
+    "r2gen": "R2Gen",
+    "ifcc": "ifcc",
+    "rgrg": "RGRG",
+    "promptmrg": "PromptMRG",
+    "radeval": "RadEval and f1chexbert",
+    "ccd": "CCD",
+    "cxrmate2": "CXRMate-2",
+}
+
+
+def users(average: str, classes: int, uncertain: str) -> list[str]:
+    """The published code that computes CE so, by name.
+
+    >>> users("example", 14, "negative")
+    ['RGRG', 'PromptMRG']
+    """
+    wanted = {"average": average, "classes": classes, "uncertain": uncertain}
+    found = (name for name, definition in CE_DEFINITIONS.items() if definition == wanted)
+    return list(dict.fromkeys(PUBLISHED[name.partition("_")[0]] for name in found))
 
 
 def check_option(option: str, value: object, known: Sequence) -> None:
@@ -100,6 +128,22 @@ def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
     return np.stack([top / np.where(bottom == 0, 1, bottom) for top, bottom in parts], axis=-2)
 
 
+def averaged(counts: np.ndarray, average: str) -> np.ndarray:
+    """Counts over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`; not for "example"."""
+    if average == "micro":
+        return precision_recall_f1(counts.sum(axis=-1, keepdims=True))[..., 0]
+    values = precision_recall_f1(counts)
+    if average == "macro":
+        return values.mean(axis=-1)
+    _, predicted, actual = np.moveaxis(counts, -2, 0)
+    if average == "weighted":
+        weights = np.stack([actual] * 3, axis=-2)
+    else:  # macro_defined: each measure over the classes in which it is not 0/0
+        weights = np.stack([predicted > 0, actual > 0, predicted + actual > 0], axis=-2)
+    total = weights.sum(axis=-1)
+    return (values * weights).sum(axis=-1) / np.where(total == 0, 1, total)
+
+
 def clinical_efficacy(
     reference: np.ndarray,
     generated: np.ndarray,
@@ -111,11 +155,12 @@ def clinical_efficacy(
     values in [0, 1].
 
     micro: counts summed over studies and classes. macro: the mean over classes of each class's
-    precision, recall and F1 (so macro-F1 is the mean of F1s, not the F1 of means). example: the
-    mean over studies of each study's three values. 0/0 is 0 at the level at which it arises, as
-    with scikit-learn's `zero_division=0`: under "example" a study without positives in either
-    report scores 0, under "macro" so does a class. ValueError for an unknown option, shapes that
-    differ, or no study.
+    precision, recall and F1 (so macro-F1 is the mean of F1s, not the F1 of means). weighted: the
+    same mean, each class weighted by its positive references. macro_defined: as macro, but each
+    measure is averaged over the classes in which it is not 0/0. example: the mean over studies of
+    each study's three values. 0/0 is 0 at the level at which it arises, as with scikit-learn's
+    `zero_division=0`: under "example" a study without positives in either report scores 0, under
+    "macro" so does a class. ValueError for an unknown option, shapes that differ, or no study.
 
     >>> edema_fracture, edema = [0] * 4 + [1] + [0] * 6 + [1, 0, 0], [0] * 4 + [1] + [0] * 9
     >>> clinical_efficacy([edema_fracture], [edema])["recall"]  # one of two
@@ -128,12 +173,10 @@ def clinical_efficacy(
             f"reference: expected (studies, 14) with at least one study, "
             f"got shape {np.shape(reference)}."
         )
-    if average == "micro":
-        values = precision_recall_f1(counts.sum(axis=(0, 2))[:, None])[:, 0]
-    elif average == "macro":
-        values = precision_recall_f1(counts.sum(axis=0)).mean(axis=-1)
-    else:
+    if average == "example":
         values = precision_recall_f1(counts.sum(axis=-1, keepdims=True)).mean(axis=(0, 2))
+    else:
+        values = averaged(counts.sum(axis=0), average)
     return dict(zip(MEASURES, values.tolist(), strict=True))
 
 

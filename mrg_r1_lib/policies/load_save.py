@@ -44,6 +44,11 @@ def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -
             f"{name} is published, not made here: use hub.load_published. "
             f"Made here: {', '.join(MADE_HERE)}."
         )
+    if name not in MADE_HERE:
+        raise ValueError(
+            f"{name} has no `hub` in policies/registry.py and no maker in MADE_HERE of "
+            f"policies/load_save.py: give it one of them."
+        )
     return MADE_HERE[name](texts, image_size, seed)
 
 
