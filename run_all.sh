@@ -23,6 +23,7 @@ usage: ./run_all.sh [COMMAND]
                      run seed 0 again in a fresh folder and compare it with the committed results
   verify --tables-only [--scale SCALE]
                      train nothing: are scores and tables those of the committed labels and logs?
+  score FILE [FILE]  score anybody's reports, or compare two files of them (score --help)
   readme             write the documents' numbers anew (readme --check: only say whether they are stale)
   benchmark          how fast this machine reads, labels, draws, indexes and loads
   lab                JupyterLab
@@ -92,7 +93,7 @@ reports() { "$python" -m mrg_r1_lib.corpora.iu_xray >&2; }
 command=${1-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  test | list | notebook | final | verify | readme | benchmark | lab | setup) ;;
+  test | list | notebook | final | verify | score | readme | benchmark | lab | setup) ;;
   -h | --help | help) usage; exit 0 ;;
   *) grep -qxF -- "$command" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
 esac
@@ -109,6 +110,7 @@ case "$command" in
   list | notebook) exec "$python" -m mrg_r1_lib.pipeline.pipeline "$command" "$@" ;;
   final) exec "$python" -m mrg_r1_lib.evaluation.final "$@" ;;
   verify) exec "$python" -m mrg_r1_lib.pipeline.verify "$@" ;;
+  score) here=$PWD && cd "$OLDPWD" && exec "$here/$python" -m mrg_r1_lib.evaluation.score "$@" ;; # FILE is relative
   readme) exec "$python" -m mrg_r1_lib.reporting.pages "$@" ;;
   benchmark) reports; exec "$python" tests/benchmark.py "$@" ;;
   lab) reports || true; exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;

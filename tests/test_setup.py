@@ -51,7 +51,9 @@ def script(tmp_path):
     def call(*words, **environment):
         command = [tmp_path / "run_all.sh", *words]
         environment = {"PATH": "/usr/bin:/bin", **environment}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+        )
 
     return call
 
@@ -98,6 +100,7 @@ def test_a_broken_download_says_to_run_the_same_command_again(script, tmp_path):
         ("list smoke", ["-m mrg_r1_lib.pipeline.pipeline list smoke"]),
         ("final laptop", ["-m mrg_r1_lib.evaluation.final laptop"]),
         ("verify --tables-only", ["-m mrg_r1_lib.pipeline.verify --tables-only"]),
+        ("score a.csv", ["-m mrg_r1_lib.evaluation.score a.csv"]),
         ("setup", ["-m mrg_r1_lib.corpora.iu_xray"]),
         *((scale, [f"-m mrg_r1_lib.pipeline.pipeline run {scale}"]) for scale in SCALES),
     ],
