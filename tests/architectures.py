@@ -10,7 +10,6 @@ it registers a part without having loaded them, so they are declared here, befor
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,20 +25,20 @@ if __name__ == "__main__" and sys.argv[4:]:
             )
 
 import transformers
-from conftest import few_steps
+from conftest import few_steps, with_changes
 from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora.splits import load_split
-from mrg_r1_lib.evaluation.completions import generate, write_completions
-from mrg_r1_lib.policies.load_save import load_policy
+from mrg_r1_lib.evaluation.completions import write_completions
+from mrg_r1_lib.policies.generation import generate
+from mrg_r1_lib.policies.load_save import load_policy, policy_digest
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
 from mrg_r1_lib.policies.tiny_llava import train_tokenizer
 from mrg_r1_lib.report_format import INSTRUCTION
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import file_digest
 from mrg_r1_lib.training import pretrain, sft, srl
 
 REPORTS = [
@@ -278,10 +277,12 @@ def register(name: str, published: Path, adapters: bool) -> None:
     scale = few_steps(
         policy="tiny", lora=adapters, image_size=96, studies={"train": 12, "validate": 2, "test": 3}
     )
-    steps = {"sft_epochs": 2, "sft_batch_size": 4, "srl_steps": 4, "srl_look": 4}
-    threads = dict.fromkeys(scale.threads, 1)
-    experiments.SCALES["smoke"] = replace(
-        scale, sft_phantoms=0, max_completion_length=16, threads=threads, **steps
+    experiments.SCALES["smoke"] = with_changes(
+        scale,
+        max_completion_length=16,
+        pretrain={"threads": 1},
+        sft={"epochs": 2, "evaluations": 2, "batch_size": 4, "phantoms": 0, "threads": 1},
+        srl={"steps": 4, "evaluations": 1, "threads": 1},
     )
 
 
@@ -315,9 +316,12 @@ def main(name: str, results: Path, adapters: str) -> None:
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     pretrain.pretrain(run)
     seen = {"losses": sft.sft(run)["loss"].tolist()}
-    digest = file_digest(run.start.weights)
-    seen |= {"log": srl.srl(run).to_dict("list"), "completions": write_completions(run)} | see(run)
-    seen |= {"start_kept": digest == file_digest(run.start.weights)}
+    digest = policy_digest(run.start.policy)
+    seen |= {
+        "log": srl.srl(run).to_dict("list"),
+        "completions": write_completions(run, "test"),
+    } | see(run)
+    seen |= {"start_kept": digest == policy_digest(run.start.policy)}
     seen |= {"tensors": list(tensors(run.policy))}
     for stage, trained in (("sft", run.start), ("srl", run)):
         seen[f"changed_by_{stage}"] = changed(trained.start.policy, trained.policy)

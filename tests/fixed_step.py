@@ -19,9 +19,9 @@ from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.training import trainer as training
 from mrg_r1_lib.training.srl import srl
 
-SCALE = few_steps(
-    lora=False, studies_per_step=3, srl_steps=2, srl_look=1
-)  # 12 completions: of two processes each has a group and a half
+SCALE = few_steps(  # 12 completions: of two processes each has a group and a half
+    lora=False, srl={"studies_per_step": 3, "steps": 2, "evaluations": 2}
+)
 REPORTS = (
     "The heart is enlarged.",
     "No effusion. The lungs are clear.",

@@ -16,9 +16,11 @@ from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.training import checkpoints, sft, srl
 from mrg_r1_lib.training import trainer as training
 
-SCALE = few_steps(
-    pretrain_epochs=2, sft_epochs=4, srl_steps=6, srl_look=2
-)  # SRL's steps 4 to 6 are of a second epoch
+SCALE = few_steps(  # SRL's steps 4 to 6 are of a second epoch
+    pretrain={"epochs": 2},
+    sft={"epochs": 4, "evaluations": 4},
+    srl={"steps": 6, "evaluations": 3},
+)
 
 
 def kill(*_, **__) -> None:

@@ -10,7 +10,7 @@ from mrg_r1_lib.evaluation.baseline_reports import (
     template_reports,
 )
 from mrg_r1_lib.evaluation.baselines import template_report
-from mrg_r1_lib.experiments import ARMS, Experiment
+from mrg_r1_lib.experiments import ARMS, Arm
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING
@@ -66,7 +66,7 @@ def test_the_drawn_template_says_what_the_index_terms_assert(indiana, tmp_path):
 
 
 def test_an_unknown_baseline_is_refused(indiana, tmp_path, monkeypatch):
-    monkeypatch.setitem(ARMS, "oracle", Experiment("baseline", "an oracle"))
+    monkeypatch.setitem(ARMS, "oracle", Arm("baseline", "an oracle"))
     run = Run("iu_xray/oracle", "smoke", 0, tmp_path)
     with pytest.raises(ValueError, match="baseline 'oracle' is not built"):
         baseline_reports(run, load_split("iu_xray", "test", run.settings), LABELER)

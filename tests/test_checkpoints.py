@@ -31,9 +31,11 @@ def unbroken(indiana, tmp_path_factory):
         yield run
 
 
-def products(run):
+def outputs(run):
     """What a training leaves: log, validation and weights, byte by byte."""
-    return {path.name: path.read_bytes() for path in run.products("train")}
+    weights, *logs = run.outputs("train")
+    files = [*sorted(weights.glob("*.safetensors")), *logs]
+    return {path.name: path.read_bytes() for path in files}
 
 
 @pytest.mark.slow
@@ -51,13 +53,13 @@ def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_w
     command = [sys.executable, "tests/killed.py", stage, *moment.split(), str(run.results)]
     killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert checkpoints.last_whole(run).name == f"checkpoint-{kept}"
+    assert checkpoints.last_complete(run).name == f"checkpoint-{kept}"
     STAGES[stage](run)
-    assert products(run) == products(unbroken.of_stage(stage))
+    assert outputs(run) == outputs(unbroken.of_stage(stage))
     assert not checkpoints.trainer_folder(run).exists()
 
 
-def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_whole_one_is_taken(
+def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_complete_one_is_taken(
     run,
 ):
     folders = [checkpoints.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
@@ -68,6 +70,6 @@ def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_lat
         (run.state("train"), run.state("train"), {"settings": "of another recipe"}),
         strict=False,
     ):
-        (folder / checkpoints.WHOLE).write_text(json.dumps({"state": state}))
-    assert checkpoints.last_whole(run) == folders[1]
+        (folder / checkpoints.COMPLETE).write_text(json.dumps({"state": state}))
+    assert checkpoints.last_complete(run) == folders[1]
     assert [folder.exists() for folder in folders] == [True, True, False, False]

@@ -3,13 +3,16 @@ import pytest
 import torch
 from peft import get_peft_model
 from PIL import Image
+from safetensors.torch import save_file
 
-from mrg_r1_lib.evaluation.completions import generate
+from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import (
     create_policy,
+    freeze_vision,
     load_policy,
     lora,
     new_adapters,
+    policy_digest,
     save_policy,
 )
 from mrg_r1_lib.policies.registry import POLICIES
@@ -149,3 +152,19 @@ def test_the_image_reaches_the_policy(policy):
     with torch.inference_mode():
         dark, bright = (model(**each).logits[0, -1] for each in inputs)
     assert not torch.allclose(dark, bright)
+
+
+def test_a_policy_whose_vision_tower_has_an_unknown_name_is_an_error():
+    blind = torch.nn.ModuleDict({"eyes": torch.nn.Linear(2, 2), "speech": torch.nn.Linear(2, 2)})
+    with pytest.raises(
+        ValueError, match=r"no parameter of a vision tower .* policies/load_save\.py"
+    ):
+        freeze_vision(blind)
+
+
+def test_weights_in_several_files_have_one_digest(tmp_path):
+    for name in ("model-00001-of-00002", "model-00002-of-00002"):
+        save_file({"w": torch.ones(2)}, tmp_path / f"{name}.safetensors")
+    first = policy_digest(tmp_path)
+    save_file({"w": torch.zeros(2)}, tmp_path / "model-00002-of-00002.safetensors")
+    assert len(first) == 64 and policy_digest(tmp_path) != first

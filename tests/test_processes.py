@@ -55,7 +55,7 @@ def finish_sft(run):
     """A policy with random weights in the place of SFT's."""
     texts = [study.findings for study in load_corpus("phantom", studies=48, seed=0, image_size=48)]
     save_policy(*create_policy("tiny_llava", texts, 48, seed=0), run.policy)
-    for product in run.products("train")[1:]:
+    for product in run.outputs("train")[1:]:
         write_text(product, "step\n")
     run.mark_finished("train")
 
@@ -78,8 +78,8 @@ def test_of_two_processes_one_writes_and_all_that_one_process_leaves_is_there(st
     (_, one), (_, two) = steps["one"], steps["two"]
     for run in (one, two):
         assert run.finished("train")
-        assert [len(path.read_text().splitlines()) for path in run.products("train")[1:]] == [3, 4]
-    assert two.read_manifest()["mrg_r1_lib.training.srl"]["processes"] == 2
+        assert [len(path.read_text().splitlines()) for path in run.outputs("train")[1:]] == [3, 4]
+    assert two.read_manifest()["srl"]["processes"] == 2
     assert {path.name for path in two.folder.iterdir()} == {
         path.name for path in one.folder.iterdir()
     }

@@ -67,16 +67,17 @@ def test_sft_continued_starts_from_sft_and_goes_on_at_its_own_rate(trained):
     run = Run("iu_xray/sft_continued", "smoke", 0, trained.results)
     assert (
         run.start.arm == "sft"
-        and sft_config(run).learning_rate < sft_config(run.start).learning_rate
+        and sft_config(run, 24).learning_rate < sft_config(run.start, 24).learning_rate
     )
-    log = sft(run)
-    rows = trained.settings.studies["train"] + trained.settings.sft.phantoms
-    steps = -(-rows // trained.settings.sft.batch_size) * trained.settings.sft_continued.epochs
-    assert len(log) == steps and log["loss"].iloc[0] < read_log(run.start)["loss"].iloc[0]
-    assert len(pd.read_csv(run.folder / "validation.csv")) == trained.settings.sft_continued.epochs
+    log, settings = sft(run), trained.settings.sft_continued
+    rows = trained.settings.studies["train"] + settings.phantoms
+    assert len(log) == -(-rows // settings.batch_size) * settings.epochs
+    assert log["loss"].iloc[0] < read_log(run.start)["loss"].iloc[0]
+    evaluations = pd.read_csv(run.folder / "validation.csv")
+    assert evaluations["step"].tolist() == [0, len(log) // 2, len(log)]
 
 
-def test_srl_counts_and_looks_beside_its_rewards(trained):
+def test_srl_counts_and_evaluates_beside_its_rewards(trained):
     log = srl.srl(trained)
     assert {f"rewards/{name}/mean" for name in ("mccs", "report_tags", *COUNTS)} <= set(log)
     mixed = 0.75 * log["rewards/mccs/mean"] + 0.25 * log["rewards/report_tags/mean"]
@@ -84,13 +85,10 @@ def test_srl_counts_and_looks_beside_its_rewards(trained):
     assert (
         (log["reward"] <= mixed + 1e-6) | unscored
     ).all()  # the counts weigh nothing; a study without labels earns less
-    looks = pd.read_csv(trained.folder / "validation.csv")
-    assert looks["step"].tolist() == [0, trained.settings.srl.steps] and looks[
-        "chosen"
-    ].tolist() == [
-        False,
-        True,
-    ]
+    evaluations = pd.read_csv(trained.folder / "validation.csv")
+    assert evaluations["step"].tolist() == [0, trained.settings.srl.steps]
+    kept = evaluations[evaluations["chosen"]]
+    assert len(kept) == 1 and kept["f1"].item() == evaluations["f1"].max()
 
 
 def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_asks_for(
@@ -103,6 +101,9 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
         return lambda completions, **_: [0.0] * len(completions)
 
     monkeypatch.setitem(REWARDS, "mccs", build)
+    monkeypatch.setitem(
+        experiments.ARMS, "srl_mccs", dataclasses.replace(trained.recipe, options={})
+    )
     monkeypatch.setattr(
         srl, "GRPOTrainer", lambda *_, train_dataset, **__: asked.update(rows=train_dataset)
     )
@@ -128,7 +129,7 @@ def test_beliefs_are_sampled_by_the_seed_kept_and_loaded_where_the_policy_is_not
     np.testing.assert_array_equal(beliefs.sample_labels(trained.start), first)
     shutil.rmtree(trained.start.private)
     np.testing.assert_array_equal(beliefs.sample_labels(trained.start), first)
-    trained.start.products("beliefs")[0].unlink()
+    trained.start.outputs("beliefs")[0].unlink()
     with pytest.raises(FileNotFoundError, match="02_supervised_finetuning"):
         beliefs.sample_labels(trained.start)
 
@@ -184,7 +185,8 @@ def test_every_setting_that_the_method_needs_is_the_methods_and_not_trls_default
         "log_completions": False,
     }
     assert {name: getattr(config, name) for name in method} == method
-    assert sft_config(run).max_length is None and sft_config(run).completion_only_loss
+    assert sft_config(run.start, 24).max_length is None
+    assert sft_config(run.start, 24).completion_only_loss
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
@@ -199,7 +201,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
         pretrain(each)
         evaluate(each.of_stage("pretrain"))
     first, again, other = (each.of_stage("pretrain") for each in runs)
-    for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
+    for name in ("metrics_validate.json", "labels_per_study_validate.csv", "train_log.csv"):
         assert (first.folder / name).read_bytes() == (again.folder / name).read_bytes()
     assert (first.folder / "train_log.csv").read_bytes() != (
         other.folder / "train_log.csv"
@@ -213,7 +215,7 @@ def test_reinforcement_learning_is_the_same_to_the_byte_for_one_seed(finished_re
         runs.append(Run("iu_xray/srl_mccs", "smoke", 0, tmp_path / name))
         srl.srl(runs[-1])
         evaluate(runs[-1])
-    for name in ("metrics.json", "labels_per_study.csv", "train_log.csv"):
+    for name in ("metrics_validate.json", "labels_per_study_validate.csv", "train_log.csv"):
         assert (runs[0].folder / name).read_bytes() == (runs[1].folder / name).read_bytes()
 
 
@@ -238,10 +240,10 @@ def test_sft_keeps_the_epoch_that_validates_best(trained):
 def test_a_twin_writes_for_each_study_what_its_policy_sees_in_anothers_image(trained, monkeypatch):
     seen = {}
 
-    def look(model, processor, studies, length, together):
+    def look(model, processor, studies, length, batch_size):
         return [str(np.asarray(study.images[0]()).sum()) for study in studies]
 
-    monkeypatch.setattr("mrg_r1_lib.policies.generation.generate", look)
+    monkeypatch.setattr("mrg_r1_lib.evaluation.completions.generate", look)
     for run in (trained.start, trained.start.twin):
         seen[run.experiment] = write_completions(run)
     own, others = seen.values()
@@ -257,9 +259,12 @@ def test_evaluation_scores_only_what_stands_in_the_report(trained, monkeypatch):
         lambda run, split: [leak] * run.settings.studies[split],
     )
     metrics = evaluate(trained.start)
-    labels = pd.read_csv(trained.start.folder / "labels_per_study.csv", index_col="study_id")
+    path = trained.start.folder / "labels_per_study_validate.csv"
+    labels = pd.read_csv(path, index_col="study_id")
     assert (labels.drop(columns="No Finding") == 0).all(axis=None)
-    assert metrics["format_rate"] == 1.0 and metrics["studies"] == trained.settings.studies["test"]
+    assert (
+        metrics["format_rate"] == 1.0 and metrics["studies"] == trained.settings.studies["validate"]
+    )
     assert len(metrics["clinical_efficacy"]) == 18
 
 
@@ -287,19 +292,19 @@ def test_a_policy_that_does_not_learn_is_an_error_not_a_result(trained, monkeypa
 
 
 def test_no_report_text_stands_in_what_may_be_committed(trained):
-    evaluate(trained.start)
+    evaluate(trained.start, "test")
     findings = load_split("iu_xray", "test", trained.settings)[0].findings
     for path in trained.start.folder.rglob("*"):
         assert findings[:30] not in path.read_text(encoding="utf-8")
     assert json.loads((trained.start.private / "completions_test.json").read_text())
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "sft", "srl", "generate", "evaluate"])
+@pytest.mark.parametrize("stage", ["training.pretrain", "training.srl", "evaluation.evaluate"])
 def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
     command = [
         sys.executable,
         "-m",
-        f"{stage}",
+        f"mrg_r1_lib.{stage}",
         "--experiment",
         "iu_xray/srl_mccs",
         "--scale",

@@ -31,7 +31,7 @@ from mrg_r1_lib.policies.prompts import srl_rows
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import save_table
+from mrg_r1_lib.storage.files import table_text, write_text
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.srl import config, reward_functions
@@ -224,7 +224,7 @@ def main() -> None:
     except (ValueError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     path = path_of(table, named.results)
-    save_table(table, path)
+    write_text(path, table_text(table))
     last = table.iloc[-1]
     sys.stdout.write(
         f"{last.policy}, {last.parameters / 1e6:,.1f} million parameters, on {last.device}: {named.studies * named.group_size} "
