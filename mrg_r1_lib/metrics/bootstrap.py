@@ -9,6 +9,7 @@ studies only and says nothing of another training run.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +24,9 @@ from mrg_r1_lib.metrics.clinical_efficacy import (
 )
 from mrg_r1_lib.observations import check_labels
 
-Statistic = Callable[
-    [np.ndarray, np.ndarray], float
-]  # label codes (n, 14): reference, generated -> a number
+# label codes (n, 14): reference, generated -> a number
+Statistic = Callable[[np.ndarray, np.ndarray], float]
+CHUNK = 2000  # resamples that are multiplied at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,20 @@ def _same_seeds(*arrays: np.ndarray) -> list[np.ndarray]:
 
 
 def _draws(seeds: int, studies: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each seed `(resamples, seeds)` and each study `(resamples, studies)` is drawn; depends on `seed` alone."""
+    """How often each seed `(resamples, seeds)` and each study `(resamples, studies)` is drawn."""
     if resamples < 1:
         raise ValueError(f"resamples: {resamples} is too few; expected at least 1.")
+    return _counts(seeds, resamples, (seed, 1)), _counts(studies, resamples, (seed, 0))
+
+
+@lru_cache(maxsize=4)  # all statistics of one set of studies share their draws
+def _counts(items: int, resamples: int, seed: tuple[int, int]) -> np.ndarray:
+    """How often each of `items` is drawn in `items` draws with replacement, `(resamples, items)`."""
     rng = np.random.default_rng(seed)
-    of_studies = rng.multinomial(studies, np.full(studies, 1 / studies), size=resamples)
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples), of_studies
+    counts = np.empty((resamples, items), dtype=np.uint16)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(items, size=items), minlength=items)
+    return counts
 
 
 def _resampled(
@@ -142,7 +151,8 @@ def _resampled(
     value = statistic(reference.reshape(-1, 14), generated.reshape(-1, 14))
     if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
         raise ValueError(
-            f"statistic: returned {value!r}; expected one number, such as Efficacy(measure='f1') gives."
+            f"statistic: returned {value!r}; expected one number, "
+            "such as Efficacy(measure='f1') gives."
         )
     if isinstance(statistic, Efficacy):
         return float(value), _efficacies(statistic, reference, generated, *draws)
@@ -156,7 +166,7 @@ def _resampled(
 def _drawn_rows(
     of_seeds: np.ndarray, of_studies: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One open mesh (seed indices, study indices) a resample."""
+    """One open mesh (seed indices, study indices) per resample."""
     for seeds, studies in zip(of_seeds, of_studies, strict=True):
         yield np.ix_(
             np.repeat(np.arange(len(seeds)), seeds), np.repeat(np.arange(len(studies)), studies)
@@ -170,20 +180,32 @@ def _efficacies(
     of_seeds: np.ndarray,
     of_studies: np.ndarray,
 ) -> np.ndarray:
-    """All resamples at once: what a study adds to the statistic, times how often it is drawn, as one matrix product."""
-    terms = study_counts(
-        reference, generated, statistic.classes, statistic.uncertain
-    )  # (seeds, studies, 3, classes)
+    """All resamples at once: what a study adds to the statistic, times how often it is drawn."""
+    terms = study_counts(reference, generated, statistic.classes, statistic.uncertain)
     if statistic.average != "macro":
         terms = terms.sum(axis=-1, keepdims=True)
     if statistic.average == "example":
         terms = precision_recall_f1(terms) / (terms.shape[0] * terms.shape[1])
-    by_seed = np.tensordot(
-        of_studies.astype(float), terms, axes=(1, 1)
-    )  # (resamples, seeds, 3, 1 or classes)
+    by_seed = _weighted(of_studies, terms)  # (resamples, seeds, 3, 1 or classes)
     totals = np.einsum("rs,rsmk->rmk", of_seeds, by_seed)
     values = totals if statistic.average == "example" else precision_recall_f1(totals)
     return values[:, MEASURES.index(statistic.measure)].mean(axis=-1)
+
+
+def _weighted(of_studies: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    """Sums over studies under each draw: `(resamples, studies)`, `(seeds, studies, 3, k)` -> `(resamples, seeds, 3, k)`.
+
+    Counts below 2**24 are exact in single precision, so a sum does not depend on its order.
+    """
+    seeds, studies, *rest = terms.shape
+    columns = terms.swapaxes(0, 1).reshape(studies, -1)
+    whole = np.array_equal(columns, np.round(columns))
+    columns = columns.astype(np.float32 if whole else np.float64)
+    sums = [
+        of_studies[start : start + CHUNK].astype(columns.dtype) @ columns
+        for start in range(0, len(of_studies), CHUNK)
+    ]
+    return np.concatenate(sums).astype(float).reshape(-1, seeds, *rest)
 
 
 def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:

@@ -16,6 +16,8 @@ AVERAGES = ("micro", "macro", "example")
 MEASURES = ("precision", "recall", "f1")
 POSITIVE_CODES = {"positive": (Label.POSITIVE, Label.UNCERTAIN), "negative": (Label.POSITIVE,)}
 
+# the primary measure, named before any test split was scored
+PRIMARY = {"average": "micro", "classes": 13, "uncertain": "positive"}
 # published code -> arguments of clinical_efficacy. RadEval's "weighted" averages have no counterpart here.
 CE_DEFINITIONS: dict[str, dict] = {
     "r2gen_micro": {

@@ -18,27 +18,27 @@ from mrg_r1_lib.reporting.figures.overview import method_overview
 from mrg_r1_lib.reporting.figures.qualitative import qualitative
 from mrg_r1_lib.reporting.figures.results import forest, main_scores, precision_recall
 from mrg_r1_lib.reporting.figures.rewards import heatmap, margin_curve
-from mrg_r1_lib.reporting.figures.seeds import by_system, over_seeds
+from mrg_r1_lib.reporting.figures.seeds import by_arm, seed_curves
 from mrg_r1_lib.reporting.figures.theme import NOTE
-from mrg_r1_lib.reporting.figures.training import hacking, training_curves, validation_curve
+from mrg_r1_lib.reporting.figures.training import reward_hacking, training_curves, validation_curve
 
 __all__ = [
     "NOTE",
-    "by_system",
+    "by_arm",
     "contact_sheet",
     "flow",
     "forest",
-    "hacking",
     "heatmap",
     "main_scores",
     "margin_curve",
     "method_overview",
     "observation_f1",
-    "over_seeds",
     "precision_recall",
     "prevalence",
     "qualitative",
     "report_lengths",
+    "reward_hacking",
+    "seed_curves",
     "studies_with_reports",
     "telling_studies",
     "training_curves",

@@ -1,4 +1,4 @@
-"""Observation by observation: the F1 of two systems and their difference, with intervals."""
+"""Observation by observation: the F1 of two arms and their difference, with intervals."""
 
 import matplotlib
 import numpy as np
@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrg_r1_lib.reporting.figures.theme import NOTE, PALETTE, THEME, new_figure
+from mrg_r1_lib.reporting.tables import label
 
 STYLES = ((PALETTE[0], "o"), (PALETTE[3], "D"))
 
@@ -15,33 +16,30 @@ STYLES = ((PALETTE[0], "o"), (PALETTE[3], "D"))
 def observation_f1(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """F1 of each observation before and after, and beside it the difference; bars are 95 % intervals.
 
-    `table` is `comparisons.observation_scores`'s: observation, support, system ("difference" among them), value, low, high.
+    `table` is `comparisons.observation_intervals`: observation, support, arm, against, value, low, high.
     Most frequent first, the number of positive references behind the name; a difference whose interval covers 0 is hollow.
     """
     order = table.drop_duplicates("observation").sort_values(
         "support", ascending=False, kind="stable"
     )
-    systems = [system for system in dict.fromkeys(table["system"]) if system != "difference"]
+    alone = table[table["against"].isna()]
+    arms = list(dict.fromkeys(alone["arm"]))
     figure, axes = new_figure(
         1, 2, 0.9 + 0.27 * len(order), note, sharey=True, width_ratios=(1.25, 1)
     )
     figure.get_layout_engine().set(wspace=0.06)
-    rows = {
-        system: of.set_index("observation").loc[order["observation"]]
-        for system, of in table.groupby("system")
-    }
-    for system, offset, (colour, marker) in zip(systems, (-0.17, 0.17), STYLES, strict=False):
-        _bars(axes[0, 0], rows[system], offset, colour)
-        places = np.arange(len(order)) + offset
-        axes[0, 0].plot(
-            rows[system]["value"], places, marker, color=colour, markersize=4.5, label=system
-        )
-    _differences(axes[0, 1], rows["difference"])
+    for arm, offset, (colour, marker) in zip(arms, (-0.17, 0.17), STYLES, strict=False):
+        rows = alone[alone["arm"] == arm].set_index("observation").loc[order["observation"]]
+        _bars(axes[0, 0], rows, offset, colour)
+        style = {"color": colour, "markersize": 4.5, "label": label(arm)}
+        axes[0, 0].plot(rows["value"], np.arange(len(order)) + offset, marker, **style)
+    differences = table.dropna(subset="against").set_index("observation")
+    _differences(axes[0, 1], differences.loc[order["observation"]])
     names = order["observation"] + " (" + order["support"].astype(str) + ")"
     axes[0, 0].set_yticks(range(len(order)), names, fontsize=8)
     axes[0, 0].set(xlim=(-0.03, 1.03), ylim=(len(order) - 0.5, -0.5))
     axes[0, 0].set_xlabel("F1, 95 % interval", fontsize=8)
-    axes[0, 1].set_xlabel(f"difference, {' − '.join(reversed(systems))}", fontsize=8)
+    axes[0, 1].set_xlabel(f"difference, {' − '.join(map(label, reversed(arms)))}", fontsize=8)
     for axis in axes.flat:
         axis.tick_params(axis="x", labelsize=7.5)
         axis.grid(axis="y", visible=False)

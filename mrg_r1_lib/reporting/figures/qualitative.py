@@ -25,6 +25,7 @@ from mrg_r1_lib.reporting.figures.theme import (
     nothing_shown,
     refuse_credentialed,
 )
+from mrg_r1_lib.reporting.tables import label
 
 COLOURS = {
     "found": PALETTE[2],
@@ -51,9 +52,9 @@ def qualitative(
     reference: np.ndarray,
     note: str = NOTE,
 ) -> Figure:
-    """A row a study: its radiograph, index terms, and each system's report with what is found, missed and invented.
+    """A row per study: its radiograph, index terms, and each arm's report with what is found, missed and invented.
 
-    `reports`: system -> a report a study; `reference`: the rules labeler's codes `(studies, 14)` of the references.
+    `reports`: arm -> a report per study; `reference`: the rules labeler's codes `(studies, 14)` of the references.
     PermissionError for radiographs of a credentialed corpus.
     """
     refuse_credentialed(images)
@@ -67,11 +68,11 @@ def qualitative(
     ]
     heights = [max(PICTURE, (4 + max(map(len, row))) * LINE) + GAP for row in rows]
     figure, axis = _page(sum(heights) + 3 * LINE)
-    for column, system in enumerate(reports):
+    for column, arm in enumerate(reports):
         axis.text(
             PICTURE + GAP + column * (width + GAP),
             2,
-            system,
+            label(arm),
             va="top",
             fontsize=8,
             fontweight="bold",

@@ -1,4 +1,4 @@
-"""Figures of scores: systems beside each other, differences with intervals, precision and recall."""
+"""Figures of scores: arms beside each other, differences with intervals, precision and recall."""
 
 import matplotlib
 import numpy as np
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mrg_r1_lib.reporting.figures.theme import GREY, NOTE, PALETTE, THEME, new_figure
+from mrg_r1_lib.reporting.tables import label
 
 # what needs no training is grey, what only a perfect reader reaches is green, what sees another study's image is hollow
 _MARKERS = "oDs^vPXph<>8"
@@ -29,9 +30,9 @@ KINDS = {
 
 @matplotlib.rc_context(THEME)
 def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """CE micro-F1 over 13 with its 95 % interval, a row a system in the table's order.
+    """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per arm in the table's order.
 
-    Columns system, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may be NaN.
+    Columns arm, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may be NaN.
     ValueError for another kind.
     """
     unknown = sorted(set(table["kind"]) - set(KINDS))
@@ -60,7 +61,7 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
         )
         interval = "" if np.isnan(row.low) else f"{row.low:.2f} to {row.high:.2f}"
         axis.text(1.17, position, interval, transform=aside, va="center", fontsize=9, color=GREY)
-    axis.set_yticks(range(len(table)), table["system"], fontsize=9.5)
+    axis.set_yticks(range(len(table)), table["arm"].map(label), fontsize=9.5)
     axis.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
     axis.set_xlabel("micro F1 over 13 observations, 95 % interval", fontsize=9.5)
     axis.tick_params(axis="x", labelsize=9)
@@ -79,28 +80,30 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def forest(comparisons: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
+def forest(table: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
     """Differences with their 95 % intervals around a line at no difference; hollow where the interval covers it.
 
-    Columns system, difference, low, high and, where rows belong together, section: its name stands beside its first row.
+    Columns arm, pairs (seeds, shown behind the arm), difference, low, high, and section, whose name stands beside its
+    first row. A row without a difference is left out.
     """
-    figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(comparisons), note=note)
+    table = table.dropna(subset="difference")
+    figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(table), note=note)
     axis: Axes = axes[0, 0]
-    for position, row in enumerate(comparisons.itertuples()):
+    for position, row in enumerate(table.itertuples()):
         face = PALETTE[0] if row.low > 0 or row.high < 0 else "white"
         axis.plot([row.low, row.high], [position, position], color=PALETTE[0], linewidth=1.8)
         axis.plot(
             row.difference, position, "o", color=PALETTE[0], markerfacecolor=face, markersize=5.5
         )
     axis.axvline(0, color="0.3", linewidth=1, linestyle="--")
-    axis.set_yticks(range(len(comparisons)), comparisons["system"], fontsize=8)
-    axis.set(ylim=(len(comparisons) - 0.5, -0.5))
+    names = [f"{label(row.arm)} ({row.pairs})" for row in table.itertuples()]
+    axis.set_yticks(range(len(table)), names, fontsize=8)
+    axis.set(ylim=(len(table) - 0.5, -0.5))
     axis.set_xlabel(title, fontsize=8.5)
     axis.tick_params(axis="x", labelsize=8)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x", color="0.9")
-    if "section" in comparisons:
-        _name_sections(axis, list(comparisons["section"]))
+    _name_sections(axis, list(table["section"]))
     return figure
 
 
@@ -117,13 +120,13 @@ def _name_sections(axis: Axes, sections: list[str]) -> None:
 
 @matplotlib.rc_context(THEME)
 def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """Each system as a point in the plane of recall and precision, curves joining equal F1; beside it the policies, near by.
+    """Each arm as a point of recall and precision, curves joining equal F1; beside it the policies, near by.
 
-    Columns system, precision, recall and kind: policies have colours, all else is grey. Without kind all are policies.
+    Columns arm, precision, recall and kind: policies have colours, all else is grey.
     """
     figure, axes = new_figure(1, 2, 4.2, note=note)
     figure.get_layout_engine().set(wspace=0.06)
-    table = table.assign(policy=table.get("kind", "policy") == "policy")
+    table = table.assign(policy=table["kind"] == "policy")
     near = [_around(table.loc[table["policy"], name]) for name in ("recall", "precision")]
     for axis, limits, step in zip(axes.flat, ([(-0.02, 1.04)] * 2, near), (0.1, 0.02), strict=True):
         _equal_f1(axis, *limits, step)
@@ -131,7 +134,7 @@ def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
             for place, row in enumerate(rows.itertuples()):
                 style = _POINT | {
                     "color": PALETTE[place % len(PALETTE)] if policy else "0.4",
-                    "label": row.system,
+                    "label": label(row.arm),
                 }
                 axis.plot(row.recall, row.precision, _MARKERS[place % len(_MARKERS)], **style)
         axis.set(xlim=limits[0], ylim=limits[1])

@@ -1,4 +1,4 @@
-"""Training over seeds: many systems as small panels beside common references, and one system's seeds line by line.
+"""Training over seeds: many arms as small panels beside common references, and one arm's seeds line by line.
 
 Bands reach from the lowest seed to the highest: with five seeds they are all there is, not an interval.
 """
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mrg_r1_lib.reporting.figures.theme import NOTE, PALETTE, THEME, new_figure
+from mrg_r1_lib.reporting.tables import label
 
 REFERENCES = (
     {"color": PALETTE[0], "linestyle": "--"},
@@ -23,39 +24,39 @@ OWN = {"color": PALETTE[3], "linestyle": "-"}
 
 
 @matplotlib.rc_context(THEME)
-def by_system(
+def by_arm(
     table: pd.DataFrame,
     x: str,
     panels: Mapping[str, str],
-    systems: Sequence[str],
+    arms: Sequence[str],
     references: Sequence[str],
     note: str = NOTE,
     window: int = 1,
 ) -> Figure:
-    """A column of small panels a system, a row a column of `table`: its mean over seeds with their band, beside references.
+    """A column of small panels per arm, a row per column of `table`: the mean over seeds with their band, beside references.
 
-    `table` has the columns `x` ("step" or "share" of training), system, seed; `panels` maps its columns to names of rows; at
+    `table` has the columns `x` ("step" or "share" of training), arm, seed; `panels` maps its columns to names of rows; at
     most two `references` are drawn into every panel as lines. Values are running means over `window` rows.
     """
     beside = dict(zip(reversed(references), REFERENCES, strict=False))
     figure, axes = new_figure(
-        len(panels), len(systems), 0.95 + 0.92 * len(panels), note, sharex=True, sharey="row"
+        len(panels), len(arms), 0.95 + 0.92 * len(panels), note, sharex=True, sharey="row"
     )
     for row, (column, name) in zip(axes, panels.items(), strict=True):
-        for axis, system in zip(row, systems, strict=True):
+        for axis, arm in zip(row, arms, strict=True):
             for reference, style in beside.items():
-                if reference != system:
-                    _mean_line(axis, table[table["system"] == reference], x, column, window, style)
-            _mean_line(axis, table[table["system"] == system], x, column, window, OWN, band=True)
+                if reference != arm:
+                    _mean_line(axis, table[table["arm"] == reference], x, column, window, style)
+            _mean_line(axis, table[table["arm"] == arm], x, column, window, OWN, band=True)
             axis.tick_params(labelsize=6.5, pad=1)
             axis.grid(color="0.9", linewidth=0.7)
             axis.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
         row[0].set_ylabel(textwrap.fill(name, 14), fontsize=7.5)
-    for axis, system in zip(axes[0], systems, strict=True):
-        axis.set_title(_titled(table, system), fontsize=7)
+    for axis, arm in zip(axes[0], arms, strict=True):
+        axis.set_title(_titled(table, arm), fontsize=7)
     _label_below(axes[-1], x)
     figure.align_ylabels()
-    shown = beside | {"the column's own": OWN}
+    shown = {label(arm): style for arm, style in beside.items()} | {"the column's own": OWN}
     handles = [Line2D([], [], label=name, **style) for name, style in shown.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=7.5, frameon=False)
     return figure
@@ -85,7 +86,7 @@ def _mean_line(
 
 
 def over_x(rows: pd.DataFrame, x: str, column: str, window: int = 1) -> pd.DataFrame:
-    """One system's rows as a table of x by seed: running means over `window` rows of each seed."""
+    """One arm's rows as a table of x by seed: running means over `window` rows of each seed."""
     return (
         rows.pivot_table(index=x, columns="seed", values=column, sort=True)
         .rolling(window, 1)
@@ -93,9 +94,9 @@ def over_x(rows: pd.DataFrame, x: str, column: str, window: int = 1) -> pd.DataF
     )
 
 
-def _titled(table: pd.DataFrame, system: str) -> str:
-    seeds = table.loc[table["system"] == system, "seed"].nunique()
-    return textwrap.fill(system.removeprefix("SRL, "), 14) + f"\n{seeds} seed{'s' * (seeds != 1)}"
+def _titled(table: pd.DataFrame, arm: str) -> str:
+    seeds = table.loc[table["arm"] == arm, "seed"].nunique()
+    return textwrap.fill(label(arm), 14) + f"\n{seeds} seed{'s' * (seeds != 1)}"
 
 
 def _label_below(row: Sequence[Axes], x: str) -> None:
@@ -110,12 +111,12 @@ def _label_below(row: Sequence[Axes], x: str) -> None:
 
 
 @matplotlib.rc_context(THEME)
-def over_seeds(
+def seed_curves(
     panels: Mapping[str, tuple[pd.DataFrame, str, str]], note: str = NOTE, window: int = 1
 ) -> Figure:
-    """A panel a (rows of one system, x, column): every seed as a thin line, their mean, and a band between the extremes.
+    """A panel per (rows of one arm, x, column): every seed as a thin line, their mean, and a band between the extremes.
 
-    Rows have the column seed and, where a look was chosen, chosen: a ring. Logs by step are running means over `window` rows.
+    Rows have the column seed and, where a checkpoint was chosen, chosen: a ring. Logs by step are running means over `window` rows.
     """
     figure, axes = new_figure(1, len(panels), 2.4, f"{note}; ring: the weights that were kept")
     for axis, (title, (rows, x, column)) in zip(axes.flat, panels.items(), strict=True):

@@ -10,15 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrg_r1_lib.reporting.figures.theme import NOTE, PALETTE, THEME, new_figure
+from mrg_r1_lib.reporting.tables import label
 
 
 @matplotlib.rc_context(THEME)
 def training_curves(
     log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 0
 ) -> Figure:
-    """One panel a column of a training log: each run's smoothed curve, its raw points faint.
+    """One panel per column of a training log: each arm's smoothed curve, its raw points faint.
 
-    `log` has the columns step, system, seed; `panels` maps its columns to axis titles; several seeds make a band
+    `log` has the columns step, arm, seed; `panels` maps its columns to axis titles; several seeds make a band
     that reaches from the lowest to the highest. A log without rows, of a policy that was adopted as it is, is said to be one.
     `window`: steps of the running mean; 0 takes a fiftieth of the steps, at least 5.
     """
@@ -27,11 +28,11 @@ def training_curves(
         for axis in axes.flat:
             axis.text(0.5, 0.5, "not trained here", ha="center", transform=axis.transAxes)
         return figure
-    order = list(dict.fromkeys(log["system"]))
+    order = list(dict.fromkeys(log["arm"]))
     window = window or max(5, int(log["step"].max()) // 50)
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         smooth = log.assign(
-            value=log.groupby(["system", "seed"])[column].transform(
+            value=log.groupby(["arm", "seed"])[column].transform(
                 lambda x: x.rolling(window, 1).mean()
             )
         )
@@ -39,7 +40,7 @@ def training_curves(
             log,
             x="step",
             y=column,
-            hue="system",
+            hue="arm",
             hue_order=order,
             palette=PALETTE[: len(order)],
             s=6,
@@ -51,7 +52,7 @@ def training_curves(
             smooth,
             x="step",
             y="value",
-            hue="system",
+            hue="arm",
             hue_order=order,
             palette=PALETTE[: len(order)],
             errorbar=("pi", 100),
@@ -60,23 +61,23 @@ def training_curves(
         )
         axis.set(xlabel="step", ylabel="", title=title)
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-    _legend_above(figure, axes[0, 0], order)
+    _legend_above(figure, axes[0, 0], list(map(label, order)))
     return figure
 
 
 @matplotlib.rc_context(THEME)
-def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """A panel an arm of `ablations.gap_closed`: its own reward and the F1 of its sampled reports, seeds as a band.
+def reward_hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
+    """A panel per arm of `reward_scores.gap_closed`: its own reward and the F1 of its sampled reports, seeds as a band.
 
-    Columns step, system, seed, measure, closed.
+    Columns step, arm, seed, measure, closed.
     """
-    order, measures = list(dict.fromkeys(table["system"])), list(dict.fromkeys(table["measure"]))
+    order, measures = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["measure"]))
     columns = min(4, len(order))
     rows = -(-len(order) // columns)
     figure, axes = new_figure(rows, columns, 0.6 + 1.75 * rows, note, sharex=True, sharey=True)
-    for axis, system in zip(axes.flat, order, strict=False):
+    for axis, arm in zip(axes.flat, order, strict=False):
         sns.lineplot(
-            table[table["system"] == system],
+            table[table["arm"] == arm],
             x="step",
             y="closed",
             hue="measure",
@@ -89,7 +90,7 @@ def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
         )
         axis.axhline(0, color="0.3", linewidth=0.8)
         axis.set(xlabel="step", ylabel="")
-        axis.set_title(system.removeprefix("SRL, "), fontsize=8)
+        axis.set_title(label(arm), fontsize=8)
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     figure.supylabel("share of the gap closed", fontsize=8)
@@ -102,14 +103,15 @@ def hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
     return figure
 
 
-def _legend_above(figure: Figure, axis: Axes, order: Sequence[str]) -> None:
-    handles, labels = axis.get_legend_handles_labels()
+def _legend_above(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
+    """The legend of `axis` above all panels, its entries under `names`."""
+    handles, _ = axis.get_legend_handles_labels()
     axis.get_legend().remove()
     figure.legend(
         handles,
-        labels,
+        names,
         loc="outside upper center",
-        ncols=min(4, len(order)),
+        ncols=min(4, len(names)),
         fontsize=7,
         frameon=False,
     )
