@@ -1,9 +1,10 @@
-"""Intervals for clinical efficacy and for the difference of two systems, by resampling studies (and seeds).
+"""Intervals for clinical efficacy and for differences in it, by resampling studies and seeds.
 
-Label codes of the held-out studies -> counts per study -> re-summed under random weights -> interval. Studies are drawn once
-for all seeds and both systems, since they are the same patients; a seed is drawn with all its studies, since they share one
-training. The rows of all seeds are pooled before the statistic, which is then one number, not a mean of means.
-With few seeds the spread between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the interval is about
+Label codes of the held-out studies -> counts per study -> re-summed under random weights ->
+interval. Studies are drawn once for all seeds and both systems, since they are the same patients; a
+seed is drawn with all its studies, since they share one training. The rows of all seeds are pooled
+before the statistic, which is then one number, not a mean of means. With few seeds the spread
+between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the interval is about
 studies only and says nothing of another training run.
 """
 
@@ -33,7 +34,8 @@ CHUNK = 2000  # resamples that are multiplied at once: bounds the memory
 class Efficacy:
     """One number of `metrics.clinical_efficacy`, by its options; called, it is that number.
 
-    As the `statistic` of this module it takes the fast path; any other callable is evaluated resample by resample.
+    As the `statistic` of this module it takes the fast path; any other callable is evaluated
+    resample by resample.
     """
 
     average: str = "micro"
@@ -60,7 +62,7 @@ class Interval(NamedTuple):
 
 
 class BootstrapResult(NamedTuple):
-    """`difference` = statistic(a) - statistic(b), its percentile interval, and the two-sided p of "no difference"."""
+    """statistic(a) - statistic(b), its percentile interval, the two-sided p of no difference."""
 
     difference: float
     low: float
@@ -77,13 +79,14 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> BootstrapResult:
-    """Compare systems a and b on the same studies: statistic(a) - statistic(b), as in scipy's paired tests.
+    """Compare systems a and b on the same studies: statistic(a) - statistic(b).
 
-    Label codes: `a` and `b` `(seeds, studies, 14)`, `reference` the same or `(studies, 14)`; without the axis of seeds, or
-    with one seed, an array stands for every seed of the others (a baseline that is not trained). The interval is the
-    percentile interval of the resampled differences. p inverts it around 0: 2 min(share <= 0, share >= 0), at most 1 and
-    at least 1 / (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level` or `resamples`, or a statistic
-    that is not one number.
+    Label codes: `a` and `b` `(seeds, studies, 14)`, `reference` the same or `(studies, 14)`;
+    without the axis of seeds, or with one seed, an array stands for every seed of the others (a
+    baseline that is not trained). The interval is the percentile interval of the resampled
+    differences. p inverts it around 0: 2 min(share <= 0, share >= 0), at most 1 and at least 1 /
+    (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level` or `resamples`,
+    or a statistic that is not one number.
     """
     reference, a, b = _same_seeds(reference, a, b)
     value_a, of_a = _resampled(statistic, reference, a, resamples, seed)
@@ -102,7 +105,7 @@ def interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """One system's statistic with its percentile interval; shapes and errors as in `paired_bootstrap`."""
+    """A statistic with its percentile interval; shapes and errors as in `paired_bootstrap`."""
     reference, generated = _same_seeds(reference, generated)
     value, values = _resampled(statistic, reference, generated, resamples, seed)
     return Interval(value, *_percentiles(values, level))
@@ -120,8 +123,8 @@ def _same_seeds(*arrays: np.ndarray) -> list[np.ndarray]:
     )
     if not fits:
         raise ValueError(
-            f"label codes of shapes {', '.join(map(str, shapes))}: expected (seeds, studies, 14) with the same studies, at "
-            "least one, and the same number of seeds or one seed."
+            f"label codes of shapes {', '.join(map(str, shapes))}: expected (seeds, studies, 14) "
+            "with the same studies, at least one, and the same number of seeds or one seed."
         )
     return [np.broadcast_to(array, (seeds, *array.shape[1:])) for array in labels]
 
@@ -135,7 +138,7 @@ def _draws(seeds: int, studies: int, resamples: int, seed: int) -> tuple[np.ndar
 
 @lru_cache(maxsize=4)  # all statistics of one set of studies share their draws
 def _counts(items: int, resamples: int, seed: tuple[int, int]) -> np.ndarray:
-    """How often each of `items` is drawn in `items` draws with replacement, `(resamples, items)`."""
+    """How often each item is drawn in `items` draws with replacement, `(resamples, items)`."""
     rng = np.random.default_rng(seed)
     counts = np.empty((resamples, items), dtype=np.uint16)
     for row in counts:
@@ -193,7 +196,7 @@ def _efficacies(
 
 
 def _weighted(of_studies: np.ndarray, terms: np.ndarray) -> np.ndarray:
-    """Sums over studies under each draw: `(resamples, studies)`, `(seeds, studies, 3, k)` -> `(resamples, seeds, 3, k)`.
+    """Sums of `(seeds, studies, 3, k)` over each draw of studies: `(resamples, seeds, 3, k)`.
 
     Counts below 2**24 are exact in single precision, so a sum does not depend on its order.
     """

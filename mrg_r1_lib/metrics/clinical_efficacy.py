@@ -1,8 +1,9 @@
 """Clinical efficacy (CE): precision, recall and F1 of label codes. Arrays in, numbers out.
 
-Generated report -> labeler -> codes -> here. "CE" has no one meaning in the literature: published code differs in averaging,
-classes and in what an uncertain label counts as, so all three are named arguments and `CE_DEFINITIONS` lists who uses which.
-A negative and a blank label both count as not positive. Counts are taken per study first, so that `bootstrap` can re-sum them.
+Generated report -> labeler -> codes -> here. "CE" has no one meaning in the literature: published
+code differs in averaging, classes and in what an uncertain label counts as, so all three are named
+arguments and `CE_DEFINITIONS` lists who uses which. A negative and a blank label both count as not
+positive. Counts are taken per study first, so that `bootstrap` can re-sum them.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ POSITIVE_CODES = {"positive": (Label.POSITIVE, Label.UNCERTAIN), "negative": (La
 
 # the primary measure, named before any test split was scored
 PRIMARY = {"average": "micro", "classes": 13, "uncertain": "positive"}
-# published code -> arguments of clinical_efficacy. RadEval's "weighted" averages have no counterpart here.
+# published code -> arguments of clinical_efficacy; RadEval's "weighted" averages are not here
 CE_DEFINITIONS: dict[str, dict] = {
     "r2gen_micro": {
         "average": "micro",
@@ -54,7 +55,9 @@ CE_DEFINITIONS: dict[str, dict] = {
 
 
 def check_option(option: str, value: object, known: Sequence) -> None:
-    """ValueError that names the option, the value and the known ones, unless `value` is one of `known`."""
+    """ValueError that names the option, the value and the known ones, unless `value` is one of
+    `known`.
+    """
     if value not in known:
         raise ValueError(
             f"{option}: {value!r} is unknown; expected one of {', '.join(map(repr, known))}."
@@ -73,8 +76,8 @@ def study_counts(
 ) -> np.ndarray:
     """Label codes `(…, studies, 14)` twice -> counts `(…, studies, 3, classes)` float of 0 and 1.
 
-    The axis of 3: positive in both, positive in the generated report, positive in the reference. ValueError if the shapes
-    differ or an option is unknown.
+    The axis of 3: positive in both, positive in the generated report, positive in the reference.
+    ValueError if the shapes differ or an option is unknown.
     """
     actual, predicted = (
         positives(reference, classes, uncertain),
@@ -82,13 +85,16 @@ def study_counts(
     )
     if actual.shape != predicted.shape:
         raise ValueError(
-            f"reference {actual.shape[:-1]} and generated {predicted.shape[:-1]}: expected the same studies."
+            f"reference {actual.shape[:-1]} and generated {predicted.shape[:-1]}: "
+            "expected the same studies."
         )
     return np.stack([actual & predicted, predicted, actual], axis=-2).astype(float)
 
 
 def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
-    """Summed counts `(…, 3, k)` as `study_counts` orders them -> precision, recall, F1 `(…, 3, k)`; 0/0 is 0."""
+    """Summed counts `(…, 3, k)` as `study_counts` orders them -> precision, recall, F1 `(…, 3,
+    k)`; 0/0 is 0.
+    """
     both, predicted, actual = np.moveaxis(counts, -2, 0)
     parts = [(both, predicted), (both, actual), (2 * both, predicted + actual)]
     return np.stack([top / np.where(bottom == 0, 1, bottom) for top, bottom in parts], axis=-2)
@@ -101,22 +107,26 @@ def clinical_efficacy(
     classes: int = 13,
     uncertain: str = "positive",
 ) -> dict[str, float]:
-    """Precision, recall and F1 of the positive observations, label codes `(n, 14)` twice -> three values in [0, 1].
+    """Precision, recall and F1 of the positive observations, label codes `(n, 14)` twice -> three
+    values in [0, 1].
 
-    micro: counts summed over studies and classes. macro: the mean over classes of each class's precision, recall and F1
-    (so macro-F1 is the mean of F1s, not the F1 of means). example: the mean over studies of each study's three values.
-    0/0 is 0 at the level at which it arises, as with scikit-learn's `zero_division=0`: under "example" a study without
-    positives in either report scores 0, under "macro" so does a class. ValueError for an unknown option, shapes that
+    micro: counts summed over studies and classes. macro: the mean over classes of each class's
+    precision, recall and F1 (so macro-F1 is the mean of F1s, not the F1 of means). example: the
+    mean over studies of each study's three values. 0/0 is 0 at the level at which it arises, as
+    with scikit-learn's `zero_division=0`: under "example" a study without positives in either
+    report scores 0, under "macro" so does a class. ValueError for an unknown option, shapes that
     differ, or no study.
 
-    >>> clinical_efficacy([[0] * 4 + [1] + [0] * 6 + [1, 0, 0]], [[0] * 4 + [1] + [0] * 9])["recall"]  # one of two
+    >>> edema_fracture, edema = [0] * 4 + [1] + [0] * 6 + [1, 0, 0], [0] * 4 + [1] + [0] * 9
+    >>> clinical_efficacy([edema_fracture], [edema])["recall"]  # one of two
     0.5
     """
     check_option("average", average, AVERAGES)
     counts = study_counts(reference, generated, classes, uncertain)
     if counts.ndim != 3 or not len(counts):
         raise ValueError(
-            f"reference: expected (studies, 14) with at least one study, got shape {np.shape(reference)}."
+            f"reference: expected (studies, 14) with at least one study, "
+            f"got shape {np.shape(reference)}."
         )
     if average == "micro":
         values = precision_recall_f1(counts.sum(axis=(0, 2))[:, None])[:, 0]
@@ -130,7 +140,9 @@ def clinical_efficacy(
 def per_observation(
     reference: np.ndarray, generated: np.ndarray, uncertain: str = "positive"
 ) -> pd.DataFrame:
-    """One row for each of the 14 observations: observation, support (positive references), precision, recall, f1."""
+    """One row for each of the 14 observations: observation, support (positive references),
+    precision, recall, f1.
+    """
     counts = study_counts(reference, generated, 14, uncertain).sum(axis=0)
     values = dict(zip(MEASURES, precision_recall_f1(counts), strict=True))
     return pd.DataFrame({"observation": OBSERVATIONS, "support": counts[2].astype(int), **values})

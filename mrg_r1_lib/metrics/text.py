@@ -13,7 +13,8 @@ from mrg_r1_lib.observations import CLASSES, Label, check_labels
 def _check_texts(reference: Sequence[str], generated: Sequence[str]) -> None:
     if len(reference) != len(generated) or not len(reference):
         raise ValueError(
-            f"{len(reference)} references, {len(generated)} generated: expected as many, and at least one."
+            f"{len(reference)} references, {len(generated)} generated: "
+            "expected as many, and at least one."
         )
 
 
@@ -33,9 +34,10 @@ def rouge_l(reference: Sequence[str], generated: Sequence[str]) -> np.ndarray:
 def text_metrics(reference: Sequence[str], generated: Sequence[str]) -> dict[str, float]:
     """BLEU-1..4 of the corpus and the mean ROUGE-L of its reports, each in [0, 1].
 
-    sacrebleu, lower case, its tokenizer "13a" (punctuation is split off, so "clear ." and "clear." are equal), no smoothing:
-    BLEU-n is 0 without a common n-gram. Not R2Gen's numbers: that code strips punctuation and compares with references
-    decoded from its vocabulary and cut at 60 or 100 tokens.
+    sacrebleu, lower case, its tokenizer "13a" (punctuation is split off, so "clear ." and "clear."
+    are equal), no smoothing: BLEU-n is 0 without a common n-gram. Not R2Gen's numbers: that code
+    strips punctuation and compares with references decoded from its vocabulary and cut at 60 or 100
+    tokens.
     """
     _check_texts(reference, generated)
     scores = {}
@@ -49,7 +51,8 @@ def text_metrics(reference: Sequence[str], generated: Sequence[str]) -> dict[str
 
 
 def report_style(labels: np.ndarray, reports: Sequence[str]) -> dict[str, float]:
-    """Means a report: words, and observations among the 13 that it calls positive (or uncertain) and negative.
+    """Means a report: words, and observations among the 13 that it calls positive (or uncertain)
+    and negative.
 
     A policy that learned to list negatives for their reward shows here, not in CE.
     """

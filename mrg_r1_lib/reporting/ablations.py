@@ -1,7 +1,9 @@
-"""The ablation from saved scores: every arm in one table, in the sections that `experiments.py` gives them.
+"""The ablation from saved scores: every arm in one table, in the sections that `experiments.py`
+gives them.
 
-An arm that has not run is a row without values, so that nothing is missing by silence. F1, precision and recall
-are counted over all seeds of an arm, as in `tables.score_table`; the other columns are means over seeds.
+An arm that has not run is a row without values, so that nothing is missing by silence. F1,
+precision and recall are counted over all seeds of an arm, as in `tables.score_table`; the other
+columns are means over seeds.
 """
 
 from dataclasses import asdict
@@ -56,7 +58,8 @@ ABLATIONS = {
 
 
 def settings_table() -> pd.DataFrame:
-    """Section and changed settings ("margin 0.5") of every finetuned arm, from `experiments.py` alone.
+    """Section and changed settings ("margin 0.5") of every finetuned arm, from `experiments.py`
+    alone.
 
     Index arm. The paper's section stands first, then sections and arms in the order of `ARMS`.
     """
@@ -87,7 +90,8 @@ def _shown(value: object) -> str:
 
 
 def ablation_table(run: Run) -> pd.DataFrame:
-    """Every finetuned arm in one row, by ABLATIONS, and its difference to the paper's arm, paired by study.
+    """Every finetuned arm in one row, by ABLATIONS, and its difference to the paper's arm, paired
+    by study.
 
     An arm without a run has 0 seeds and no values; the paper's own has no difference.
     """
@@ -125,7 +129,9 @@ def _means(scores: Scores, arm: str, seeds: list[int]) -> dict[str, float]:
 
 
 def reward_arms(run: Run) -> list[str]:
-    """The reinforced arms that ran, of the sections in which the scale's own arms are: other rewards."""
+    """The reinforced arms that ran, of the sections in which the scale's own arms are: other
+    rewards.
+    """
     ran = read_scores(run).arms
     sections = {ARMS[arm].section for arm in run.settings.arms}
     return [arm for arm in settings_table().index if arm in ran and ARMS[arm].section in sections]

@@ -1,7 +1,9 @@
-"""The registry of tables and figures: one place builds them, for notebooks, `verify --tables-only` and documents.
+"""The registry of tables and figures: one place builds them, for notebooks, `verify --tables-only`
+and documents.
 
-`python -m mrg_r1_lib.reporting.build` makes anew all that needs neither a policy nor a corpus. A table is checked against
-its columns before it is saved. A figure is drawn from saved tables and logs.
+`python -m mrg_r1_lib.reporting.build` makes anew all that needs neither a policy nor a corpus. A
+table is checked against its columns before it is saved. A figure is drawn from saved tables and
+logs.
 """
 
 import argparse
@@ -99,7 +101,8 @@ FIGURES: dict[str, Drawing] = {
 
 
 def table(name: str, run: Run, **made: object) -> pd.DataFrame:
-    """Build a table of the study that `run` names; ValueError for an unknown name lists the known ones.
+    """Build a table of the study that `run` names; ValueError for an unknown name lists the known
+    ones.
 
     FileNotFoundError names the notebook whose scores, logs or tables are missing.
     """
@@ -143,7 +146,9 @@ def read(name: str, run: Run) -> pd.DataFrame:
 
 
 def build_all(run: Run, into: Path) -> list[str]:
-    """Build every table that needs neither policy nor corpus, as `into/<name>.csv`; returns their names."""
+    """Build every table that needs neither policy nor corpus, as `into/<name>.csv`; returns
+    their names.
+    """
     built = [name for name, entry in TABLES.items() if not entry.corpus]
     for name in built:
         write_text(into / f"{name}.csv", table_text(table(name, run)))

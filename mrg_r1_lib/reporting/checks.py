@@ -1,4 +1,6 @@
-"""The main result from sides that the reward does not know: other references, other studies, other observations."""
+"""The main result from sides that the reward does not know: other references, other studies,
+other observations.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -76,7 +78,9 @@ CHECKED_COMPARISONS = {
 
 
 class Check(NamedTuple):
-    """A check's name, the studies it takes, codes of their references `(n, 14)` and of reports `(seeds, n, 14)`."""
+    """A check's name, the studies it takes, codes of their references `(n, 14)` and of reports
+    `(seeds, n, 14)`.
+    """
 
     name: str
     truth: np.ndarray
@@ -86,8 +90,8 @@ class Check(NamedTuple):
 def checked_scores(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     """The primary measure of CHECKED and the scale's arms under each check, by CHECKED_SCORES.
 
-    Against the MeSH terms, an observation that the index does not name counts as absent. That is certain only
-    where a report is indexed normal, so false alarms on those studies stand beside it.
+    Against the MeSH terms, an observation that the index does not name counts as absent. That is
+    certain only where a report is indexed normal, so false alarms on those studies stand beside it.
     """
     scores = read_scores(run)
     rows = []
@@ -127,7 +131,9 @@ def checked_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
 
 
 def checks(scores: Scores, held_out: pd.DataFrame, codes: np.ndarray) -> Iterator[Check]:
-    """Every check of reports with `codes` `(seeds, studies, 14)`; ValueError for other held-out studies."""
+    """Every check of reports with `codes` `(seeds, studies, 14)`; ValueError for other held-out
+    studies.
+    """
     if list(held_out["study_id"]) != list(scores.reference.index):
         raise ValueError(
             "held_out: not the studies of the reference labels, in their order. "
@@ -149,8 +155,8 @@ def checks(scores: Scores, held_out: pd.DataFrame, codes: np.ndarray) -> Iterato
 def changed_studies(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     """Where SRL and its SFT assert different observations, a row per decision, from labels alone.
 
-    Columns study_id, observation, report and index (whether each asserts it), before (SFT), after (SRL), and
-    outcome: found, missed, invented or withdrawn by SRL. It is of the run's seed.
+    Columns study_id, observation, report and index (whether each asserts it), before (SFT), after
+    (SRL), and outcome: found, missed, invented or withdrawn by SRL. It is of the run's seed.
     """
     scores = read_scores(run)
     after, before = (positives(scores.codes(arm, [run.seed])[0]) for arm in ("srl_mccs", "sft"))

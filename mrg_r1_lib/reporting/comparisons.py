@@ -1,8 +1,9 @@
-"""Planned comparisons: which two arms, by what measure, corrected over which family, and seed by seed.
+"""Planned comparisons: which two arms, by what measure, corrected over which family.
 
-Saved label codes -> differences with intervals over seeds and studies together. A pair that test scores of some seeds
-suggested is also given over its other seeds alone: only this row confirms, and only it enters the family's correction.
-Families were fixed one after the other, before their policies were scored on the test split; each is corrected apart.
+Saved label codes -> differences with intervals over seeds and studies together. A pair that test
+scores of some seeds suggested is also given over its other seeds alone: only this row confirms, and
+only it enters the family's correction. Families were fixed one after the other, before their
+policies were scored on the test split; each is corrected apart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ LEVEL = 0.95
 
 
 class Pair(NamedTuple):
-    """`arm` minus `against`; `suggested_by` are the seeds whose test scores suggested the comparison."""
+    """`arm` minus `against`; test scores of the seeds in `suggested_by` suggested it."""
 
     arm: str
     against: str
@@ -110,7 +111,7 @@ def compared(
     statistic: Efficacy = STATISTICS["f1"],
     level: float = LEVEL,
 ) -> dict[str, float]:
-    """One paired comparison over `seeds`: difference, low, high and p of the saved codes of two arms."""
+    """One paired comparison over `seeds`: difference, low, high and p, from saved codes."""
     first, second = (scores.codes(arm, seeds) for arm in (pair.arm, pair.against))
     return paired_bootstrap(
         scores.truth, first, second, statistic, resamples=resamples, level=level
@@ -146,7 +147,7 @@ def comparison_table(run: Run) -> pd.DataFrame:
 
 
 def entries(scores: Scores) -> Iterator[tuple[str, Pair, list[int], bool]]:
-    """Family, pair, seeds, and whether these seeds confirm: two entries for a pair that seeds suggested."""
+    """Family, pair, seeds, whether these seeds confirm: a suggested pair has two entries."""
     for family, pairs in FAMILIES.items():
         for pair in pairs:
             seeds = scores.seeds(pair.arm, pair.against)
@@ -174,8 +175,8 @@ def t_interval(
     if len(seeds) < 3:
         return {}
     values = by_seed(scores, pair, seeds, statistic)
-    low, high = stats.t.interval(LEVEL, len(values) - 1, np.mean(values), stats.sem(values))
-    return {"t_low": max(low, -1.0), "t_high": min(high, 1.0)}
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values)
+    return {"t_low": max(np.mean(values) - half, -1.0), "t_high": min(np.mean(values) + half, 1.0)}
 
 
 def seed_table(run: Run) -> pd.DataFrame:
@@ -202,7 +203,9 @@ def seed_table(run: Run) -> pd.DataFrame:
 
 
 def observation_intervals(run: Run) -> pd.DataFrame:
-    """F1 of each observation alone, of SFT, of the scale's first arm, and the difference, by OBSERVATION_INTERVALS."""
+    """F1 of each observation alone, of SFT, of the scale's first arm, and the difference, by
+    OBSERVATION_INTERVALS.
+    """
     scores = read_scores(run)
     pair = Pair(run.settings.arms[0], "sft")
     seeds = scores.seeds(pair.arm, pair.against)
@@ -230,7 +233,9 @@ def observation_intervals(run: Run) -> pd.DataFrame:
 
 
 def _only(codes: np.ndarray, column: int) -> np.ndarray:
-    """Label codes `(…, 14)` with all but one observation blank: micro F1 over them is that observation's."""
+    """Label codes `(…, 14)` with all but one observation blank: micro F1 over them is that
+    observation's.
+    """
     kept = np.full_like(codes, Label.BLANK)
     kept[..., column] = codes[..., column]
     return kept

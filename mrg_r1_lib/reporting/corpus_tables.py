@@ -1,6 +1,8 @@
-"""Tables and readings of the corpus itself, which need its reports: prevalence, agreement, what is known of held-out studies.
+"""Tables and readings of the corpus itself, which need its reports: prevalence, agreement, what is
+known of held-out studies.
 
-Only notebook 01 builds them. Reports -> labels by the rules labeler or the scale's judge; nothing is trained.
+Only notebook 01 builds them. Reports -> labels by the rules labeler or the scale's judge; nothing
+is trained.
 """
 
 from collections.abc import Sequence
@@ -52,7 +54,9 @@ def prevalence_table(run: Run) -> pd.DataFrame:
 
 
 def agreement_table(run: Run) -> pd.DataFrame:
-    """How far readings of the same studies agree: the rules on FINDINGS and whole reports, the index, by AGREEMENT."""
+    """How far readings of the same studies agree: the rules on FINDINGS and whole reports, the
+    index, by AGREEMENT.
+    """
     studies, rules = with_findings(run), load_labeler("rules")
     labels = {
         "rules, FINDINGS": rules([study.findings for study in studies]),
@@ -76,7 +80,8 @@ def with_findings(run: Run) -> list[Study]:
 
 @lru_cache(maxsize=1)
 def impression_readings(run: Run) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Codes of IMPRESSIONs by CheXbert (published), the rules and the index, `(reports, 14)` each, and the texts.
+    """Codes of IMPRESSIONs by CheXbert (published), the rules and the index, `(reports, 14)` each,
+    and the texts.
 
     Only of the reports that `tests/labels` has published labels of: none but Indiana's.
     """
@@ -94,7 +99,9 @@ def impression_readings(run: Run) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def impression_agreement(run: Run) -> pd.DataFrame:
-    """F1 between every two of the `impression_readings`: a row per observation, a column per pair."""
+    """F1 between every two of the `impression_readings`: a row per observation, a column per
+    pair.
+    """
     compared = compare_labelers(impression_readings(run)[0])
     pairs = compared["one"] + " and " + compared["other"]
     wide = compared.assign(pair=pairs).pivot(index="observation", columns="pair", values="f1")

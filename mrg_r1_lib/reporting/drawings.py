@@ -1,4 +1,6 @@
-"""Saved figures: each is a function of the run that names the study, and of saved tables. `build.FIGURES` calls them."""
+"""Saved figures: each is a function of the run that names the study, and of saved tables.
+`build.FIGURES` calls them.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,6 @@
-"""Training logs of several runs under each other, and what training did: loss, reward, KL, weights that moved."""
+"""Training logs of several runs under each other, and what training did: loss, reward, KL,
+weights that moved.
+"""
 
 import json
 import math
@@ -41,7 +43,9 @@ def training_logs(run: Run, arms: Sequence[str]) -> pd.DataFrame:
 
 
 def validation_logs(run: Run, arms: Sequence[str]) -> pd.DataFrame:
-    """Several arms' evaluations on the validation split: their columns, arm, seed, share (of training)."""
+    """Several arms' evaluations on the validation split: their columns, arm, seed, share (of
+    training).
+    """
     frames = [
         log.assign(share=log["step"] / log["step"].max())
         for log in _logs(run, arms, "validation.csv")
@@ -61,7 +65,8 @@ def _logs(run: Run, arms: Sequence[str], name: str):
 
 
 def readable_log(log: pd.DataFrame) -> pd.DataFrame:
-    """An SRL log with rewards by their own names, tokens, precision and recall of the sampled reports.
+    """An SRL log with rewards by their own names, tokens, precision and recall of the sampled
+    reports.
 
     Precision and recall are computed from running sums over 15 steps.
     """
@@ -80,7 +85,8 @@ def readable_log(log: pd.DataFrame) -> pd.DataFrame:
 def training_table(run: Run) -> pd.DataFrame:
     """What training did, a row per trained run, by TRAINING.
 
-    Of pretraining the steps on reports count: earlier steps only name observations, which has another kind of loss.
+    Of pretraining the steps on reports count: earlier steps only name observations, which has
+    another kind of loss.
     """
     folders = {
         key: folder

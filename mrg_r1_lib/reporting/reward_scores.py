@@ -1,6 +1,8 @@
-"""Rewards against findings: the score of saved reports under every reward, and where reward and findings part.
+"""Rewards against findings: the score of saved reports under every reward, and where reward and
+findings part.
 
-Saved label codes and text scores -> rewards. Training logs -> each arm's own reward beside the F1 of the same reports.
+Saved label codes and text scores -> rewards. Training logs -> each arm's own reward beside the F1
+of the same reports.
 """
 
 from collections.abc import Callable
@@ -48,8 +50,8 @@ REWARD_SCORES = {
 def reward_score_table(run: Run) -> pd.DataFrame:
     """The score of each arm's held-out reports under every reward, and their F1, by REWARD_SCORES.
 
-    Only finetuned arms. MCCS and the cosine are means over references that assert anything. A completion without a
-    report counts as one that asserts nothing.
+    Only finetuned arms. MCCS and the cosine are means over references that assert anything. A
+    completion without a report counts as one that asserts nothing.
     """
     scores = read_scores(run)
     arms = [arm for arm in scores.arms if ARMS[arm].stage in ("sft", "srl")]
@@ -71,10 +73,12 @@ def _under_rewards(scores: Scores, arm: str) -> dict[str, float]:
 
 
 def gap_closed(run: Run, window: int = 25) -> pd.DataFrame:
-    """Each arm's own reward and the F1 of its sampled reports along training: step, arm, seed, measure, closed.
+    """Each arm's own reward and the F1 of its sampled reports along training: step, arm, seed,
+    measure, closed.
 
-    closed = (value - first) / (1 - first), of running means over at most `window` steps; first is the mean of a fifth
-    of the first window. 1 is a perfect report. The two scales differ: compare directions, not heights.
+    closed = (value - first) / (1 - first), of running means over at most `window` steps; first is
+    the mean of a fifth of the first window. 1 is a perfect report. The two scales differ: compare
+    directions, not heights.
     """
     log = training_logs(run, reward_arms(run))
     frames = []
@@ -97,17 +101,21 @@ def _measures(arm: str, steps: pd.DataFrame, window: int) -> dict[str, pd.Series
 
 
 def own_reward(arm: str, steps: pd.DataFrame) -> pd.Series:
-    """The arm's rewards but the format's, weighed as in training: their sum by the sum of their weights."""
+    """The arm's rewards but the format's, weighed as in training: their sum by the sum of their
+    weights.
+    """
     weights = {name: weight for name, weight in ARMS[arm].rewards.items() if name not in FORMAT}
     total = sum(weight * steps[name] for name, weight in weights.items())
     return total / sum(weights.values())
 
 
 def reward_without_findings(run: Run) -> pd.DataFrame:
-    """The held-out studies on which MCCS scores its own arm above SFT, which finds as much: most gain first.
+    """The held-out studies on which MCCS scores its own arm above SFT, which finds as much: most
+    gain first.
 
-    A row per study: study_id, row (its place in the split), gain (in MCCS), denials (more than SFT's). Found counts
-    positives that the reference has, less others. Of the run's seed; empty unless both arms ran with it.
+    A row per study: study_id, row (its place in the split), gain (in MCCS), denials (more than
+    SFT's). Found counts positives that the reference has, less others. Of the run's seed; empty
+    unless both arms ran with it.
     """
     scores = read_scores(run)
     columns = ["study_id", "row", "gain", "denials"]

@@ -1,6 +1,8 @@
-"""Sampled reports of one policy: what each reward would choose among them, and what asserting likely findings gives.
+"""Sampled reports of one policy: what each reward would choose among them, and what asserting
+likely findings gives.
 
-Label codes of several sampled reports per study (`evaluation/beliefs.py` writes them) -> efficacy on validation.
+Label codes of several sampled reports per study (`evaluation/beliefs.py` writes them) -> efficacy
+on validation.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,14 +32,17 @@ REWARD_CHOICES = {
 
 
 def reward_choices(run: Run) -> pd.DataFrame:
-    """What each reward would choose among SFT's sampled reports of the validation split, by REWARD_CHOICES."""
+    """What each reward would choose among SFT's sampled reports of the validation split, by
+    REWARD_CHOICES.
+    """
     samples, truth = validation_samples(run)
     chosen = best_expected(samples, truth, LABEL_REWARDS)
     return chosen.rename_axis("reward").reset_index().assign(split="validate")
 
 
 def validation_samples(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of SFT's sampled reports `(studies, samples, 14)` and of the references `(studies, 14)`.
+    """Codes of SFT's sampled reports `(studies, samples, 14)` and of the references `(studies,
+    14)`.
 
     FileNotFoundError names the command that samples. Reads the corpus.
     """
@@ -57,15 +62,18 @@ def best_expected(
     reference: np.ndarray,
     rewards: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
 ) -> pd.DataFrame:
-    """Efficacy of the report that each reward would choose: precision, recall, f1, macro_f1, negatives.
+    """Efficacy of the report that each reward would choose: precision, recall, f1, macro_f1,
+    negatives.
 
-    `samples` codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`. A reward takes codes `(n, 14)` of
-    generated and reference reports and returns `(n,)`; a sample's expected reward is its mean against the others.
+    `samples` codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`. A reward takes
+    codes `(n, 14)` of generated and reference reports and returns `(n,)`; a sample's expected
+    reward is its mean against the others.
 
     >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
     >>> sampled = np.array([[edema, edema, nothing]], dtype=np.int8)
     >>> from mrg_r1_lib.rewards.net_benefit import net_benefit
-    >>> best_expected(sampled, np.array([edema]), {"net benefit": net_benefit}).loc["net benefit", "recall"]
+    >>> table = best_expected(sampled, np.array([edema]), {"net benefit": net_benefit})
+    >>> table.loc["net benefit", "recall"]
     np.float64(1.0)
     """
     chosen = {ONE_SAMPLE: samples[:, 0]}
@@ -91,7 +99,9 @@ def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def believed_above(
     samples: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
 ) -> pd.DataFrame:
-    """Efficacy of asserting what more than a share of the samples assert: threshold, precision, recall, f1."""
+    """Efficacy of asserting what more than a share of the samples assert: threshold, precision,
+    recall, f1.
+    """
     shares = positives(samples).mean(axis=1)
     rows = []
     for threshold in thresholds:

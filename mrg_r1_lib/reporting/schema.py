@@ -1,7 +1,7 @@
-"""Columns of saved tables, one line each: type, range and meaning, beside the function that makes the table.
+"""Columns of saved tables: type, range and meaning in one line each.
 
-pandera checks a table against them before it is saved. They also give the data dictionary, and tell the guard
-of private corpora which columns may hold words.
+They stand beside the function that makes the table. pandera checks a table against them before it is saved. They also give the data dictionary, and tell
+the guard of private corpora which columns may hold words.
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ P = rate("two-sided p of no difference, by the paired bootstrap; not corrected")
 
 
 def validated(table: pd.DataFrame, columns: Columns, title: str) -> pd.DataFrame:
-    """The table with these columns, in their order and types; pandera's SchemaError says what does not fit."""
+    """The table with these columns, ordered and typed; SchemaError says what does not fit."""
     found = [each for each in columns if each in table]
     table = table[found + [each for each in table if each not in columns]]
     return pa.DataFrameSchema(dict(columns), strict=True, coerce=True, name=title).validate(table)

@@ -1,8 +1,8 @@
-"""Saved scores of one study: which runs were scored, on which split, by which judge, and their label codes.
+"""Saved scores of this project's runs: on which split, by which judge, with which label codes.
 
-Reads `metrics.json` and `labels_per_study.csv` (of validation: with its name) below `<results>/<scale>/<corpus>/`.
-Test scores are used where the arm `reference` has them, else validation's: never both. Rows by different judges are
-refused. Needs neither torch nor a corpus.
+Reads `metrics.json` and `labels_per_study.csv` (of validation: with its name) below
+`<results>/<scale>/<corpus>/`. Test scores are used where the arm `reference` has them, else
+validation's: never both. Rows by different judges are refused. Needs neither torch nor a corpus.
 """
 
 import json
@@ -27,7 +27,7 @@ NOTEBOOKS = {  # stage -> the notebook that scores its arms
 
 @dataclass(frozen=True)
 class Scores:
-    """What was saved of each scored run, in the order of `ARMS`; `reference` holds codes by study_id."""
+    """Saved scores of each run, in the order of `ARMS`; `reference` holds codes by study_id."""
 
     split: str
     reference: pd.DataFrame
@@ -51,7 +51,7 @@ class Scores:
         return sorted(set.intersection(*each))
 
     def codes(self, arm: str, seeds: Sequence[int] | None = None) -> np.ndarray:
-        """The judge's codes of an arm's reports, `(seeds, studies, 14)`; its own seeds if none are named.
+        """The judge's codes of an arm's reports `(seeds, studies, 14)`, by default of all its seeds.
 
         ValueError if a run was scored on other studies than the reference.
         """
@@ -73,7 +73,7 @@ class Scores:
 
 
 def read_scores(run: Run) -> Scores:
-    """The saved scores of the study that `run` names.
+    """The saved scores of the scale and corpus that `run` names.
 
     FileNotFoundError names the notebook if nothing was scored; ValueError if judges differ.
     """
@@ -89,7 +89,7 @@ def read_scores(run: Run) -> Scores:
 
 
 def scored_split(run: Run) -> str:
-    """The split that tables are of: "test" if the arm `reference` has test scores, else "validate"."""
+    """The split of all tables: test if the arm `reference` has test scores, else validate."""
     for split in ("test", "validate"):
         if scores_path(_reference(run), split).exists():
             return split
@@ -100,7 +100,7 @@ def scored_split(run: Run) -> str:
 
 
 def require_scores(run: Run) -> None:
-    """FileNotFoundError names the notebook to run unless SFT and the paper's arm have scores of this seed."""
+    """FileNotFoundError names the notebook to run unless SFT and MCCS have scores of this seed."""
     scored = read_scores(run).folders
     missing = [arm for arm in ("sft", "srl_mccs") if (arm, run.seed) not in scored]
     if missing:

@@ -1,7 +1,8 @@
-"""Tables of scores: every number of documents, notebooks and figures comes through here. The arm is the key.
+"""Tables of scores, keyed by arm: the numbers of documents, notebooks and figures.
 
-`main_table` keeps each seed's values. `score_table` pools an arm's seeds and holds the one interval of its primary
-measure, which README, figure and summary read. Labels are put in by `labelled`, only where a table is printed or drawn.
+`main_table` keeps each seed's values. `score_table` pools an arm's seeds and holds the one interval
+of its primary measure, which README, figure and summary read. Labels are put in by `labelled`, only
+where a table is printed or drawn.
 """
 
 import numpy as np
@@ -77,7 +78,7 @@ def label(arm: str) -> str:
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with arms under their printed labels, in `arm`, `against` and an index or column axis `arm`."""
+    """The frame with printed labels in place of arms: columns arm and against, an axis arm."""
     labels = {arm: label(arm) for arm in ARMS}
     shown = frame.copy()
     for column in {"arm", "against"} & set(frame.columns):
@@ -118,13 +119,13 @@ def score_table(run: Run) -> pd.DataFrame:
 
 
 def pooled(truth: np.ndarray, codes: np.ndarray) -> dict[str, float]:
-    """Precision, recall and f1 of the primary definition, codes `(studies, 14)`, `(seeds, studies, 14)`."""
+    """Primary precision, recall and f1 of codes `(seeds, studies, 14)`, counted over seeds."""
     truth = np.broadcast_to(truth, codes.shape)
     return clinical_efficacy(truth.reshape(-1, 14), codes.reshape(-1, 14), **PRIMARY)
 
 
 def kind(arm: str) -> str:
-    """Which of KINDS an arm is: what needs no training, a policy, its twin, or what a perfect reader has."""
+    """Which of KINDS an arm is."""
     if arm in CEILINGS:
         return "ceiling"
     return {"baseline": "trivial", "shuffled": "images shuffled"}.get(ARMS[arm].stage, "policy")
@@ -140,7 +141,8 @@ def main_study(table: pd.DataFrame, scale_arms: tuple[str, ...]) -> pd.DataFrame
 def summary(main: pd.DataFrame, scores: pd.DataFrame | None = None) -> pd.DataFrame:
     """A row per arm: CE F1 by definition, text metrics, format rate, as means over seeds.
 
-    With `scores` (of `score_table`) the primary F1, precision and recall are those counted over all seeds.
+    With `scores` (of `score_table`) the primary F1, precision and recall are those counted over all
+    seeds.
     """
     ce = main[main["metric"].str.startswith("ce_") & (main["uncertain"] == PRIMARY["uncertain"])]
     metric = ce["metric"].str.removeprefix("ce_").str.replace("f1", "F1")

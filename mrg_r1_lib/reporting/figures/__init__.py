@@ -1,8 +1,10 @@
-"""Figures as functions of saved scores and frames: each returns a matplotlib Figure; nobody saves here.
+"""Figures as functions of saved scores and frames: each returns a matplotlib Figure; nobody saves
+here.
 
-`overview`: the method; `data`: the corpus; `rewards`; `training` and `seeds`: curves; `results` and `observations`: scores;
-`qualitative`: reports, with their `marks`; `theme` and `diagram`: what they share. No pyplot: a figure depends on its arguments
-alone. What is real and what is drawn stands in the picture itself.
+`overview`: the method; `data`: the corpus; `rewards`; `training` and `seeds`: curves; `results` and
+`observations`: scores; `qualitative`: reports, with their `marks`; `theme` and `diagram`: what they
+share. No pyplot: a figure depends on its arguments alone. What is real and what is drawn stands in
+the picture itself.
 """
 
 from mrg_r1_lib.reporting.figures.data import (

@@ -1,4 +1,6 @@
-"""Figures of the corpus: what is left at each filter, prevalence, report lengths, radiographs and reports."""
+"""Figures of the corpus: what is left at each filter, prevalence, report lengths, radiographs
+and reports.
+"""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -33,7 +35,8 @@ FLOOR = 1e-3  # where a share of 0 stands on a logarithmic axis
 def flow(counts: pd.DataFrame, note: str = NOTE) -> Figure:
     """How many studies remain at each filter, what leaves beside it, and the splits at the end.
 
-    Columns kind (filter or split), step, remaining, left_out, reason, as `data_card.filter_counts` gives them.
+    Columns kind (filter or split), step, remaining, left_out, reason, as `data_card.filter_counts`
+    gives them.
     """
     filters, splits = counts[counts["kind"] == "filter"], counts[counts["kind"] == "split"]
     figure, axes = new_figure(1, 1, 0.4 + 0.85 * (len(filters) + 1), note=note)
@@ -71,7 +74,9 @@ def _counted(
 def contact_sheet(
     images: Sequence[Image.Image], titles: Sequence[str], columns: int = 6, note: str = NOTE
 ) -> Figure:
-    """Radiographs side by side with short titles; PermissionError for those of a credentialed corpus."""
+    """Radiographs side by side with short titles; PermissionError for those of a credentialed
+    corpus.
+    """
     refuse_credentialed(images)
     if not images:
         return nothing_shown()
@@ -97,7 +102,8 @@ def studies_with_reports(
     reports: Sequence[str],
     note: str = NOTE,
 ) -> Figure:
-    """A sheet of studies: each row a radiograph and, beside it, its id, index terms and report (cut where it is long).
+    """A sheet of studies: each row a radiograph and, beside it, its id, index terms and report (cut
+    where it is long).
 
     PermissionError for radiographs of a credentialed corpus.
     """
@@ -142,9 +148,11 @@ def studies_with_reports(
 
 @matplotlib.rc_context(THEME)
 def prevalence(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """Share of studies with each observation, a panel a source, a point with its 95 % interval a split; logarithmic.
+    """Share of studies with each observation, a panel a source, a point with its 95 % interval a
+    split; logarithmic.
 
-    Columns observation, source, split, share, low, high. Most frequent first; a share of 0 stands at the left edge.
+    Columns observation, source, split, share, low, high. Most frequent first; a share of 0 stands
+    at the left edge.
     """
     order = table.groupby("observation")["share"].mean().sort_values(ascending=False).index
     sources, splits = list(dict.fromkeys(table["source"])), list(dict.fromkeys(table["split"]))

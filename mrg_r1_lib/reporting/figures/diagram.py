@@ -15,7 +15,9 @@ def draw_box(
     colour: object,
     fonts: tuple[float, float] = (8, 6.8),
 ) -> None:
-    """A round box of `size` (width, height) around `centre`: a name in bold over a text; `fonts` of both in points."""
+    """A round box of `size` (width, height) around `centre`: a name in bold over a text; `fonts`
+    of both in points.
+    """
     (x, y), (width, height) = centre, size
     axis.add_patch(
         matplotlib.patches.FancyBboxPatch(

@@ -1,7 +1,8 @@
-"""The method as a diagram: from a study to a push on the policy, and beside it how a policy is judged.
+"""The method as a diagram: from a study to an update of the policy, and beside it how reports are
+scored.
 
-Boxes stand on a grid of five columns and four rows; arrows run between neighbours or through the free lanes between them, so
-that none crosses another.
+Boxes stand on a grid of five columns and four rows; arrows run between neighbours or through the
+free lanes between them, so that none crosses another.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ HALF_WIDTH, HALF_HEIGHT = 0.41, 0.3  # of a box, in columns and rows
 
 
 class Box(NamedTuple):
-    """A box of the diagram: its column from the left, its row from the bottom, name, text below it, colour."""
+    """A box of the diagram: its column from the left, its row from the bottom, name, text below
+    it, colour.
+    """
 
     column: int
     row: int
@@ -60,9 +63,10 @@ FORMAT_LANE = (
 def method_overview(
     rewards: Mapping[str, float], group_size: int, beta: float, note: str = NOTE
 ) -> Figure:
-    """The method: boxes for what there is, arrows for what becomes of it; rewards by name with their weights.
+    """The method as boxes and arrows; rewards by name with their weights.
 
-    `group_size` completions a study, `beta` the weight of the KL term: the numbers of the run that is shown.
+    `group_size` completions per study, `beta` the weight of the KL term: the numbers of the run
+    that is shown.
     """
     figure, axes = new_figure(1, 1, 4.1, note=note)
     axis: Axes = axes[0, 0]
@@ -79,7 +83,7 @@ def method_overview(
     axis.text(
         -HALF_WIDTH,
         3,
-        "Judged after training",
+        "Scored after training",
         va="center",
         fontsize=8,
         fontweight="bold",
@@ -95,14 +99,14 @@ def boxes(rewards: Mapping[str, float], group_size: int, beta: float) -> list[Bo
     """All boxes, by rows from the top."""
     weighted = "\n+ ".join(f"{weight:g} {name}" for name, weight in rewards.items())
     return [
-        Box(2, 3, "Reports", "one a held-out\nstudy, greedy", JUDGED),
+        Box(2, 3, "Reports", "one per held-out\nstudy, greedy", JUDGED),
         Box(3, 3, "Labeler", "the same for\nboth reports", JUDGED),
         Box(4, 3, "Metrics", "CE F1, BLEU,\nROUGE-L", JUDGED),
         Box(0, 2, "Study", "radiograph\nand report", DATA),
         Box(1, 2, "Prompt", "radiograph\nand instruction", DATA),
         Box(2, 2, "Policy", "vision-language\nmodel, after SFT", POLICY),
-        Box(3, 2, f"{group_size} completions", "a group a prompt:\n<think> <report>", POLICY),
-        Box(4, 2, "Report text", "what stands in\n<report>", POLICY),
+        Box(3, 2, f"{group_size} completions", "a group per prompt:\n<think> <report>", POLICY),
+        Box(4, 2, "Report text", "the text inside\n<report>", POLICY),
         Box(1, 1, "SFT policy", f"frozen; KL to it\nweighs {beta:g}", POLICY),
         Box(2, 1, "Update", "policy gradient\nminus KL", REWARD),
         Box(3, 1, "Advantages", "within the group:\n(r − mean) / sd", REWARD),

@@ -1,8 +1,9 @@
-"""Reports before and after as a page: what they found, missed and invented, marked in their own words.
+"""Reports before and after as a page: what they found, missed and invented, marked in their own
+words.
 
-Generated reports are quoted here and references are not: of those only the labels count. To be shown in an executed notebook,
-never saved to a file. Colour is never alone: found words carry a tick, invented ones a cross, and all three are named below
-each report.
+Generated reports are quoted here and references are not: of those only the labels count. To be
+shown in an executed notebook, never saved to a file. Colour is never alone: found words carry a
+tick, invented ones a cross, and all three are named below each report.
 """
 
 import textwrap
@@ -52,10 +53,11 @@ def qualitative(
     reference: np.ndarray,
     note: str = NOTE,
 ) -> Figure:
-    """A row per study: its radiograph, index terms, and each arm's report with what is found, missed and invented.
+    """A row per study: its radiograph, index terms, and each arm's report with what is found,
+    missed and invented.
 
-    `reports`: arm -> a report per study; `reference`: the rules labeler's codes `(studies, 14)` of the references.
-    PermissionError for radiographs of a credentialed corpus.
+    `reports`: arm -> a report per study; `reference`: the rules labeler's codes `(studies, 14)` of
+    the references. PermissionError for radiographs of a credentialed corpus.
     """
     refuse_credentialed(images)
     if not images:
@@ -115,7 +117,9 @@ def _page(height: float) -> tuple[Figure, Axes]:
 
 
 def _write(axis: Axes, x: float, y: float, line: Marked) -> None:
-    """One line of monospaced letters from (x, y) on, each word in its place and in the colour of its kind."""
+    """One line of monospaced letters from (x, y) on, each word in its place and in the colour of
+    its kind.
+    """
     place = 0
     for (kind, space), group in groupby(line, key=lambda pair: (pair[1], pair[0] == " ")):
         letters = "".join(letter for letter, _ in group)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from mrg_r1_lib.reporting.figures.theme import GREY, NOTE, PALETTE, THEME, new_figure
 from mrg_r1_lib.reporting.tables import label
 
-# what needs no training is grey, what only a perfect reader reaches is green, what sees another study's image is hollow
+# grey needs no training, green is a perfect reader, hollow sees another study's image
 _MARKERS = "oDs^vPXph<>8"
 _POINT = {"markersize": 7.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 KINDS = {
@@ -30,10 +30,11 @@ KINDS = {
 
 @matplotlib.rc_context(THEME)
 def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per arm in the table's order.
+    """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per arm in the
+    table's order.
 
-    Columns arm, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may be NaN.
-    ValueError for another kind.
+    Columns arm, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may
+    be NaN. ValueError for another kind.
     """
     unknown = sorted(set(table["kind"]) - set(KINDS))
     if unknown:
@@ -81,10 +82,11 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
 
 @matplotlib.rc_context(THEME)
 def forest(table: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
-    """Differences with their 95 % intervals around a line at no difference; hollow where the interval covers it.
+    """Differences with their 95 % intervals around a line at no difference; hollow where the
+    interval covers it.
 
-    Columns arm, pairs (seeds, shown behind the arm), difference, low, high, and section, whose name stands beside its
-    first row. A row without a difference is left out.
+    Columns arm, pairs (seeds, shown behind the arm), difference, low, high, and section, whose name
+    stands beside its first row. A row without a difference is left out.
     """
     table = table.dropna(subset="difference")
     figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(table), note=note)
@@ -120,7 +122,8 @@ def _name_sections(axis: Axes, sections: list[str]) -> None:
 
 @matplotlib.rc_context(THEME)
 def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """Each arm as a point of recall and precision, curves joining equal F1; beside it the policies, near by.
+    """Each arm as a point of recall and precision, curves joining equal F1; beside it the policies,
+    enlarged.
 
     Columns arm, precision, recall and kind: policies have colours, all else is grey.
     """
@@ -141,7 +144,7 @@ def precision_recall(table: pd.DataFrame, note: str = NOTE) -> Figure:
         axis.set_xlabel("recall (micro, 13 observations)", fontsize=8)
         axis.tick_params(labelsize=7.5)
     axes[0, 0].set_ylabel("precision", fontsize=8)
-    axes[0, 1].set_title("the policies, near by", fontsize=8)
+    axes[0, 1].set_title("the policies, enlarged", fontsize=8)
     (left, right), (low, high) = near
     axes[0, 0].add_patch(
         matplotlib.patches.Rectangle(
@@ -164,7 +167,9 @@ def _around(values: pd.Series) -> tuple[float, float]:
 def _equal_f1(
     axis: Axes, across: tuple[float, float], up: tuple[float, float], step: float
 ) -> None:
-    """Thin curves of equal F1, `step` apart, with their values along the lower and the right margin."""
+    """Thin curves of equal F1, `step` apart, with their values along the lower and the right
+    margin.
+    """
     recall, precision = np.meshgrid(
         np.linspace(*across, 200).clip(0.005), np.linspace(*up, 200).clip(0.005)
     )

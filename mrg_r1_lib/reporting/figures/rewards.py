@@ -11,7 +11,9 @@ from mrg_r1_lib.reporting.figures.theme import PALETTE, THEME, new_figure
 
 @matplotlib.rc_context(THEME)
 def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) -> Figure:
-    """A table of numbers in [0, 1] as coloured cells with their values, "none" where there is none; named as in the table."""
+    """A table of numbers in [0, 1] as coloured cells with their values, "none" where there is
+    none; named as in the table.
+    """
     figure, axes = new_figure(1, 1, 0.7 + 0.25 * len(table), note=note)
     shown = table.map(lambda value: "none" if pd.isna(value) else f"{value:.{digits}f}")
     options = {
@@ -42,7 +44,9 @@ def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) ->
 
 @matplotlib.rc_context(THEME)
 def margin_curve(table: pd.DataFrame) -> Figure:
-    """Mean reward against the margin: a curve for each kind of report. Columns margin, reward, report."""
+    """Mean reward against the margin: a curve for each kind of report. Columns margin, reward,
+    report.
+    """
     figure, axes = new_figure(1, 1, 2.6, note="real reports")
     sns.lineplot(
         table,

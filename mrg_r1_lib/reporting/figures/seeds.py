@@ -1,6 +1,8 @@
-"""Training over seeds: many arms as small panels beside common references, and one arm's seeds line by line.
+"""Training over seeds: many arms as small panels beside common references, and one arm's seeds line
+by line.
 
-Bands reach from the lowest seed to the highest: with five seeds they are all there is, not an interval.
+Bands reach from the lowest seed to the highest: with five seeds they are all there is, not an
+interval.
 """
 
 import textwrap
@@ -33,10 +35,12 @@ def by_arm(
     note: str = NOTE,
     window: int = 1,
 ) -> Figure:
-    """A column of small panels per arm, a row per column of `table`: the mean over seeds with their band, beside references.
+    """A column of small panels per arm, a row per column of `table`: the mean over seeds with their
+    band, beside references.
 
-    `table` has the columns `x` ("step" or "share" of training), arm, seed; `panels` maps its columns to names of rows; at
-    most two `references` are drawn into every panel as lines. Values are running means over `window` rows.
+    `table` has the columns `x` ("step" or "share" of training), arm, seed; `panels` maps its
+    columns to names of rows; at most two `references` are drawn into every panel as lines. Values
+    are running means over `window` rows.
     """
     beside = dict(zip(reversed(references), REFERENCES, strict=False))
     figure, axes = new_figure(
@@ -114,11 +118,13 @@ def _label_below(row: Sequence[Axes], x: str) -> None:
 def seed_curves(
     panels: Mapping[str, tuple[pd.DataFrame, str, str]], note: str = NOTE, window: int = 1
 ) -> Figure:
-    """A panel per (rows of one arm, x, column): every seed as a thin line, their mean, and a band between the extremes.
+    """A panel per (rows of one arm, x, column): every seed as a thin line, their mean, and a band
+    between the extremes.
 
-    Rows have the column seed and, where a checkpoint was chosen, chosen: a ring. Logs by step are running means over `window` rows.
+    Rows have the column seed and, where a checkpoint was chosen, chosen: a ring. Logs by step are
+    running means over `window` rows.
     """
-    figure, axes = new_figure(1, len(panels), 2.4, f"{note}; ring: the weights that were kept")
+    figure, axes = new_figure(1, len(panels), 2.4, f"{note}; ring: the checkpoint that was kept")
     for axis, (title, (rows, x, column)) in zip(axes.flat, panels.items(), strict=True):
         seeds = over_x(rows, x, column, 1 if "chosen" in rows else window)
         axis.plot(seeds.index, seeds, color=PALETTE[0], linewidth=0.7, alpha=0.6)

@@ -1,4 +1,6 @@
-"""What all figures share: one theme, seaborn's colour-blind palette, the page's width, and a note of what is real and drawn."""
+"""What all figures share: one theme, seaborn's colour-blind palette, the page's width, and a
+note of what is real and drawn.
+"""
 
 from collections.abc import Sequence
 
@@ -24,7 +26,9 @@ THEME = {
 def new_figure(
     rows: int, columns: int, height: float, note: str = NOTE, **options
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of the study's width, `height` inches high, with its note, and its axes as an array `(rows, columns)`."""
+    """A figure of the study's width, `height` inches high, with its note, and its axes as an
+    array `(rows, columns)`.
+    """
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     if note:
@@ -36,7 +40,8 @@ def refuse_credentialed(images: Sequence[Image.Image]) -> None:
     """PermissionError if one of the radiographs is of a credentialed corpus."""
     if any(image.info.get("credentialed") for image in images):
         raise PermissionError(
-            "A radiograph of a credentialed corpus may not be shown: pass `privacy.quotable` studies only."
+            "A radiograph of a credentialed corpus may not be shown: "
+            "pass `privacy.quotable` studies only."
         )
 
 

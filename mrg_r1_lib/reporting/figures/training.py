@@ -19,9 +19,10 @@ def training_curves(
 ) -> Figure:
     """One panel per column of a training log: each arm's smoothed curve, its raw points faint.
 
-    `log` has the columns step, arm, seed; `panels` maps its columns to axis titles; several seeds make a band
-    that reaches from the lowest to the highest. A log without rows, of a policy that was adopted as it is, is said to be one.
-    `window`: steps of the running mean; 0 takes a fiftieth of the steps, at least 5.
+    `log` has the columns step, arm, seed; `panels` maps its columns to axis titles; several seeds
+    make a band that reaches from the lowest to the highest. A log without rows, of a policy that
+    was adopted as it is, is said to be one. `window`: steps of the running mean; 0 takes a fiftieth
+    of the steps, at least 5.
     """
     figure, axes = new_figure(1, len(panels), 2.7, note)
     if log.empty:
@@ -67,7 +68,8 @@ def training_curves(
 
 @matplotlib.rc_context(THEME)
 def reward_hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """A panel per arm of `reward_scores.gap_closed`: its own reward and the F1 of its sampled reports, seeds as a band.
+    """A panel per arm of `reward_scores.gap_closed`: its own reward and the F1 of its sampled
+    reports, seeds as a band.
 
     Columns step, arm, seed, measure, closed.
     """
@@ -126,7 +128,7 @@ def validation_curve(table: pd.DataFrame, note: str = NOTE) -> Figure:
     figure, axes = new_figure(1, 2, 2.6, note)
     table = table.assign(chosen=table.get("chosen", False))
     marked = table[table["chosen"].astype(bool)]
-    panels = {"loss": "validation loss a token", "f1": "validation CE micro-F1 (13)"}
+    panels = {"loss": "validation loss per token", "f1": "validation CE micro-F1 (13)"}
     for axis, (column, title), colour in zip(
         axes.flat, panels.items(), (PALETTE[0], PALETTE[2]), strict=True
     ):
