@@ -51,8 +51,8 @@ def write(results, arm, seed, labels, reference, split="test", judge="rules"):
     return folder
 
 
-def write_log(results, arm, seed, **columns):
-    """Save a training log of one run."""
+def write_log(results, arm, seed, name="train_log.csv", **columns):
+    """Save a log of one run; a column may be one value."""
     folder = results / "smoke" / "iu_xray" / arm / f"seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(columns).to_csv(folder / "train_log.csv", index=False)
+    pd.DataFrame(columns).to_csv(folder / name, index=False)

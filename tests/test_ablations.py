@@ -69,7 +69,8 @@ def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers(result
     assert table.loc["srl_mccs", ["seeds", "recall", "negatives"]].tolist() == [2, 0.75, 1.5]
     assert table.loc["srl_mccs", "f1"] == pytest.approx(2 * 6 / (6 + 8))
     assert np.isnan(table.loc["srl_mccs", "difference"])
-    # two seeds pooled: SFT has 4 of 8 edemas, MCCS 6; net benefit shares seed 0, where both have all
+    # two seeds pooled: SFT has 4 of 8 edemas, MCCS 6; net benefit shares seed 0, where both have
+    # all
     assert table.loc["sft", "difference"] == pytest.approx(2 * 4 / (4 + 8) - 2 * 6 / (6 + 8))
     assert table.loc["srl_net_benefit", ["seeds", "pairs", "difference"]].tolist() == [1, 1, 0]
     assert table.loc["srl_bleu", "seeds"] == 0 and np.isnan(table.loc["srl_bleu", "f1"])

@@ -1,4 +1,6 @@
-"""The bootstrap: its point estimate, its pairing, its fast path against the slow one, its coverage in simulations."""
+"""The bootstrap: its point estimate, its pairing, its fast path against the slow one, its
+coverage in simulations.
+"""
 
 import numpy as np
 import pytest
@@ -55,7 +57,8 @@ def test_a_system_that_is_better_in_every_resample_gets_the_smallest_p():
 
 
 def test_two_studies_resampled_by_hand():
-    # a finds study 1 only, b none. Draws of two of two: study 1 twice (1/4) 1, once (1/2) 1/2, never (1/4) 0
+    # a finds study 1 only, b none. Draws of two of two: study 1 twice (1/4) 1, once (1/2) 1/2,
+    # never (1/4) 0
     reference, a = edema(1, 1), edema(1, 0)
     result = paired_bootstrap(reference, a, edema(0, 0), Efficacy(measure="recall"), resamples=4000)
     assert (result.difference, result.low, result.high) == (0.5, 0.0, 1.0)
@@ -67,7 +70,8 @@ def test_two_studies_resampled_by_hand():
 
 
 def test_systems_are_compared_on_the_same_draws():
-    # b misses exactly one study that a finds; unpaired, the interval would span the noise of 30 hard studies
+    # b misses exactly one study that a finds; unpaired, the interval would span the noise of 30
+    # hard studies
     reference = edema(*[1] * 60)
     a, b = edema(*[1] * 31 + [0] * 29), edema(*[1] * 30 + [0] * 30)
     result = paired_bootstrap(reference, a, b, Efficacy(measure="recall"))
@@ -75,7 +79,8 @@ def test_systems_are_compared_on_the_same_draws():
 
 
 def test_seeds_are_drawn_as_blocks():
-    # two seeds, one perfect and one blank on every study: only drawing whole seeds can move the recall, to 0, 1/2 or 1
+    # two seeds, one perfect and one blank on every study: only drawing whole seeds can move the
+    # recall, to 0, 1/2 or 1
     reference = edema(*[1] * 50)
     generated = np.stack([reference, np.zeros_like(reference)])
     assert interval(reference, generated, Efficacy(measure="recall"), resamples=500) == (
@@ -91,7 +96,8 @@ def test_seeds_are_drawn_as_blocks():
 
 
 def test_a_study_is_drawn_for_all_seeds_at_once():
-    # five seeds that all find the same half: as wide an interval as one seed, not as five times as many studies
+    # five seeds that all find the same half: as wide an interval as one seed, not as five times
+    # as many studies
     reference, half = edema(*[1] * 40), edema(*[1] * 20 + [0] * 20)
     one = interval(reference, half, Efficacy(measure="recall"))
     five = interval(reference, np.stack([half] * 5), Efficacy(measure="recall"))
@@ -103,7 +109,7 @@ def test_a_study_is_drawn_for_all_seeds_at_once():
 def test_the_fast_path_equals_the_resampling_of_rows(average, measure):
     reference, a, b = systems(studies=30)
     fast = Efficacy(average, measure=measure)
-    slow = lambda wanted, written: clinical_efficacy(wanted, written, average)[measure]  # noqa: E731 (hides the class)
+    slow = lambda wanted, written: clinical_efficacy(wanted, written, average)[measure]  # noqa: E731
     assert paired_bootstrap(reference, a, b, fast, resamples=40) == pytest.approx(
         paired_bootstrap(reference, a, b, slow, resamples=40)
     )
@@ -187,7 +193,9 @@ def test_bad_settings_are_errors_that_name_them():
 
 
 def simulated(rng, rate_a, rate_b, studies=150):
-    """All studies have Edema; each system finds it at its own rate: the difference of recalls is rate_a - rate_b."""
+    """All studies have Edema; each system finds it at its own rate: the difference of recalls is
+    rate_a - rate_b.
+    """
     a, b = (edema(*(rng.random(studies) < rate)) for rate in (rate_a, rate_b))
     return paired_bootstrap(
         edema(*[1] * studies),
@@ -207,18 +215,16 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
 
 
 def test_the_interval_of_several_seeds_covers_the_true_rate_of_all_trainings():
-    # a seed finds Edema at its own rate, 0.6 with a deviation of 0.03: five seeds understate the
-    # spread between seeds by a fifth of its variance, so that 0.92 to 0.95 are expected
+    # a seed finds Edema at its own rate, 0.6 with a deviation of 0.03, in the studies that are easy
+    # enough for it: five seeds understate the variance between seeds by a fifth, no more
     rng = np.random.default_rng(0)
     covered = []
-    for draw in range(300):
+    for _ in range(200):
         rates = rng.normal(0.6, 0.03, size=(5, 1))
-        seeds = np.stack([edema(*found) for found in rng.random((5, 400)) < rates])
-        found = interval(
-            edema(*[1] * 400), seeds, Efficacy(measure="recall"), resamples=300, seed=draw
-        )
+        seeds = np.stack([edema(*found) for found in rng.random(400) < rates])
+        found = interval(edema(*[1] * 400), seeds, Efficacy(measure="recall"), resamples=300)
         covered.append(found.low <= 0.6 <= found.high)
-    assert 0.88 <= np.mean(covered) <= 0.98
+    assert 0.89 <= np.mean(covered) <= 0.98
 
 
 def test_many_resamples_are_multiplied_in_parts_that_change_nothing(monkeypatch):
@@ -229,7 +235,8 @@ def test_many_resamples_are_multiplied_in_parts_that_change_nothing(monkeypatch)
 
 
 def test_the_interval_of_a_proportion_is_as_wide_as_the_normal_approximation():
-    # 200 of 400 found: standard error sqrt(0.5 * 0.5 / 400) = 0.025, 95 % within 1.96 of them on either side
+    # 200 of 400 found: standard error sqrt(0.5 * 0.5 / 400) = 0.025, 95 % within 1.96 of them on
+    # either side
     found = interval(
         edema(*[1] * 400), edema(*[1, 0] * 200), Efficacy(measure="recall"), resamples=4000
     )
@@ -240,5 +247,3 @@ def test_p_is_seldom_small_without_a_difference_and_often_with_a_large_one():
     rng = np.random.default_rng(1)
     assert np.mean([simulated(rng, 0.6, 0.6).p < 0.05 for _ in range(150)]) < 0.11
     assert np.mean([simulated(rng, 0.8, 0.6).p < 0.05 for _ in range(50)]) > 0.9
-
-

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pandera.errors
 import pytest
-from saved_scores import codes, write
+from figure_frames import texts
+from saved_scores import codes, write, write_log
 
 from mrg_r1_lib.metrics.bootstrap import Efficacy
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY, clinical_efficacy
 from mrg_r1_lib.observations import OBSERVATIONS
-from mrg_r1_lib.reporting import build, comparisons, schema
+from mrg_r1_lib.reporting import build, comparisons, drawings, schema
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS
 from mrg_r1_lib.runs.run import Run
 
@@ -37,13 +38,9 @@ def held_out(saved):
     table.assign(split="test").to_csv(folder / "held_out.csv", index=False)
 
 
-def texts(figure):
-    return [text.get_text() for text in figure.findobj(lambda each: hasattr(each, "get_text"))]
-
-
 def test_the_primary_measure_is_the_default_of_metric_and_bootstrap():
     statistic = Efficacy()
-    assert PRIMARY == {name: getattr(statistic, name) for name in PRIMARY}
+    assert {name: getattr(statistic, name) for name in PRIMARY} == PRIMARY
     assert clinical_efficacy(REFERENCE, REFERENCE) == clinical_efficacy(
         REFERENCE, REFERENCE, **PRIMARY
     )
@@ -103,6 +100,35 @@ def test_all_tables_but_those_of_the_corpus_are_built_into_a_folder(
     assert build.TABLES.keys() - names == {"held_out", "prevalence", "agreement", "reward_choices"}
     for name in names:
         assert list(pd.read_csv(into / f"{name}.csv")) == list(build.TABLES[name].columns)
+
+
+def test_row_numbers_of_a_private_corpus_are_read_back_as_numbers(saved, held_out, run):
+    for path in saved.glob("smoke/iu_xray/*/seed*/labels_per_study.csv"):
+        table = pd.read_csv(path)
+        table.assign(study_id=range(len(table))).to_csv(path, index=False)
+    path = saved / "smoke" / "tables" / "held_out.csv"
+    pd.read_csv(path).assign(study_id=range(12)).to_csv(path, index=False)
+    assert len(build.table("checked_scores", run)) > 0
+
+
+def test_every_figure_that_needs_no_corpus_is_drawn_from_a_small_study(saved, run):
+    for name in ("scores", "observation_intervals", "ablations", "reward_scores"):
+        build.show(name, run)
+    rows = {"observation": OBSERVATIONS, "source": "index", "split": "train", "positives": 1}
+    rows |= {"studies": 2, "share": 0.5, "low": 0.1, "high": 0.9}
+    pd.DataFrame(rows).to_csv(saved / "smoke" / "tables" / "prevalence.csv", index=False)
+    steps = np.arange(1, 11)
+    counts = dict.fromkeys(("hits", "positives", "wanted", "mccs"), 0.5)
+    log = {f"rewards/{name}/mean": value for name, value in counts.items()}
+    log |= dict.fromkeys(drawings.CURVES, 0.5) | {"step": steps, "loss": 1.0 / steps}
+    validation = dict.fromkeys(drawings.EVALUATIONS, 0.5)
+    validation |= {"step": [5, 10], "epoch": [1, 2], "loss": 1.0, "chosen": [False, True]}
+    for arm in ("sft", "sft_continued", "srl_mccs"):
+        write_log(saved, arm, 0, **log)
+        write_log(saved, arm, 0, "validation.csv", **validation)
+    for name, entry in build.FIGURES.items():
+        if not entry.elsewhere:
+            assert build.figure(name, run).axes, name
 
 
 def test_the_dictionary_describes_every_column_once():

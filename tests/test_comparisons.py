@@ -1,4 +1,6 @@
-"""Planned comparisons and their checks, from made-up scores whose differences can be worked by hand."""
+"""Planned comparisons and their checks, from made-up scores whose differences can be worked by
+hand.
+"""
 
 import dataclasses
 
@@ -10,7 +12,7 @@ from saved_scores import codes, write
 from mrg_r1_lib.corpora.data_card import held_out_table
 from mrg_r1_lib.metrics import holm
 from mrg_r1_lib.observations import OBSERVATIONS
-from mrg_r1_lib.reporting import checks, comparisons
+from mrg_r1_lib.reporting import build, by_observation, checks, comparisons
 from mrg_r1_lib.reporting.comparisons import Pair
 from mrg_r1_lib.study import Study
 
@@ -98,7 +100,9 @@ def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     assert comparisons.comparison_table(run)["t_low"].isna().all()
     for arm, found in (("sft", 10), ("srl_mccs", 14)):
         add(results, arm, 2, Edema=found)
-    row = comparisons.comparison_table(run).query("against == 'sft' and measure == 'recall'").iloc[0]
+    row = (
+        comparisons.comparison_table(run).query("against == 'sft' and measure == 'recall'").iloc[0]
+    )
     values = np.array([11, 1, 4]) / 30
     half = 4.302653 * values.std(ddof=1) / np.sqrt(3)  # the t quantile of 2 degrees of freedom
     assert row["t_low"] == pytest.approx(values.mean() - half, abs=1e-6)
@@ -162,7 +166,7 @@ def test_the_held_out_table_marks_what_training_says_word_for_word():
 
 
 def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results, run):
-    table = comparisons.observation_intervals(run)
+    table = by_observation.observation_intervals(run)
     assert len(table) == 3 * len(OBSERVATIONS)
     alone = table[table["against"].isna()].set_index(["observation", "arm"])
     assert alone.loc[("Edema", "sft"), "value"] == pytest.approx(f1(20, 20, 40))
@@ -173,3 +177,9 @@ def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results, run):
     assert row["low"] <= row["value"] <= row["high"]
     # nobody asserts a fracture
     assert differences.loc["Fracture", ["value", "low", "high"]].tolist() == [0, 0, 0]
+
+
+def test_without_a_trained_arm_the_tables_are_empty_and_can_be_saved(tmp_path, run):
+    write(tmp_path, "reference", 0, REFERENCE, REFERENCE)
+    for name in ("comparisons", "comparisons_by_seed", "observation_intervals"):
+        assert build.show(name, run).empty and build.read(name, run).empty

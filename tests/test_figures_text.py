@@ -1,4 +1,6 @@
-"""Figures that are made of words: the overview's texts and arrows keep apart, reports are marked as the labels say."""
+"""Figures that are made of words: the overview's texts and arrows keep apart, reports are marked
+as the labels say.
+"""
 
 from itertools import combinations, pairwise
 
@@ -144,11 +146,11 @@ def test_a_report_of_nothing_says_so():
 
 def test_no_line_of_a_report_reaches_into_the_next_column_or_over_the_edge():
     report = (
-        f"{REPORT} There is mild interstitial edema with opacities in both lower lungs and an enlarged mediastinum. "
-        * 2
+        f"{REPORT} There is mild interstitial edema with opacities in both lower lungs and an "
+        "enlarged mediastinum. " * 2
     )
     figure = figures.qualitative(
-        [IMAGE], ["CXR1"], ["term; " * 40], {"SFT": [report], "SRL": [report]}, CODES[None]
+        [IMAGE], ["CXR1"], ["term; " * 40], {"sft": [report], "srl_mccs": [report]}, CODES[None]
     )
     areas = extents(figure, figure.axes[0].texts)
     assert not [
@@ -178,9 +180,9 @@ def test_the_telling_studies_are_the_first_that_find_invent_and_miss_more():
 def test_of_a_credentialed_corpus_nothing_is_drawn():
     assert (
         "Not shown"
-        in figures.qualitative([], [], [], {"SFT": []}, CODES[None][:0]).axes[0].texts[0].get_text()
+        in figures.qualitative([], [], [], {"sft": []}, CODES[None][:0]).axes[0].texts[0].get_text()
     )
     secret = Image.new("L", (8, 8))
     secret.info["credentialed"] = True
     with pytest.raises(PermissionError, match="credentialed"):
-        figures.qualitative([secret], ["1"], [""], {"SFT": ["Clear."]}, CODES[None])
+        figures.qualitative([secret], ["1"], [""], {"sft": ["Clear."]}, CODES[None])

@@ -1,4 +1,6 @@
-"""Tables of scores: which split and judge they are of, what is pooled, and that labels are for printing."""
+"""Tables of scores: which split and judge they are of, what is pooled, and that labels are for
+printing.
+"""
 
 import dataclasses
 import json

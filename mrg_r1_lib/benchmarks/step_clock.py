@@ -1,4 +1,7 @@
-"""A clock around the parts of a step of TRL's GRPO trainer: generation, reward, reference, forward and backward, the rest."""
+"""Timing of the parts of a step of TRL's GRPO trainer.
+
+Parts: generation, reward, the reference policy's log-probabilities, forward and backward, the rest.
+"""
 
 import resource
 import sys
@@ -15,20 +18,20 @@ PARTS = ("generation", "reward", "reference", "forward_backward", "other")
 
 
 class Clock(TrainerCallback):
-    """Seconds of every part of every step, around the methods of a trainer; a row a step in `rows`."""
+    """Times a trainer's methods; `rows` has one row per step, with the seconds of each part."""
 
     def __init__(self, trainer: GRPOTrainer) -> None:
         self.trainer, self.seconds, self.rows, self.tokens = trainer, defaultdict(float), [], 0
         for method in ("training_step", "_prepare_inputs", "_generate", "_calculate_rewards"):
             self.wrap(method, lambda method=method: method)
-        # with gradients it belongs to the forward pass, and its time to the training step's
+        # with gradients this method is the forward pass, whose time `training_step` counts
         self.wrap(
             "_get_per_token_logps_and_entropies",
             lambda: "loss" if torch.is_grad_enabled() else "reference",
         )
 
     def wrap(self, method: str, name: Callable[[], str]) -> None:
-        """Put a clock around one method of this trainer."""
+        """Time one method of this trainer; `name()` is the part that gets the seconds."""
         inner = getattr(self.trainer, method)
 
         @wraps(inner)
@@ -46,7 +49,7 @@ class Clock(TrainerCallback):
         self.started = self.begin()
 
     def begin(self) -> float:
-        """Forget the step before."""
+        """Reset seconds and peak memory for a new step; returns its start."""
         self.seconds.clear()
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
@@ -54,36 +57,30 @@ class Clock(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_) -> None:
         """Add the step's row."""
-        whole, seconds = now() - self.started, self.seconds
+        total, seconds = now() - self.started, self.seconds
         parts = {
             "generation": seconds["_generate"],
             "reward": seconds["_calculate_rewards"],
             "reference": seconds["reference"],
             "forward_backward": seconds["training_step"] - seconds["_prepare_inputs"],
         }
-        parts["other"] = whole - sum(parts.values())
+        parts["other"] = total - sum(parts.values())
         tokens, self.tokens = state.num_input_tokens_seen - self.tokens, state.num_input_tokens_seen
-        row = {
-            "step": state.global_step,
-            "seconds": whole,
-            **parts,
-            "tokens": tokens,
-            "tokens_per_second": tokens / whole,
-        }
-        self.rows.append(row | {"peak_gib": peak_gib()})
+        speed = {"tokens": tokens, "tokens_per_second": tokens / total, "peak_gib": peak_gib()}
+        self.rows.append({"step": state.global_step, "seconds": total, **parts, **speed})
         self.started = self.begin()
 
 
 def now() -> float:
-    """Seconds of a clock, once the GPU has done what it was given."""
+    """Seconds by `perf_counter()`, after `cuda.synchronize()`."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def peak_gib() -> float:
-    """The step's largest memory on the GPU; without one, the process's so far."""
+    """GiB: the step's peak GPU memory, or without a GPU the peak of the process so far."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,8 +1,8 @@
-"""The data card's numbers: what is left at each filter, how splits repeat each other, words, prevalence.
+"""The data card's numbers: studies left by each filter, repeated reports, words, prevalence.
 
-Studies and label codes in, frames out. A word is a run of letters and digits, lower-cased, hyphen and apostrophe inside
-(`words`); two texts are equal after normalising if their words are. Only studies with FINDINGS have a split. Positive means
-positive or uncertain, as in the study's primary measure.
+Studies and label codes in, frames out. A word is a lower-case run of letters and digits, with
+hyphen and apostrophe inside (`words`). Two normalised texts are equal if their words are. Only
+studies with FINDINGS have a split. Positive means positive or uncertain, as in the primary measure.
 """
 
 import re
@@ -30,9 +30,9 @@ def words(text: str) -> list[str]:
 
 
 def readings(studies: Sequence[Study], labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What others read in the studies, then `labels` by name: the hand-made index, and labels that the corpus comes with.
+    """Label codes `(studies, 14)` by source: hand-made index, published labels, then `labels`.
 
-    Codes `(studies, 14)` each; what a corpus does not have is not among them.
+    A source that the corpus lacks is absent.
     """
     own = {}
     if any(study.index_terms for study in studies):
@@ -43,9 +43,10 @@ def readings(studies: Sequence[Study], labels: Mapping[str, np.ndarray]) -> dict
 
 
 def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:
-    """How many studies are left at each filter, then by split: kind (filter or split), step, remaining, left_out, reason.
+    """Studies left after each filter, then in each split.
 
-    What the corpus itself left out as it was read comes first, a row a kind of reason.
+    Columns: kind (filter or split), step, remaining, left_out, reason. The first rows count the
+    studies that the corpus left out on loading, one row per kind of reason.
     """
     kinds = Counter(getattr(studies, "left_out", {}).values())
     left = len(studies) + kinds.total()
@@ -53,31 +54,26 @@ def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:
     for kind, count in kinds.items():
         left -= count
         read.append(("filter", f"without: {kind}", left, count, kind))
-    any_section = sum(bool(study.findings or study.impression) for study in studies)
-    with_findings = sum(bool(study.findings) for study in studies)
+    either = sum(bool(study.findings or study.impression) for study in studies)
+    findings = sum(bool(study.findings) for study in studies)
     in_split = Counter(study.split for study in studies if study.findings)
+    missing = len(studies) - either
     rows = [
         *read,
-        (
-            "filter",
-            "with FINDINGS or IMPRESSION",
-            any_section,
-            len(studies) - any_section,
-            "neither section",
-        ),
-        ("filter", "with FINDINGS", with_findings, any_section - with_findings, "IMPRESSION only"),
+        ("filter", "with FINDINGS or IMPRESSION", either, missing, "neither section"),
+        ("filter", "with FINDINGS", findings, either - findings, "IMPRESSION only"),
         *(("split", split, in_split[split], 0, "") for split in SPLITS),
     ]
     return pd.DataFrame(rows, columns=["kind", "step", "remaining", "left_out", "reason"])
 
 
 def duplicates_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:
-    """How many FINDINGS another training report has, too: a row a split and one for all.
+    """Reports whose FINDINGS occur in another training report: one row per split and one for all.
 
-    `labels` `(studies, 14)` are the reports' codes. Columns: split, reports, distinct (texts within the row's reports),
-    verbatim and normalised (reports whose text stands in another training report, as it is or by its words), their shares of
-    the reports, and normal_share (of the normalised ones, and reports_normal_share: of all, how many are labelled No Finding).
-    ValueError if studies and labels differ in number.
+    `labels` `(studies, 14)` are the reports' codes. Columns: split, reports, distinct (texts),
+    verbatim and normalised (reports whose text, or words, another training report has), their
+    shares of the reports, normal_share (normalised ones labelled No Finding), reports_normal_share
+    (all reports labelled No Finding). ValueError if studies and labels differ in number.
     """
     if len(studies) != len(labels):
         raise ValueError(
@@ -93,10 +89,9 @@ def duplicates_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFra
     )
     table = table[table["split"].isin(SPLITS)]
     for name, text in (("verbatim", "text"), ("normalised", "normalised_text")):
-        in_train = table.loc[table["split"] == "train", text].value_counts()
-        others = table[text].map(in_train).fillna(0) - (
-            table["split"] == "train"
-        )  # a training report is not its own double
+        is_train = table["split"] == "train"
+        in_train = table.loc[is_train, text].value_counts()
+        others = table[text].map(in_train).fillna(0) - is_train  # a report is not its own duplicate
         table[name] = others > 0
     rows = [_duplicates_row(split, table[table["split"] == split]) for split in SPLITS]
     return pd.DataFrame([*rows, _duplicates_row("all", table)])
@@ -105,8 +100,11 @@ def duplicates_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFra
 def held_out_table(
     train: Sequence[Study], test: Sequence[Study], private: bool = False
 ) -> pd.DataFrame:
-    """What is known of each test study apart from any labeler: study_id (a `private` corpus's: the row's number), verbatim
-    (whether a training study has the same FINDINGS, word for word) and the index's 14 codes, blank where there is no index."""
+    """Facts about each test study that need no labeler: study_id, verbatim, 14 index codes.
+
+    study_id is the row's number for a `private` corpus. verbatim: a training study has the same
+    FINDINGS, word for word. Without an index the codes are blank.
+    """
     known = {study.findings for study in train}
     table = pd.DataFrame(index_labels(test), columns=list(OBSERVATIONS))
     table.insert(0, "study_id", range(len(test)) if private else [study.study_id for study in test])
@@ -129,19 +127,16 @@ def _duplicates_row(name: str, table: pd.DataFrame) -> dict:
 
 
 def vocabulary_table(studies: Sequence[Study]) -> pd.DataFrame:
-    """The words of the FINDINGS, a row a split.
+    """The words of the FINDINGS, one row per split.
 
-    Columns: split, reports, words, distinct, once (distinct words that occur once in the split), unseen_share (of the words)
-    and unseen_distinct_share (of the distinct words) that the training split does not have, mean, median, p95 and max words
-    a report, with_xxxx (reports with a de-identified word).
+    Columns: split, reports, words, distinct, once (distinct words that occur once in the split),
+    unseen_share and unseen_distinct_share (words, distinct words outside the training split), mean,
+    median, p95 and max words per report, with_xxxx (reports with a de-identified word).
     """
-    known = {word for study in studies if study.split == "train" for word in words(study.findings)}
-    return pd.DataFrame(
-        [
-            _vocabulary_row(split, [s.findings for s in studies if s.split == split], known)
-            for split in SPLITS
-        ]
-    )
+    reports = {split: [s.findings for s in studies if s.split == split] for split in SPLITS}
+    known = {word for report in reports["train"] for word in words(report)}
+    rows = [_vocabulary_row(split, reports[split], known) for split in SPLITS]
+    return pd.DataFrame(rows)
 
 
 def _vocabulary_row(split: str, reports: Sequence[str], known: set[str]) -> dict:
@@ -166,33 +161,30 @@ def _vocabulary_row(split: str, reports: Sequence[str], known: set[str]) -> dict
 
 
 def prevalence_table(labels: Mapping[str, np.ndarray], splits: Sequence[str]) -> pd.DataFrame:
-    """The share of studies with each of the 14 observations, with Wilson's 95 % interval, a row a source and split.
+    """Prevalence of the 14 observations with Wilson's 95 % interval, by source and split.
 
-    `labels`: source -> codes `(studies, 14)`, `splits` the studies' splits. Columns observation, source, split, positives,
-    studies, share, low, high (in [0, 1]). ValueError if a source has another number of studies, or a split none.
+    `labels`: source -> codes `(studies, 14)`; `splits`: each study's split. Columns: observation,
+    source, split, positives, studies, share, low, high (the last three in [0, 1]). ValueError for a
+    source with another number of studies, or a split without studies.
     """
     splits = np.asarray(splits)
     rows = []
     for source, codes in labels.items():
         if len(codes) != len(splits):
             raise ValueError(
-                f"{source}: {len(codes)} rows of labels for {len(splits)} studies: expected as many."
+                f"{source}: {len(codes)} rows of labels for {len(splits)} studies: "
+                "expected as many."
             )
         for split in SPLITS:
             chosen = positives(codes, classes=14)[splits == split]
-            if not len(chosen):
+            n = len(chosen)
+            if not n:
                 raise ValueError(
-                    f"No study is in split {split!r}; expected at least one in each of {', '.join(SPLITS)}."
+                    f"No study is in split {split!r}; "
+                    f"expected at least one in each of {', '.join(SPLITS)}."
                 )
             for name, count in zip(OBSERVATIONS, chosen.sum(axis=0).tolist(), strict=True):
-                interval = binomtest(count, len(chosen)).proportion_ci(0.95, method="wilson")
-                share = {"share": count / len(chosen), "low": interval.low, "high": interval.high}
-                row = {
-                    "observation": name,
-                    "source": source,
-                    "split": split,
-                    "positives": count,
-                    "studies": len(chosen),
-                }
-                rows.append(row | share)
-    return pd.DataFrame(rows)
+                interval = binomtest(count, n).proportion_ci(0.95, method="wilson")
+                rows.append((name, source, split, count, n, count / n, *interval))
+    columns = ["observation", "source", "split", "positives", "studies", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)

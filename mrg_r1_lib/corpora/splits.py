@@ -1,6 +1,7 @@
-"""The studies of one split: a corpus in its preparation, with the images that the scale asks for.
+"""The studies of one split of a prepared corpus, with images as the scale asks for.
 
-Splits are fixed by the corpus, never by a run's seed. Train teaches, validate chooses, test is scored once.
+The corpus fixes its splits; a run's seed never does. Train teaches, validate chooses, test is
+scored once.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from mrg_r1_lib.study import SPLITS, Study, Subset
 
 
 def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
-    """The studies of one split that have FINDINGS, as many as the scale takes, in the corpus's order; each read on access.
+    """The first studies with FINDINGS of one split, as many as the scale takes; read on access.
 
-    ValueError for an unknown split, or one that the corpus has no studies in.
+    ValueError for an unknown split, or a split without studies.
     """
     if split not in SPLITS:
         raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(SPLITS)}.")
@@ -22,13 +23,14 @@ def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
     places = [place for place, name in enumerate(studies.splits) if name == split]
     if not places:
         raise ValueError(
-            f"{corpus} has no studies with FINDINGS in split {split!r}: it cannot be trained on and scored."
+            f"{corpus} has no studies with FINDINGS in split {split!r}: "
+            "it cannot be trained on and scored."
         )
     return Subset(studies, places[: scale.studies[split]])
 
 
 def load_studies(corpus: str, scale: Scale) -> Sequence[Study]:
-    """All studies of a corpus in its preparation, with the images that the scale asks for."""
+    """All studies of a prepared corpus, with images as the scale asks for."""
     preparation = PREPARATIONS[corpus]
     return _studies(preparation, preparation.images or scale.images, scale.image_size)
 

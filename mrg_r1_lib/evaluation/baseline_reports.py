@@ -1,7 +1,8 @@
-"""The reports of systems that are no policy: what one report for everybody, retrieval, or a classifier with templates earns.
+"""Reports of baselines: one report for all studies, retrieval, a classifier with templates.
 
-Everything is learned from the training split (the classifier's threshold from validation); the test split is only read for its
-images. Two rows see what no rival sees and are ceilings: the reference itself, and a template from what was drawn.
+Baselines learn from the training split, and the classifier's threshold from validation; of the
+scored split they read the images only. Two baselines use information that no model has, so they are
+upper bounds: the reference itself, and a template from the drawn observations.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ EPOCHS = {"phantoms": 5, "reports": 10}  # of the classifier; not tuned
 
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
-    """One report a study of the baseline that `run` names; ValueError for an arm of stage baseline that is not built."""
+    """One report per study by the baseline of `run`; ValueError for an arm without a baseline."""
     arm = run.arm
     if arm == "reference":
         return [study.findings for study in studies]
@@ -44,52 +45,41 @@ def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> li
     if arm == "image_classifier":
         return classifier_reports(run, train, studies, labeler)
     raise ValueError(
-        f"{run.experiment}: baseline {arm!r} is not built; expected one of the experiments of stage baseline."
+        f"{run.experiment}: baseline {arm!r} is not built; "
+        "expected one of the experiments of stage baseline."
     )
 
 
 def template_reports(present: np.ndarray) -> list[str]:
-    """Template sentences for `present` `(studies, 13)` bool, one report a study."""
-    return [
-        template_report(
-            {name for name, is_there in zip(ABNORMALITIES, row, strict=True) if is_there}
-        )
-        for row in present
-    ]
+    """Template sentences for `present` `(studies, 13)` bool, one report per study."""
+    reports = []
+    for row in present:
+        pairs = zip(ABNORMALITIES, row, strict=True)
+        reports.append(template_report({name for name, is_there in pairs if is_there}))
+    return reports
 
 
 def classifier_reports(
     run: Run, train: Sequence[Study], studies: Sequence[Study], labeler: Labeler
 ) -> list[str]:
-    """What a discriminative model earns: images -> 13 probabilities -> template sentences.
+    """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
 
-    A small convolutional network learns from phantoms and their index terms (`classifier_phantoms` of them: fewer than a laptop
-    policy is pretrained on), then from the training split's images and the labeler's reading of its reports. One threshold for
-    all observations: the best on validation.
+    A small convolutional network learns from phantoms and their index terms (`classifier_phantoms`,
+    fewer than for a policy's pretraining). Then it learns from the training split's images and the
+    labels of its reports. All observations share the best threshold on validation.
     """
+    common = {"seed": run.seed, "progress": True}
     phantoms = load_corpus(
         "phantom",
         studies=run.settings.classifier_phantoms,
         seed=run.seed,
         image_size=run.settings.image_size,
     )
-    start = train_image_classifier(
-        pixels(phantoms),
-        positives(index_labels(phantoms)),
-        epochs=EPOCHS["phantoms"],
-        seed=run.seed,
-        progress=True,
-    )
+    drawn = positives(index_labels(phantoms))
+    start = train_image_classifier(pixels(phantoms), drawn, epochs=EPOCHS["phantoms"], **common)
     said = positives(labeler([study.findings for study in train]))
-    classifier = train_image_classifier(
-        pixels(train),
-        said,
-        epochs=EPOCHS["reports"],
-        seed=run.seed,
-        start=start,
-        learning_rate=1e-3,
-        progress=True,
-    )
+    settings = {"start": start, "learning_rate": 1e-3, "epochs": EPOCHS["reports"]}
+    classifier = train_image_classifier(pixels(train), said, **settings, **common)
     validation = load_split(run.corpus, "validate", run.settings)
     wanted = positives(labeler([study.findings for study in validation]))
     threshold = best_threshold(wanted, classifier.predict(pixels(validation)))
@@ -97,7 +87,9 @@ def classifier_reports(
 
 
 def best_threshold(wanted: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold of highest micro F1 over all entries of `wanted` (bool) and `probabilities`, same shape; ties: the lowest.
+    """The threshold with the best micro-F1 over all entries, the lowest of equal ones.
+
+    `wanted` (bool) and `probabilities` have the same shape.
 
     >>> best_threshold([[True, False, True]], [[0.9, 0.4, 0.6]])
     0.6

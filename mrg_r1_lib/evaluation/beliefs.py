@@ -1,8 +1,9 @@
-"""What a policy believes, and what each reward would make of it: reports sampled several times for each validation study.
+"""Sampled label frequencies ("beliefs") of a policy, and the report that each reward prefers.
 
-An observation's belief is its share of the sampled reports. For a reward the policy picks the one of its own samples that
-earns most when the others are taken for the truth (minimum Bayes risk): what it would write if it trusted its beliefs. A hint
-of where a reward pulls, at the same seeing; training is paid by references, not by beliefs.
+The policy samples several reports per validation study. An observation's belief is its share of the
+sampled reports. For each reward, one sample is chosen: the one with the best mean reward when the
+others serve as references (minimum Bayes risk). This shows the direction of a reward for equal
+detection; training uses the references instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,9 +33,9 @@ SPLIT = "validate"
 def sample_labels(run: Run) -> np.ndarray:
     """Label codes `(studies, SAMPLES, 14)` of reports that the run's policy sampled on validation.
 
-    Saved as `beliefs.csv` in the run's folder, one row per report (study's row, 14 codes). A finished one is
-    loaded, and so is one that came without its policy from another machine. Sampling follows the run's seed.
-    FileNotFoundError names the notebook where neither is there.
+    Saved as `beliefs.csv` in the run's folder, one row per report (study's row, 14 codes). A
+    finished file is loaded, and so is a file from another machine without its policy. The run's
+    seed drives sampling. FileNotFoundError names the notebook if neither exists.
     """
     (path,) = run.outputs("beliefs")
     if not run.finished("beliefs") and (run.finished("train") or not path.exists()):
@@ -63,30 +64,36 @@ def best_expected(
     reference: np.ndarray,
     rewards: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
 ) -> pd.DataFrame:
-    """Efficacy of the report that each reward would choose, a row a reward: precision, recall, f1, macro_f1, negatives.
+    """Efficacy of the reports that each reward chooses, one row per reward.
 
-    `samples` codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`; a reward takes codes `(n, 14)` of generated and
-    reference reports and returns `(n,)`. Before the rewards stands one sample as it comes: the policy without a choice.
+    Columns: precision, recall, f1, macro_f1, negatives. The first row is each study's first sample.
+    `samples` are codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`. A reward takes
+    codes `(n, 14)` of generated and reference reports and returns `(n,)`.
 
-    >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
-    >>> believed = np.array([[edema, edema, nothing]], dtype=np.int8)
     >>> from mrg_r1_lib.rewards.net_benefit import net_benefit
-    >>> best_expected(believed, np.array([edema]), {"net benefit": net_benefit}).loc["net benefit", "recall"]
-    np.float64(1.0)
+    >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
+    >>> samples = np.array([[nothing, edema, edema]], dtype=np.int8)
+    >>> best_expected(samples, np.array([edema]), {"net benefit": net_benefit})["recall"].tolist()
+    [0.0, 1.0]
     """
     chosen = {"one sample": samples[:, 0]}
-    count = samples.shape[1]
     for name, reward in rewards.items():
-        expected = np.zeros(samples.shape[:2])
-        for one in range(count):
-            others = [
-                np.nan_to_num(reward(samples[:, one], samples[:, other]))
-                for other in range(count)
-                if other != one
-            ]
-            expected[:, one] = np.mean(others, axis=0)
-        chosen[name] = samples[np.arange(len(samples)), expected.argmax(axis=1)]
+        best = _expected(samples, reward).argmax(axis=1)
+        chosen[name] = samples[np.arange(len(samples)), best]
     return pd.DataFrame({name: _efficacy(reference, labels) for name, labels in chosen.items()}).T
+
+
+def _expected(
+    samples: np.ndarray, reward: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Each sample's mean reward with the other samples as references, `(studies, samples)`."""
+    count = samples.shape[1]
+    expected = np.zeros(samples.shape[:2])
+    for one in range(count):
+        others = [samples[:, other] for other in range(count) if other != one]
+        rewards = [np.nan_to_num(reward(samples[:, one], other)) for other in others]
+        expected[:, one] = np.mean(rewards, axis=0)
+    return expected
 
 
 def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -98,7 +105,10 @@ def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def believed_above(
     samples: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
 ) -> pd.DataFrame:
-    """Clinical efficacy of asserting what is believed above a threshold: threshold, precision, recall, f1."""
+    """Clinical efficacy of asserting the observations whose belief is above a threshold.
+
+    Columns: threshold, precision, recall, f1.
+    """
     beliefs = positives(samples).mean(axis=1)
     rows = []
     for threshold in thresholds:

@@ -1,4 +1,4 @@
-"""Generation: studies -> completions of a policy, greedy or sampled. Nothing is read or written here."""
+"""Generation: studies -> completions of a policy, greedy or sampled; no file is read or written."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ def generate(
 ) -> list[str]:
     """Completions of at most `max_completion_length` tokens: one greedy completion per study.
 
-    With `samples`, so many sampled completions per study at temperature 1, those of a study side by side.
-    `batch_size` studies are written at once. In float32 a greedy completion does not depend on it; in
-    bf16 padding may change it. The model stays on its device and is left in evaluation mode.
+    With `samples` there are so many completions per study, sampled at temperature 1; completions of
+    one study are neighbours. `batch_size` counts studies. In float32 a greedy completion does not
+    depend on it; in bf16 padding may change it. The model stays on its device, in evaluation mode.
     """
     model.eval()
     choice = GREEDY

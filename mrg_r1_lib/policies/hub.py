@@ -1,6 +1,7 @@
-"""Published base models: found in a folder or at the hub, loaded with their image budget, and adopted as a pretrained policy.
+"""Published base models: found in a folder or at the Hugging Face hub, then loaded as policies.
 
-Nothing here touches a run whose policy is made by this library (`sources.py` leaves it out there).
+`training/pretrain.py` adopts one as a run's pretrained policy. Policies made by this library never
+pass here.
 """
 
 from pathlib import Path
@@ -13,15 +14,11 @@ from mrg_r1_lib.policies.load_save import Policy, load_policy, require_known
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.storage.paths import data_root
 
-FILES = [
-    "*.json",
-    "*.jinja",
-    "*.model",
-    "*.safetensors",
-    "*.txt",
-]  # of a repository: no code, no weights in other formats
-# LLaVA 1.5's, with the tokens that begin a conversation and end an answer. The published one has neither: SFT would never teach
-# to stop, and would read prompts that begin otherwise than the ones that SRL and generation ask with
+# files of a repository to download: no code, no weights in other formats
+FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]
+# LLaVA 1.5's template with the tokens that begin a conversation and end an answer. The published
+# template has neither. With it SFT would not teach the policy to stop, and the prompts of SFT would
+# begin unlike the prompts of SRL and generation
 LLAVA_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ message['role'].upper() }}: "
     "{% for part in message['content'] if part['type'] == 'image' %}<image>\n{% endfor %}"
@@ -32,10 +29,11 @@ LLAVA_TEMPLATE = (
 
 
 def find_published(name: str) -> tuple[Path, str]:
-    """The folder of a published base model and what it is: the commit that its revision resolved to, or "folder".
+    """The folder of a published base model, and the commit of its revision (or "folder").
 
-    Looked for in `models/<name>` of the data folder, in the folder that the registry names, then at the hub, which is asked for
-    nothing that it gave before. RuntimeError if the hub wants its terms accepted first; FileNotFoundError if it cannot be had.
+    Places: `models/<name>` in the data folder, the folder that the registry names, then the hub,
+    whose files are cached. RuntimeError if the hub wants its terms accepted first;
+    FileNotFoundError if the model cannot be found.
     """
     base = require_known(name)
     placed = data_root() / "models" / name
@@ -46,37 +44,36 @@ def find_published(name: str) -> tuple[Path, str]:
         folder = Path(snapshot_download(base.hub, revision=base.revision, allow_patterns=FILES))
     except GatedRepoError:
         raise RuntimeError(
-            f"{base.hub} is gated ({base.access}): accept its terms at https://huggingface.co/{base.hub}, run `hf auth login`, "
-            f"then this command again."
+            f"{base.hub} is gated ({base.access}): accept its terms at "
+            f"https://huggingface.co/{base.hub}, run `hf auth login`, then this command again."
         ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise FileNotFoundError(
-            f"{name}: {base.hub} could not be downloaded ({type(error).__name__}). With a network run this command again; "
-            f"without one fetch it elsewhere (hf download {base.hub}) and put its files into {placed}."
+            f"{name}: {base.hub} could not be downloaded ({type(error).__name__}). "
+            "With a network run this command again; without one fetch it elsewhere "
+            f"(hf download {base.hub}) and put its files into {placed}."
         ) from None
     return folder, folder.name  # the hub's cache names a snapshot by its commit
 
 
 def load_published(name: str) -> tuple[Policy, str]:
-    """A base model as it was published, and what it is (`find_published`). Code of others never runs.
+    """A published base model, and its commit (`find_published`); its repository's code never runs.
 
-    Set here: its image budget; LLaVA's template; and that nothing but the policy chooses words. What a publisher says of
-    generation (Qwen2.5-VL: a repetition penalty of 1.05) would otherwise hold where reports are written, and not in SRL.
+    Set here: the image budget, LLaVA's template, and a generation config with the special tokens
+    alone. A publisher's own config (Qwen2.5-VL: a repetition penalty of 1.05) would otherwise apply
+    to evaluation, but not to SRL.
     """
     folder, commit = find_published(name)
     model, processor = load_policy(folder)
-    base, told = POLICIES[name], model.generation_config
+    base, published = POLICIES[name], model.generation_config
     if base.pixels:
-        processor.image_processor.size = {
-            "shortest_edge": base.pixels[0],
-            "longest_edge": base.pixels[1],
-        }
+        least, most = base.pixels
+        processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
     if base.model_type == "llava":
         processor.chat_template = LLAVA_TEMPLATE
-    ends = {
-        "bos_token_id": told.bos_token_id,
-        "eos_token_id": told.eos_token_id,
-        "pad_token_id": told.pad_token_id,
-    }
-    model.generation_config = GenerationConfig(**ends)
+    model.generation_config = GenerationConfig(
+        bos_token_id=published.bos_token_id,
+        eos_token_id=published.eos_token_id,
+        pad_token_id=published.pad_token_id,
+    )
     return (model, processor), commit

@@ -1,7 +1,9 @@
-"""From studies to the rows that TRL trains on: prompt, images, target completion or reference.
+"""Studies -> the rows that TRL trains on.
 
-Rows are conversational. Images are drawn or read when a row is looked at, not before. The reference labels are computed once
-and ride along as a column. The think part of an SFT target lists the positive observations by name.
+A row has a prompt, images, and a completion for supervised finetuning (SFT) or a reference for
+semantic-driven reinforcement learning (SRL). Rows are conversational; images are drawn or read on
+access. The reference's labels are computed once and are a column. The think part of an SFT
+completion lists the positive observations by name.
 """
 
 from collections.abc import Sequence
@@ -28,16 +30,13 @@ def think_text(labels: np.ndarray) -> str:
     >>> think_text(np.array([0, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0]))
     'Cardiomegaly, Pleural Effusion'
     """
-    named = [
-        name
-        for name, code in zip(OBSERVATIONS, labels, strict=True)
-        if code in (Label.POSITIVE, Label.UNCERTAIN)
-    ]
+    positive = (Label.POSITIVE, Label.UNCERTAIN)
+    named = (name for name, code in zip(OBSERVATIONS, labels, strict=True) if code in positive)
     return ", ".join(named)
 
 
 def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
-    """Rows `prompt`, `completion`, `images` for supervised finetuning; labels `(studies, 14)` give the think part."""
+    """Rows `prompt`, `completion`, `images` for SFT; labels `(studies, 14)` give the think part."""
     completions = [
         [{"role": "assistant", "content": render_target(think_text(row), study.findings)}]
         for study, row in zip(studies, labels, strict=True)
@@ -46,26 +45,21 @@ def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
 
 
 def srl_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
-    """Rows `prompt`, `images`, `reference` and `reference_labels` for semantic-driven reinforcement learning."""
-    return _with_images(
-        studies,
-        {
-            "reference": [study.findings for study in studies],
-            "reference_labels": np.asarray(labels).tolist(),
-        },
-    )
+    """Rows `prompt`, `images`, `reference`, `reference_labels` for SRL; labels `(studies, 14)`."""
+    findings = [study.findings for study in studies]
+    columns = {"reference": findings, "reference_labels": np.asarray(labels).tolist()}
+    return _with_images(studies, columns)
 
 
 def _images_to_keep(studies: Sequence[Study]) -> int:
-    """How many studies' images stay in memory: a quarter of a GiB, so all of a small corpus's phantoms."""
+    """The number of studies whose images fit into IMAGE_CACHE, at least 64."""
     width, height = studies[0].images[0]().size
     return max(64, IMAGE_CACHE // (3 * width * height * len(studies[0].images)))
 
 
 def _with_images(studies: Sequence[Study], columns: dict[str, list]) -> Dataset:
-    @lru_cache(
-        maxsize=_images_to_keep(studies)
-    )  # a group asks for its study's images once a completion, an epoch again
+    # a group asks for its study's images once per completion, and again in each epoch
+    @lru_cache(maxsize=_images_to_keep(studies))
     def images(index: int) -> list:
         return [image().convert("RGB") for image in studies[index].images]
 
@@ -73,7 +67,5 @@ def _with_images(studies: Sequence[Study], columns: dict[str, list]) -> Dataset:
         indices = rows.pop("index")
         return rows | {"images": [images(index) for index in indices]}
 
-    dataset = Dataset.from_dict(
-        {"prompt": [user_message() for _ in studies], "index": list(range(len(studies)))} | columns
-    )
-    return dataset.with_transform(add_images)
+    rows = {"prompt": [user_message() for _ in studies], "index": list(range(len(studies)))}
+    return Dataset.from_dict(rows | columns).with_transform(add_images)

@@ -1,39 +1,32 @@
-"""Base models: the policies that a study can start from, a line each. What is loaded is code and stands in `policies.py`.
+"""The registry of base models: the policies that a run can start from, one entry each.
 
-A base model is made here (`tiny_llava`), or published: at the Hugging Face hub, or in a folder of the user's. Sizes are those
-of its published configuration, so that memory can be planned, and a step timed with random weights, before anything is
-downloaded.
+A base model is made by this library (`tiny_llava`), or published at the Hugging Face hub or in a
+folder. `load_save.py` and `hub.py` make and load them. Sizes follow the published configuration, so
+that memory can be planned, and a step timed with random weights, before any download.
 """
 
 from dataclasses import dataclass, field
 
-LANGUAGE_MODEL = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"  # linear layers of the language model, no vision module
+# linear layers of the language model, without any vision module
+LANGUAGE_MODEL = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """One line of the registry. `hub` is a repository at the hub or a folder; "" is made by `policies.py` itself."""
+    """One base model. `hub` is a repository at the hub or a folder; "" is made by this library."""
 
     hub: str = ""
-    revision: str = (
-        "main"  # no source names one; the commit that it resolved to stands in the run's manifest
-    )
+    revision: str = "main"  # no source names one; the run's manifest has the commit
     licence: str = "Apache-2.0"
-    access: str = "open"  # or what must be done before the hub lets one download it
-    pixels: tuple[int, int] | None = (
-        None  # least and most pixels that an image is scaled to; None: a size of the processor's
-    )
+    access: str = "open"  # or the condition for a download from the hub
+    pixels: tuple[int, int] | None = None  # least and most per image; None: the processor's size
     lora_targets: str = LANGUAGE_MODEL  # paper value unknown
-    lora_whole: tuple[str, ...] = ()  # modules trained whole beside the adapters
-    micro_batch: int = (
-        0  # completions that one device holds in a forward and backward pass; 0: all of a step
-    )
-    batch_size: int = 128  # studies whose reports one device writes at once
+    lora_whole: tuple[str, ...] = ()  # modules trained without adapters, beside them
+    micro_batch: int = 0  # completions per device in a forward and backward pass; 0: all of a step
+    batch_size: int = 128  # studies per device in generation
     activation_checkpointing: bool = False
-    model_type: str = "llava"  # of transformers
-    sizes: dict = field(
-        default_factory=dict
-    )  # what differs from that architecture's configuration in transformers
+    model_type: str = "llava"  # in transformers
+    sizes: dict = field(default_factory=dict)  # differences from that type's default configuration
 
 
 QWEN25_VISION = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16}
@@ -102,7 +95,8 @@ LLAVA_7B = {
     },
     "tie_word_embeddings": False,
 }
-# an image of at most 512 by 512 pixels: 334 tokens of 28 by 28 pixels (256 of 32 by 32); paper value unknown
+# images of at most 512 x 512 pixels: 334 tokens of 28 x 28 pixels (256 of 32 x 32); paper value
+# unknown
 LARGE = {
     "pixels": (56 * 56, 512 * 512),
     "micro_batch": 4,
@@ -111,9 +105,8 @@ LARGE = {
 }
 
 POLICIES = {
-    "tiny_llava": BaseModel(
-        lora_whole=("embed_tokens", "lm_head")
-    ),  # new words: its pretraining has not seen most of them
+    # pretraining has not seen most of the corpus's words, so their embeddings are trained
+    "tiny_llava": BaseModel(lora_whole=("embed_tokens", "lm_head")),
     "huatuo_7b": BaseModel(  # the paper's
         "FreedomIntelligence/HuatuoGPT-Vision-7B-Qwen2.5VL",
         model_type="qwen2_5_vl",

@@ -1,9 +1,10 @@
-"""The tiny policy's vision tower, and its training to see before the language model learns to speak of it.
+"""The tiny policy's vision tower and its training, before the language model is trained.
 
-SigLIP's vision transformer with a convolutional stem in place of the one large patch convolution ("Early convolutions help
-transformers see better", arXiv:2106.14881): with thousands instead of millions of images, convolutions find small signs much
-sooner. The tower learns to name the observations that phantoms were drawn with, the stand-in for an encoder that has seen
-medical images; the classification head is thrown away.
+The tower is SigLIP's vision transformer. A convolutional stem replaces the one large patch
+convolution ("Early convolutions help transformers see better", arXiv:2106.14881): with thousands
+instead of millions of images, convolutions find small signs much sooner. The tower learns to
+classify the observations drawn on phantoms, in place of an encoder trained on medical images. The
+classification head is dropped afterwards.
 """
 
 from itertools import pairwise
@@ -15,7 +16,7 @@ from transformers import AutoConfig, AutoModel, SiglipVisionConfig, SiglipVision
 
 from mrg_r1_lib.policies.image_classifier import fit
 
-PATCH_SIZE = 16  # pixels a token stands for: the stem halves the side four times
+PATCH_SIZE = 16  # pixels per side of a token: the stem halves the image's side four times
 STEM_CHANNELS = (32, 64)
 
 
@@ -32,11 +33,8 @@ class ConvStem(nn.Sequential):
         layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
         for inside, outside in pairwise((12, *STEM_CHANNELS, hidden_size)):
             convolution = nn.Conv2d(inside, outside, 3, stride=2, padding=1)
-            layers += [
-                convolution,
-                nn.GroupNorm(1, outside),
-                nn.GELU(),
-            ]  # no batch statistics: they would enter SRL's KL
+            # no batch statistics: they would change SRL's KL divergence
+            layers += [convolution, nn.GroupNorm(1, outside), nn.GELU()]
         super().__init__(*layers, nn.Conv2d(hidden_size, hidden_size, 1))
 
     @property
@@ -60,7 +58,7 @@ AutoModel.register(ConvStemVisionConfig, ConvStemVisionModel)
 
 
 class TowerClassifier(nn.Module):
-    """The tower with a linear head on the mean of its last hidden states, the features that LLaVA reads."""
+    """The tower with a linear head on the mean of its last hidden states, which LLaVA reads."""
 
     def __init__(self, tower: SiglipVisionModel, classes: int) -> None:
         super().__init__()
@@ -74,25 +72,18 @@ class TowerClassifier(nn.Module):
 def train_tower(
     tower: SiglipVisionModel, images: np.ndarray, present: np.ndarray, *, epochs: int, seed: int
 ) -> list[float]:
-    """Train `tower` in place to name what is on `images` `(n, H, W) uint8`, `present` `(n, classes)` bool.
+    """Train `tower` in place; returns the mean binary cross-entropy of each epoch.
 
-    Returns the mean binary cross-entropy of each epoch. `H` and `W` are the tower's image size.
+    `images` `(n, H, W) uint8`, with `H` and `W` the tower's image size; `present` `(n, classes)`
+    bool: the observations drawn on them.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = TowerClassifier(tower, present.shape[1])
-    return fit(
-        classifier,
-        _as_the_processor_does,
-        images,
-        present,
-        epochs=epochs,
-        seed=seed,
-        learning_rate=1e-3,
-        bar="vision tower",
-    )
+    settings = {"epochs": epochs, "seed": seed, "learning_rate": 1e-3, "bar": "vision tower"}
+    return fit(classifier, _normalised, images, present, **settings)
 
 
-def _as_the_processor_does(images: np.ndarray) -> torch.Tensor:
-    """`(n, H, W) uint8` -> `(n, 3, H, W)` float in [-1, 1]."""
+def _normalised(images: np.ndarray) -> torch.Tensor:
+    """`(n, H, W) uint8` -> float `(n, 3, H, W)` in [-1, 1], as the policy's processor does."""
     return torch.from_numpy(images / np.float32(127.5) - 1)[:, None].expand(-1, 3, -1, -1)

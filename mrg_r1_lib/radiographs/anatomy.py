@@ -1,7 +1,8 @@
 """The healthy phantom chest: the parts of a body as fields on the pixel grid.
 
-Body -> `Chest` -> (signs fill its air, add shadows) -> film in `radiograph.py`. Coordinates are the body's (see `body.py`).
-Soft edges are never narrower than a pixel, so every image size shows the same chest.
+Body -> `Chest` -> signs fill its air and add shadows (`density_signs.py`) -> film (`draw.py`).
+Coordinates are the body's (see `body.py`). Soft edges are never narrower than a pixel, so every
+image size shows the same chest.
 """
 
 import math
@@ -38,7 +39,10 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Chest:
-    """The parts of one body as float32 fields `(size, size)`; signs change `air`, `vessels` and `shadow` in place."""
+    """The parts of one body as float32 fields `(size, size)`.
+
+    Signs change `air`, `vessels` and `shadow` in place.
+    """
 
     def __init__(self, body: Body, size: int):
         self.body, self.size = body, size
@@ -54,9 +58,8 @@ class Chest:
         self.cage = rise(self.depth, self.edge(0.012))
         self.lung = self.cage * rise(self.floor - self.y, self.edge(0.012))
         self.heart, vessels = self._heart(), self._mediastinum()
-        joined = 0.5 * (
-            self.heart + vessels + np.sqrt(np.square(self.heart - vessels) + 0.002)
-        )  # a smooth maximum
+        gap = np.sqrt(np.square(self.heart - vessels) + 0.002)
+        joined = 0.5 * (self.heart + vessels + gap)  # a smooth maximum
         self.middle = rise(joined - 0.01, self.edge(0.016))
         self.air = self.lung * (1 - 0.94 * self.middle)
         self.shadow = np.zeros_like(self.x)  # density that signs add
@@ -78,21 +81,23 @@ class Chest:
         return np.exp(-np.square((self.x - x) / wide) - np.square((self.y - y) / high))
 
     def _depth(self) -> np.ndarray:
-        """How far inside the cage's wall a point lies (negative: outside): each lung is a bullet, its foot open."""
+        """Signed depth inside the rib cage; each lung is a bullet with an open foot."""
         sideways = (self.out / (self.body.width * (0.945 + 0.09 * self.y)) - 0.385) / 0.365
         above = np.maximum(0.3 - self.y, 0) / 1.15
         return (1 - np.sqrt(np.square(sideways) + np.square(above) * (0.55 + 0.45 * above))) * 0.365
 
     @cached_property
     def floor(self) -> np.ndarray:
-        """The y of the diaphragm: a dome in each half that falls towards the wall (the costophrenic angle)."""
+        """The y of the diaphragm: one dome per half, which falls to the costophrenic angle."""
         bend = (self.out / self.body.width - 0.3) / 0.4
-        return self.by_side(self.body.dome) + self.body.angle * np.square(
-            np.maximum(bend, -0.5 * bend)
-        )
+        fall = np.square(np.maximum(bend, -0.5 * bend))
+        return self.by_side(self.body.dome) + self.body.angle * fall
 
     def _mediastinum(self) -> np.ndarray:
-        """Signed depth inside the vessels above the heart; aortic knob and pulmonary trunk bulge to the left."""
+        """Signed depth inside the vessels above the heart.
+
+        Aortic knob and pulmonary trunk bulge to the left.
+        """
         body = self.body
         knob = body.knob * np.exp(-np.square((self.y + 0.40) / 0.11))
         trunk = 0.045 * np.exp(-np.square((self.y + 0.1) / 0.13))
@@ -100,76 +105,71 @@ class Chest:
         return border + 0.05 * np.maximum(-self.y - 0.62, 0) - np.abs(self.x - body.turn)
 
     def _heart(self) -> np.ndarray:
-        """Signed depth inside the heart: a tilted ellipse on the diaphragm, two thirds of it in the left half."""
+        """Signed depth inside the heart: a tilted ellipse on the diaphragm, two thirds left."""
         body = self.body
         half = body.heart_ratio * WALL * body.width
         cos, sin = math.cos(body.heart_tilt), math.sin(body.heart_tilt)
         long = half / math.hypot(cos, 0.75 * sin)
-        right, low = (
-            self.x - (body.turn + body.heart_lean * half),
-            self.y - (body.heart_base - 0.8 * long),
-        )
+        right = self.x - (body.turn + body.heart_lean * half)
+        low = self.y - (body.heart_base - 0.8 * long)
         along = (cos * right + sin * low) / long
         across = (cos * low - sin * right) / (0.75 * long)
         return (1 - np.sqrt(np.square(along) + np.square(across))) * 0.3
 
     def strokes(self, lines: Iterable[Line], blur: float = 0.0) -> np.ndarray:
-        """Polylines as a field 0-1; drawn on a finer canvas and averaged, so that thin lines stay even.
+        """Polylines as a field 0-1, drawn on a finer canvas and averaged, so thin lines stay even.
 
-        `blur` is the radius, in body units, by which they are softened.
+        `blur` is the radius of softening, in body units.
         """
-        body, factor = self.body, max(1, -(-_STROKE_PIXELS // self.size))
+        lines, factor = list(lines), max(1, -(-_STROKE_PIXELS // self.size))
         canvas = Image.new("L", (self.size * factor,) * 2)
         pen, unit = ImageDraw.Draw(canvas), self.size * factor / 2
-        cos, sin = math.cos(body.tilt) * body.scale, math.sin(body.tilt) * body.scale
-        turn = np.array([[cos, sin], [-sin, cos]])
-        lines = list(lines)
-        dots = (
-            ((np.concatenate([points for points, _, _ in lines]) @ turn + body.shift + 1) * unit)
-            .ravel()
-            .tolist()
-        )
+        corners = np.concatenate([points for points, _, _ in lines])
+        dots = ((self._on_film(corners) + 1) * unit).ravel().tolist()
         end = 0
         for points, width, ink in lines:
             start, end = end, end + 2 * len(points)
-            pen.line(
-                dots[start:end],
-                fill=round(255 * ink),
-                width=max(1, round(width * body.scale * unit)),
-                joint="curve",
-            )
+            thick = max(1, round(width * self.body.scale * unit))
+            pen.line(dots[start:end], fill=round(255 * ink), width=thick, joint="curve")
         canvas = canvas.reduce(factor)
         if blur:
-            canvas = canvas.filter(ImageFilter.GaussianBlur(blur * body.scale * self.size / 2))
+            radius = blur * self.body.scale * self.size / 2
+            canvas = canvas.filter(ImageFilter.GaussianBlur(radius))
         return np.asarray(canvas, dtype=np.float32) / 255
 
+    def _on_film(self, points: np.ndarray) -> np.ndarray:
+        """Points `(n, 2)` in body coordinates -> film coordinates from -1 to 1."""
+        body = self.body
+        cos, sin = math.cos(body.tilt) * body.scale, math.sin(body.tilt) * body.scale
+        return points @ np.array([[cos, sin], [-sin, cos]]) + body.shift
+
     def texture(self, rng: np.random.Generator, cells: int) -> np.ndarray:
-        """Smooth noise from a lattice of `cells` a side with unit variance; the same pattern at every size."""
+        """Smooth noise of unit variance, `cells` per side; every size shows the same pattern."""
         lattice = Image.fromarray(rng.standard_normal((cells, cells), dtype=np.float32))
         return np.asarray(lattice.resize((self.size, self.size), Image.Resampling.BICUBIC))
 
     @cached_property
     def vessels(self) -> np.ndarray:
-        """The vessels that fan out of both hila, 0-1; air shows them, fluid hides them."""
+        """The vessels that fan out of both hila, 0-1, visible in air only."""
         return self.body.markings * self.strokes(vessel_lines(self.body.vessels), blur=0.007)
 
     @cached_property
     def ribs(self) -> np.ndarray:
-        """Posterior ribs, strong, and anterior ones, faint and falling towards the middle; 0 to about 1."""
+        """Strong posterior ribs, faint anterior ribs that fall towards the middle; 0 to about 1."""
         out, wave, phase = self.out, 2 * math.pi / RIB_SPACING, 2 * math.pi * self.body.rib_phase
-        lift = self.y
-        for side, x, y, step in self.body.breaks:  # the outer piece of a broken rib is shifted
-            near = (
-                np.exp(-np.square((self.y - y) / 0.09))
-                * rise(out - x, self.edge(0.01))
-                * self.half(side)
-            )
-            lift = lift + step * RIB_SPACING * near
+        lift = self._lift()
         back = np.cos((lift - rib_fall(out)) * wave + phase)
         front = np.cos((lift + 0.75 * out) * (wave * 0.92) + phase)
         band = rise(back - 0.25, 0.25) + 0.35 * np.exp(-np.square((back - 0.25) / 0.3))
         inner = rise(out - 0.3, 0.04) * rise(self.y + 0.5, 0.08)
         seen = rise(self.depth + 0.035, self.edge(0.012)) * rise(0.72 - self.y, 0.1)
-        return seen * (
-            band * (0.75 + 0.9 * np.square(np.square(out))) + 0.42 * inner * rise(front - 0.35, 0.3)
-        )
+        posterior = band * (0.75 + 0.9 * np.square(np.square(out)))
+        return seen * (posterior + 0.42 * inner * rise(front - 0.35, 0.3))
+
+    def _lift(self) -> np.ndarray:
+        """The y of each point, shifted where the outer piece of a broken rib moved."""
+        lift = self.y
+        for side, x, y, step in self.body.breaks:
+            near = np.exp(-np.square((self.y - y) / 0.09)) * rise(self.out - x, self.edge(0.01))
+            lift = lift + step * RIB_SPACING * (near * self.half(side))
+        return lift

@@ -1,7 +1,8 @@
-"""One phantom person as numbers: what a key decides before anything is drawn.
+"""One phantom person as numbers, decided by a key before anything is drawn.
 
-Key -> `draw_body` -> (`bends.py` changes its numbers) -> fields on the pixel grid in `anatomy.py`. Body coordinates: x grows
-towards the patient's left, which is the image's right; y grows downwards; both are about -1 to 1; the spine stands at x = 0.
+Key -> `draw_body` -> `shape_signs.py` changes its numbers -> fields on a pixel grid (`anatomy.py`).
+Body coordinates are about -1 to 1. x grows towards the patient's left, which is the image's right;
+y grows downwards; the spine stands at x = 0.
 """
 
 from dataclasses import dataclass, field
@@ -12,14 +13,13 @@ RIGHT, LEFT = -1, 1  # the patient's sides, as the sign of x
 WALL = 0.75  # half the inner width of a chest of width 1
 RIB_SPACING = 0.165
 
-Line = tuple[
-    np.ndarray, float, float
-]  # points (n, 2) in body coordinates, width in body units, ink 0-1
+# points (n, 2) in body coordinates, width in body units, ink 0-1
+Line = tuple[np.ndarray, float, float]
 
 
 @dataclass
 class Body:
-    """Numbers that describe one person on one film; lengths in body units, all mutable for the signs."""
+    """Numbers that describe one person on one film, lengths in body units; signs change them."""
 
     scale: float
     tilt: float  # radians, in the film's plane
@@ -30,20 +30,19 @@ class Body:
     angle: float  # how steeply the domes fall to the costophrenic angles
     heart_ratio: float  # cardiothoracic ratio: widest heart over widest chest
     heart_tilt: float
-    heart_lean: float  # how far its middle lies to the left, in halves of its width
-    heart_base: float  # how low it lies; a dome that rises on one side leaves it
+    heart_lean: float  # shift of its middle to the left, in halves of its width
+    heart_base: float  # y of its lower end; a dome that rises on one side does not move it
     mediastinum: float  # half width above the heart
     knob: float  # how far the aortic knob stands out
-    bone: float  # how dense the bones are
-    fat: float  # how thick the chest wall is
+    bone: float  # density of the bones
+    fat: float  # thickness of the chest wall
     breast: float
     rib_phase: float
     clavicle: float
-    markings: float  # how plain the lung's vessels are
+    markings: float  # visibility of the lung's vessels
     vessels: np.ndarray  # (2, trees, 7) uniform numbers: see `vessel_lines`
-    breaks: list[tuple[int, float, float, float]] = field(
-        default_factory=list
-    )  # side, x, y, step in rib spacings
+    # side, x, y, step in rib spacings
+    breaks: list[tuple[int, float, float, float]] = field(default_factory=list)
 
 
 def draw_body(rng: np.random.Generator) -> Body:
@@ -78,43 +77,57 @@ def draw_body(rng: np.random.Generator) -> Body:
 
 
 def rib_fall(out: np.ndarray | float) -> np.ndarray | float:
-    """How far a posterior rib has fallen at a distance from the spine."""
+    """The drop in y of a posterior rib at a distance from the spine."""
     return out * (0.10 + 0.52 * np.square(out))
 
 
 def rib_height(body: Body, out: float, near: float) -> float:
-    """The y of the posterior rib next to `near`, at the distance `out` from the spine."""
+    """The y of the posterior rib nearest to `near`, at the distance `out` from the spine."""
     first = float(rib_fall(out)) - body.rib_phase * RIB_SPACING
     return first + RIB_SPACING * round((near - first) / RIB_SPACING)
 
 
 def vessel_lines(trees: np.ndarray) -> list[Line]:
-    """Trees that taper from the hila to the wall, each a bent trunk with two branches.
+    """Trees that taper from the hila to the wall; each is a bent trunk with two branches.
 
-    `trees` `(2, n, 7)`: for the right and left lung seven uniform numbers a tree (angle, reach, bow, two branches).
+    `trees` `(2, n, 7)`: per lung (right, left) and tree seven uniform numbers (angle, reach, bow,
+    two branches).
     """
+    heading, length = _headings(trees)
+    trunks = _trunks(heading, length)
+    forks = trunks[:, :, 1:3]  # (2, n, 2, 2)
+    spread = heading[..., 1:] + (0.3 + 0.4 * trees[..., 3:5]) * np.array([1, -1])
+    reach = 0.5 * length[..., None] * (0.5 + 0.5 * trees[..., 5:7])
+    tips = forks + reach[..., None] * _directions(spread)
+    branches = np.stack([forks, tips], axis=3)
+    lines: list[Line] = [(pair, 0.010, 0.45) for pair in branches.reshape(-1, 2, 2)]
+    for piece, width, ink in ((2, 0.010, 0.5), (1, 0.016, 0.7), (0, 0.026, 0.95)):
+        pieces = trunks[:, :, piece : piece + 2]
+        lines += [(pair, width, ink) for pair in pieces.reshape(-1, 2, 2)]
+    return lines
+
+
+def _headings(trees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The angles of each trunk's three pieces `(2, n, 3)` and its length `(2, n)`."""
     count = trees.shape[1]
-    side = np.array([[RIGHT], [LEFT]])
     jitter, reach, bow = trees[..., 0], trees[..., 1], trees[..., 2]
     angle = np.deg2rad(np.linspace(-80, 80, count) + 24 * (jitter - 0.5))
     length = (0.30 + 0.34 * reach) * np.where(np.arange(count) > count / 2, 1.1, 0.9)
-    heading = angle[..., None] + 1.4 * (bow[..., None] - 0.5) * np.array([0.0, 0.3, 0.6])
-    forward = np.stack(
-        [side[..., None] * np.cos(heading), np.sin(heading)], axis=-1
-    )  # (2, n, 3, 2)
-    steps = forward * (length[..., None] * np.array([0.34, 0.33, 0.33]))[..., None]
-    root = np.stack([0.15 * side, -0.03 - 0.03 * side], axis=-1)[:, :, None, :]
-    path = np.cumsum(
-        np.concatenate([np.broadcast_to(root, (2, count, 1, 2)), steps], axis=2), axis=2
-    )
-    spread = heading[..., 1:] + (0.3 + 0.4 * trees[..., 3:5]) * np.array([1, -1])
-    reach = 0.5 * length[..., None] * (0.5 + 0.5 * trees[..., 5:7])
-    tips = path[:, :, 1:3] + reach[..., None] * np.stack(
-        [side[..., None] * np.cos(spread), np.sin(spread)], axis=-1
-    )
-    lines: list[Line] = [
-        (pair, 0.010, 0.45) for pair in np.stack([path[:, :, 1:3], tips], axis=3).reshape(-1, 2, 2)
-    ]
-    for piece, (width, ink) in ((2, (0.010, 0.5)), (1, (0.016, 0.7)), (0, (0.026, 0.95))):
-        lines += [(pair, width, ink) for pair in path[:, :, piece : piece + 2].reshape(-1, 2, 2)]
-    return lines
+    bend = 1.4 * (bow[..., None] - 0.5) * np.array([0.0, 0.3, 0.6])
+    return angle[..., None] + bend, length
+
+
+def _trunks(heading: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """The four points of each trunk, from the hilum outwards, `(2, n, 4, 2)`."""
+    pieces = length[..., None] * np.array([0.34, 0.33, 0.33])
+    steps = _directions(heading) * pieces[..., None]
+    side = np.array([[RIGHT], [LEFT]])
+    hilum = np.stack([0.15 * side, -0.03 - 0.03 * side], axis=-1)[:, :, None, :]
+    hilum = np.broadcast_to(hilum, (*length.shape, 1, 2))
+    return np.cumsum(np.concatenate([hilum, steps], axis=2), axis=2)
+
+
+def _directions(angle: np.ndarray) -> np.ndarray:
+    """Angles `(2, n, k)` against the outward horizontal -> unit vectors `(2, n, k, 2)`."""
+    outward = np.array([RIGHT, LEFT])[:, None, None]
+    return np.stack([outward * np.cos(angle), np.sin(angle)], axis=-1)

@@ -1,8 +1,8 @@
-"""What the observations look like inside the chest on a frontal film.
+"""The look of the observations inside the chest on a frontal film.
 
-`Place` -> a share of the air replaced by fluid, or a shadow, on a chest that is laid out; a change of shape (heart, domes,
-bones) was made before, in `bends.py`, and some signs have both. How plain a sign is differs from study to study, so that none
-is always seen and none is a mark that gives the label away.
+`Place` -> fluid in a share of the air, or a shadow, on a finished chest. `shape_signs.py` has
+changed the shape (heart, domes, bones) before; some signs do both. Visibility differs between
+studies, so that no sign is always seen and none gives the label away.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _HEIGHTS = {"upper": -0.42, "middle": -0.05, "lower": 0.28}  # y of a zone's mid
 
 
 def paint_signs(chest: Chest, places: Sequence[Place]) -> None:
-    """Fill the chest's air and add shadows, in place, in the order of the places."""
+    """Fill the chest's air and add shadows, in place, one place after another."""
     for place in places:
         if place.observation in SHADOWS:
             SHADOWS[place.observation](chest, place, place.rng())
@@ -39,12 +39,8 @@ def _haze(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     for side in place.sides:
         x, y = _spot(place, side, rng)
         wide = 0.13 + 0.09 * place.extent
-        _fill(
-            chest,
-            chest.half(side)
-            * (0.42 + 0.3 * place.plain)
-            * chest.blob(x, y, wide, wide * rng.uniform(0.8, 1.4)),
-        )
+        patch = chest.blob(x, y, wide, wide * rng.uniform(0.8, 1.4))
+        _fill(chest, chest.half(side) * (0.42 + 0.3 * place.plain) * patch)
 
 
 def _nodules(chest: Chest, place: Place, rng: np.random.Generator) -> None:
@@ -54,14 +50,13 @@ def _nodules(chest: Chest, place: Place, rng: np.random.Generator) -> None:
             x, y = side * rng.uniform(0.28, 0.6), _HEIGHTS[place.zone] + rng.normal(0, 0.11)
             radius = 0.055 + 0.06 * place.extent * rng.uniform(0.6, 1)
             inside = radius - np.hypot(chest.x - x, chest.y - y)
-            ball = rise(inside, chest.edge(0.014)) * (
-                0.75 + 0.5 * np.sqrt(np.maximum(inside / radius, 0))
-            )
+            thick = 0.75 + 0.5 * np.sqrt(np.maximum(inside / radius, 0))
+            ball = rise(inside, chest.edge(0.014)) * thick
             chest.shadow += (0.30 + 0.14 * place.plain) * ball * chest.lung
 
 
 def _edema(chest: Chest, place: Place, rng: np.random.Generator) -> None:
-    """Edema: haze like a bat's wings about both hila, full vessels, short septal (Kerley B) lines at the bases."""
+    """Edema: haze about both hila, full vessels, short septal (Kerley B) lines at the bases."""
     degree = 0.08 + 0.42 * place.extent + 0.25 * place.plain
     wings = np.exp(-np.square((chest.out - 0.26) / 0.2) - np.square((chest.y - 0.02) / 0.34))
     _fill(chest, 0.42 * degree * wings * (1 + 0.2 * chest.texture(rng, 12)))
@@ -70,34 +65,26 @@ def _edema(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     for side in (RIGHT, LEFT):
         for y in np.arange(0.2, 0.5, 0.055) + rng.normal(0, 0.01):
             wall = side * (WALL * chest.body.width * (0.945 + 0.09 * y) - 0.015)
-            lines.append(
-                (
-                    np.array([(wall, y), (wall - side * rng.uniform(0.06, 0.12), y + 0.01)]),
-                    0.009,
-                    0.8,
-                )
-            )
+            end = (wall - side * rng.uniform(0.06, 0.12), y + 0.01)
+            lines.append((np.array([(wall, y), end]), 0.009, 0.8))
     chest.shadow += (0.22 * degree) * chest.strokes(lines) * chest.lung
 
 
 def _consolidation(chest: Chest, place: Place, rng: np.random.Generator) -> None:
-    """Consolidation: a dense part of a lobe, sharp below where the fissure bounds it, and the bronchi dark within it."""
+    """Consolidation: a dense part of a lobe, sharp at the fissure below, with dark bronchi."""
     for side in place.sides:
         x, y = side * rng.uniform(0.4, 0.5), _HEIGHTS[place.zone]
         wide, high = 0.17 + 0.12 * place.extent, 0.13 + 0.10 * place.extent
         slope = rng.uniform(-0.3, 0.3)
         across, down = (chest.x - x) / wide, (chest.y + slope * (chest.out - abs(x)) - y) / high
         ragged = 0.25 * chest.texture(rng, 18)
-        lobe = rise(1 - np.square(across) - np.square(np.minimum(down, 0)) + ragged, 0.35) * rise(
-            0.6 - down, 0.06
-        )
-        ends = [
-            (x + side * wide * rng.uniform(0.1, 0.8), y + high * rng.uniform(-0.7, 0.5))
-            for _ in range(3)
-        ]
-        bronchi = chest.strokes(
-            [(np.array([(side * 0.18, -0.02), end]), 0.02, 1.0) for end in ends], blur=0.006
-        )
+        lobe = rise(1 - np.square(across) - np.square(np.minimum(down, 0)) + ragged, 0.35)
+        lobe = lobe * rise(0.6 - down, 0.06)
+        lines = []
+        for _ in range(3):
+            end = (x + side * wide * rng.uniform(0.1, 0.8), y + high * rng.uniform(-0.7, 0.5))
+            lines.append((np.array([(side * 0.18, -0.02), end]), 0.02, 1.0))
+        bronchi = chest.strokes(lines, blur=0.006)
         _fill(chest, chest.half(side) * lobe * (0.34 + 0.34 * place.plain) * (1 - 0.6 * bronchi))
 
 
@@ -106,9 +93,8 @@ def _pneumonia(chest: Chest, place: Place, rng: np.random.Generator) -> None:
     for side in place.sides:
         x, y = _spot(place, side, rng)
         wide = 0.20 + 0.10 * place.extent
-        clumps = rise(chest.texture(rng, 16) - 0.1, 0.35) * chest.blob(
-            x, y, wide, wide * rng.uniform(0.9, 1.3)
-        )
+        clumps = rise(chest.texture(rng, 16) - 0.1, 0.35)
+        clumps = clumps * chest.blob(x, y, wide, wide * rng.uniform(0.9, 1.3))
         _fill(chest, chest.half(side) * (0.6 + 0.3 * place.plain) * clumps)
 
 
@@ -119,34 +105,22 @@ def _plates(chest: Chest, place: Place, rng: np.random.Generator) -> None:
         for _ in range(1 + (place.extent > 0.4) + (place.extent > 0.8)):
             x, y = rng.uniform(0.2, 0.36), chest.body.dome[side] - rng.uniform(0.06, 0.24)
             length, slope = rng.uniform(0.22, 0.38), rng.uniform(-0.3, 0.3)
-            lines.append(
-                (
-                    np.array([(side * x, y), (side * (x + length), y + slope * length)]),
-                    rng.uniform(0.030, 0.045),
-                    1.0,
-                )
-            )
-    chest.shadow += (
-        (0.34 + 0.16 * place.plain)
-        * chest.strokes(lines, blur=0.013)
-        * (chest.lung - 0.7 * chest.lung * chest.middle)
-    )
+            plate = np.array([(side * x, y), (side * (x + length), y + slope * length)])
+            lines.append((plate, rng.uniform(0.030, 0.045), 1.0))
+    density = (0.34 + 0.16 * place.plain) * chest.strokes(lines, blur=0.013)
+    chest.shadow += density * (chest.lung - 0.7 * chest.lung * chest.middle)
 
 
 def _pneumothorax(chest: Chest, place: Place, rng: np.random.Generator) -> None:
-    """Pneumothorax: the lung has fallen from the wall; its edge is a thin line, and beyond it is air without vessels."""
+    """Pneumothorax: a thin line, the edge of the fallen lung; beyond it air without vessels."""
     for side in place.sides:
-        gap = (0.05 + 0.13 * place.extent + 0.02 * place.plain) * (
-            0.45 + 0.75 * rise(-0.1 - chest.y, 0.35)
-        )
+        gap = 0.05 + 0.13 * place.extent + 0.02 * place.plain
+        gap = gap * (0.45 + 0.75 * rise(-0.1 - chest.y, 0.35))
         beyond = rise(gap - chest.depth, chest.edge(0.008)) * chest.half(side) * chest.lung
         chest.vessels = chest.vessels * (1 - beyond)
         chest.shadow -= 0.05 * beyond
-        edge = (
-            np.exp(-np.square((gap - chest.depth) / chest.edge(0.011)))
-            * chest.half(side)
-            * chest.air
-        )
+        edge = np.exp(-np.square((gap - chest.depth) / chest.edge(0.011)))
+        edge = edge * chest.half(side) * chest.air
         chest.shadow += (0.09 + 0.06 * place.plain) * edge
         _fill(chest, 0.12 * place.extent * (chest.half(side) * (1 - beyond)))
 
@@ -157,12 +131,9 @@ def _effusion(chest: Chest, place: Place, rng: np.random.Generator) -> None:
         level = chest.body.dome[side] + 0.29 - 0.07 * place.plain - 0.5 * place.extent**1.5
         climb = np.maximum((chest.out / chest.body.width - 0.25) / 0.5, 0)
         surface = level - (0.18 + 0.05 * rng.random()) * climb * np.square(climb)
-        _fill(
-            chest,
-            chest.half(side)
-            * (0.45 + 0.3 * place.plain + 0.2 * place.extent)
-            * rise(chest.y - surface, chest.edge(0.03)),
-        )
+        density = 0.45 + 0.3 * place.plain + 0.2 * place.extent
+        below = rise(chest.y - surface, chest.edge(0.03))
+        _fill(chest, chest.half(side) * density * below)
 
 
 def _pleura(chest: Chest, place: Place, rng: np.random.Generator) -> None:
@@ -175,12 +146,8 @@ def _pleura(chest: Chest, place: Place, rng: np.random.Generator) -> None:
             rind = rind * rise(-0.5 - chest.y, 0.05)
         else:
             low = rng.uniform(0.1, 0.3)
-            rind = (
-                rind
-                * rise(chest.y - (low - 0.6), 0.06)
-                * rise(low - chest.y, 0.06)
-                * (chest.out > 0.4)
-            )
+            rind = rind * rise(chest.y - (low - 0.6), 0.06) * rise(low - chest.y, 0.06)
+            rind = rind * (chest.out > 0.4)
         rind = rind * chest.half(side) * chest.lung
         _fill(chest, (0.75 if kind < 2 else 0.4) * rind)
         if kind == 2:
@@ -188,7 +155,7 @@ def _pleura(chest: Chest, place: Place, rng: np.random.Generator) -> None:
 
 
 def _callus(chest: Chest, place: Place, rng: np.random.Generator) -> None:
-    """Fracture: beside the step of the bone (see `_break_bones`), the callus and the cleft."""
+    """Fracture: callus and cleft; `shape_signs._break_bones` makes the step of the bone."""
     for side, x, y, _ in chest.body.breaks:
         if side in place.sides:
             chest.shadow += (0.34 + 0.16 * place.plain) * chest.blob(side * x, y, 0.05, 0.055)

@@ -1,7 +1,8 @@
-"""Support devices as lines on a frontal film: what an index term names, or one of five kinds that its stream decides.
+"""Support devices as lines on a frontal film.
 
-Term and side -> lines in body coordinates, which `signs.py` draws as metal. A catheter ends in the superior vena cava, a
-tracheal tube above the carina, a pacemaker's lead in the right ventricle: where they lie in people who need no second film.
+Term and side -> lines in body coordinates -> metal (`density_signs.py`). The term names the device,
+else its random stream picks one of four kinds. Every device is placed correctly: a catheter ends in
+the superior vena cava, a tracheal tube above the carina, a pacemaker's lead in the right ventricle.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from mrg_r1_lib.radiographs.body import LEFT, Body, Line
 
 
 def device_lines(term: str, side: int, body: Body, rng: np.random.Generator) -> list[Line]:
-    """The lines of one device; `term` decides its kind by its beginning, `side` (-1 the patient's right) where it lies."""
+    """The lines of one device; its kind depends on how `term` begins, `side` is -1 or 1 (left)."""
     for prefix, kinds in _KINDS_OF_TERM.items():
         if term.startswith(prefix):
             return kinds[rng.integers(len(kinds))](side, body, rng)
@@ -37,22 +38,17 @@ def _pacemaker(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
     """A generator under the clavicle and one or two leads through the vein into the heart."""
     x, y = side * rng.uniform(0.5, 0.58), rng.uniform(-0.52, -0.40)
     vein = [(x - side * 0.05, y - 0.06), (side * 0.36, -0.72), (side * 0.1, -0.62), (-0.14, -0.42)]
-    ventricle = _arc(
-        *vein,
-        (-0.24, 0.35),
-        (0.1, body.dome[LEFT]),
-        (rng.uniform(0.24, 0.34), body.dome[LEFT] - 0.1),
-    )
+    apex = (rng.uniform(0.24, 0.34), body.dome[LEFT] - 0.1)
+    ventricle = _arc(*vein, (-0.24, 0.35), (0.1, body.dome[LEFT]), apex)
     lines = [(_ring(x, y, 0.036, 0.03), 0.07, 0.9), (ventricle, 0.018, 0.9)]
     if rng.random() < 0.6:
-        lines.append(
-            (_arc(*vein, (-0.2, 0.2), (-0.1, 0.35), (-0.19, rng.uniform(0.05, 0.15))), 0.018, 0.9)
-        )
+        atrium = _arc(*vein, (-0.2, 0.2), (-0.1, 0.35), (-0.19, rng.uniform(0.05, 0.15)))
+        lines.append((atrium, 0.018, 0.9))
     return lines
 
 
 def _central_line(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
-    """A catheter from the neck, the subclavian vein or the arm to the superior vena cava; some begin in a port."""
+    """A catheter from neck, subclavian vein or arm to the superior vena cava; some have a port."""
     end = (-0.10 + body.turn, rng.uniform(-0.1, 0.12))
     starts = ((side * 0.17, -0.98), (side * 0.52, -0.52), (side * 0.95, -0.45))
     start = starts[rng.integers(3)]
@@ -72,9 +68,8 @@ def _tracheal_tube(side: int, body: Body, rng: np.random.Generator) -> list[Line
 
 def _enteric_tube(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
     tip = (rng.uniform(0.2, 0.38), body.dome[LEFT] + rng.uniform(0.16, 0.26))
-    return [
-        (_arc((0.01, -1.05), (0.0, -0.2), (0.03, 0.2), (0.03, 0.5), (0.1, 0.75), tip), 0.024, 0.85)
-    ]
+    tube = _arc((0.01, -1.05), (0.0, -0.2), (0.03, 0.2), (0.03, 0.5), (0.1, 0.75), tip)
+    return [(tube, 0.024, 0.85)]
 
 
 def _both_tubes(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
@@ -82,17 +77,15 @@ def _both_tubes(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
 
 
 def _sternal_wires(side: int, body: Body, rng: np.random.Generator) -> list[Line]:
-    """The wires of a split breastbone, with clips or a valve's ring where the surgeon worked."""
+    """The wires of a split breastbone, with clips or the ring of a valve."""
     heights = np.linspace(-0.42, 0.36, 6) + rng.normal(0, 0.012, 6)
-    lines = [
-        (_ring(body.turn + rng.normal(0, 0.008), y, 0.036, 0.022), 0.018, 1.0) for y in heights
-    ]
+    wires = [_ring(body.turn + rng.normal(0, 0.008), y, 0.036, 0.022) for y in heights]
+    lines = [(wire, 0.018, 1.0) for wire in wires]
     if rng.random() < 0.5:
         return [*lines, (_ring(0.1, 0.12, 0.06, 0.035), 0.02, 1.0)]
-    clips = rng.uniform((0.1, -0.2), (0.32, 0.25), (5, 2))
-    return lines + [
-        (np.linspace(clip, clip + np.array([0.0, 0.022]), 2), 0.014, 1.0) for clip in clips
-    ]
+    starts = rng.uniform((0.1, -0.2), (0.32, 0.25), (5, 2))
+    clips = [np.linspace(start, start + np.array([0.0, 0.022]), 2) for start in starts]
+    return lines + [(clip, 0.014, 1.0) for clip in clips]
 
 
 _Kind = Callable[[int, Body, np.random.Generator], list[Line]]

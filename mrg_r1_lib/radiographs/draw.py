@@ -1,8 +1,9 @@
-"""Phantom radiographs: hand-made index terms and a key -> a frontal chest film, drawn and never taken from a labeler's output.
+"""Phantom radiographs: hand-made index terms and a key -> a drawn frontal chest film.
 
-The key alone gives body, pose, exposure and noise; each term draws its sign from a stream of its own. The same key with and
-without a term therefore gives twins that differ by that sign alone, and adding a term moves no other. Convention of the
-light box: the patient's left is on the image's right; bone and fluid are bright, air is dark.
+No labeler's output enters the drawing. The key alone decides body, pose, exposure and noise; each
+term draws its sign from its own random stream. So one key with and without a term gives twins that
+differ by that sign alone. Convention: the patient's left is on the image's right; bone and fluid
+are bright, air is dark.
 """
 
 import hashlib
@@ -23,11 +24,12 @@ SMALLEST = 32  # pixels; below, ribs are thinner than the grid
 
 
 def draw_radiograph(terms: Sequence[IndexTerm], key: str, size: int = 96) -> Image.Image:
-    """A frontal chest radiograph `(size, size)`, mode "L", that shows what `terms` assert; the same bytes on every call.
+    """A frontal chest radiograph `(size, size)`, mode "L", with the signs of `terms`.
 
-    `key` (a study id) seeds everything through SHA-256. What a term leaves open (side, zone, size, kind of device) the
-    key decides. Terms without observation draw nothing, but for the lungs' inflation and a tortuous aorta.
-    ValueError for an observation that has no sign or a size below 32.
+    `key` (a study id) seeds everything through SHA-256, so each call gives the same bytes. It also
+    decides side, zone, size and kind of device where a term names none. Terms without observation
+    draw nothing, except the lungs' inflation and a tortuous aorta. ValueError for an observation
+    without a sign, or a size below 32.
 
     >>> draw_radiograph([IndexTerm("Cardiomegaly", ("Cardiomegaly",))], key="CXR1").size
     (96, 96)
@@ -40,19 +42,18 @@ def draw_radiograph(terms: Sequence[IndexTerm], key: str, size: int = 96) -> Ima
     bend_body(body, terms, places)
     chest = Chest(body, size)
     paint_signs(chest, places)
-    return _develop(
-        _density(chest, _stream(key, "texture")), _stream(key, "film"), _stream(key, "noise")
-    )
+    density = _density(chest, _stream(key, "texture"))
+    return _develop(density, _stream(key, "film"), _stream(key, "noise"))
 
 
 def _stream(*names: str) -> np.random.Generator:
-    """An independent generator for these names: PCG64, whose numbers do not depend on the platform."""
+    """An independent generator for these names; PCG64 gives the same numbers on every platform."""
     digest = hashlib.sha256("\x1f".join(names).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
 def _plateau(distance: np.ndarray) -> np.ndarray:
-    """1 about zero and 0 beyond one, with a flatter top than a Gaussian."""
+    """1 near zero and 0 beyond one, with a flatter top than a Gaussian."""
     return np.exp(-np.square(np.square(distance)))
 
 
@@ -70,28 +71,21 @@ def _soft_tissue(chest: Chest) -> np.ndarray:
     if body.breast:
         for side in (RIGHT, LEFT):
             tissue += 0.10 * body.breast * _oval(chest, 0.42 * side, 0.28, 0.33, 0.36, 0.12)
-    tissue -= (
-        0.16
-        * _oval(chest, 0.33, body.dome[LEFT] + 0.14, 0.16, 0.09, 0.3)
-        * rise(y - chest.floor, 0.02)
-    )  # the stomach's gas
+    stomach = _oval(chest, 0.33, body.dome[LEFT] + 0.14, 0.16, 0.09, 0.3)  # its gas
+    tissue -= 0.16 * stomach * rise(y - chest.floor, 0.02)
     return tissue * rise(y - top, 0.03) * rise(flank - out, 0.03)
 
 
 def _density(chest: Chest, rng: np.random.Generator) -> np.ndarray:
-    """How much the chest weakens the beam, summed along it: 0 is air, about 1 soft tissue, more is bone or metal."""
+    """Attenuation summed along the beam: 0 is air, about 1 soft tissue, more bone or metal."""
     body, x, y = chest.body, chest.x, chest.y
     tissue = _soft_tissue(chest)
     spine = _plateau(x / 0.075) * (1 + 0.22 * np.cos(y * (2 * math.pi / 0.15)))
     windpipe = _plateau((x - 0.5 * body.turn) / 0.042) * rise(-0.26 - y, 0.05)
     hila = chest.blob(-0.19, -0.02, 0.07, 0.12) + chest.blob(0.18, -0.07, 0.065, 0.11)
     film = tissue * (1 - (0.76 + 0.012 * chest.texture(rng, 24)) * chest.air)
-    film += (
-        0.06 * chest.middle
-        + 0.16 * np.sqrt(np.maximum(chest.heart, 0))
-        + 0.13 * spine
-        - 0.16 * windpipe
-    )
+    heart = 0.16 * np.sqrt(np.maximum(chest.heart, 0))
+    film += 0.06 * chest.middle + heart + 0.13 * spine - 0.16 * windpipe
     film += chest.air * (0.22 * chest.vessels + 0.14 * hila)
     film += body.bone * (0.10 * chest.ribs + np.minimum(tissue, 1) * _shoulder_girdle(chest))
     return film + chest.shadow
@@ -102,14 +96,11 @@ def _shoulder_girdle(chest: Chest) -> np.ndarray:
     out, y, body = np.abs(chest.x - 0.6 * chest.body.turn), chest.y, chest.body
     curve = body.clavicle - 0.60 - 0.30 * out + 0.035 * np.sin(out * 8)
     for side, x, break_y, step in body.breaks:
-        if break_y < -0.6:  # so high only the clavicle breaks
+        if break_y < -0.6:  # only breaks of the clavicle are so high
             curve = curve + 0.3 * step * rise(out - x, chest.edge(0.01)) * chest.half(side)
     clavicle = _plateau((y - curve) / 0.034) * rise(out - 0.05, 0.012) * rise(0.8 - out, 0.02)
-    blade = (
-        np.exp(-np.square((out - 0.80 + 0.12 * (y + 0.4)) / 0.03))
-        * rise(y + 0.7, 0.05)
-        * rise(0.05 - y, 0.1)
-    )
+    blade = np.exp(-np.square((out - 0.80 + 0.12 * (y + 0.4)) / 0.03))
+    blade = blade * rise(y + 0.7, 0.05) * rise(0.05 - y, 0.1)
     arm = rise(1 - np.square((out - 0.98) / 0.15) - np.square((y + 0.70) / 0.16), 0.2)
     return 0.22 * clavicle + 0.09 * blade + 0.22 * arm
 
@@ -117,14 +108,10 @@ def _shoulder_girdle(chest: Chest) -> np.ndarray:
 def _develop(
     density: np.ndarray, rng: np.random.Generator, noise: np.random.Generator
 ) -> Image.Image:
-    """Density -> grey values: exposure, contrast, film noise, the side marker and the collimator's dark border."""
+    """Density -> grey values with exposure, contrast, noise, side marker and collimator border."""
     size = len(density)
-    gain, gamma, grain, border = (
-        rng.uniform(0.75, 1.05),
-        rng.uniform(0.95, 1.2),
-        rng.uniform(0.010, 0.022),
-        rng.random(4),
-    )
+    gain, gamma = rng.uniform(0.75, 1.05), rng.uniform(0.95, 1.2)
+    grain, border = rng.uniform(0.010, 0.022), rng.random(4)
     light = (1 - np.exp(-gain * np.maximum(density, 0))) / (1 - math.exp(-1.5 * gain))
     light = np.exp(gamma * np.log(np.maximum(light, 1e-6)))
     light += grain * noise.standard_normal(density.shape, dtype=np.float32) * (0.5 + light)

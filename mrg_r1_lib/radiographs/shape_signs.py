@@ -1,6 +1,7 @@
-"""Signs that are a change of shape: a larger heart, a wider mediastinum, a higher dome, a broken bone.
+"""Signs that change the shape: a larger heart, a wider mediastinum, a higher dome, a broken bone.
 
-`Place` or index term -> the body's numbers, before the chest is laid out. What is seen inside the lungs is in `signs.py`.
+`Place` or index term -> the body's numbers, before the chest is laid out. `density_signs.py` has
+the signs inside the lungs.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from mrg_r1_lib.study import IndexTerm
 
 
 def bend_body(body: Body, terms: Sequence[IndexTerm], places: Sequence[Place]) -> None:
-    """Change the body's numbers, in place, to what the signs and the terms about inflation and aorta say."""
+    """Change the body's numbers in place, for the signs and for terms about inflation and aorta."""
     for prefix, bend in TERM_BENDS.items():
         if any(term.term.startswith(prefix) for term in terms):
             bend(body)
@@ -48,14 +49,8 @@ def _lose_volume(body: Body, place: Place, rng: np.random.Generator) -> None:
 def _break_bones(body: Body, place: Place, rng: np.random.Generator) -> None:
     for side in place.sides:
         if "clavicle" in place.term or (place.term.count("/") == 0 and rng.random() < 0.2):
-            body.breaks.append(
-                (
-                    side,
-                    rng.uniform(0.3, 0.5),
-                    -0.75,
-                    rng.choice((-1, 1)) * (0.15 + 0.12 * place.extent),
-                )
-            )
+            x, direction = rng.uniform(0.3, 0.5), rng.choice((-1, 1))
+            body.breaks.append((side, x, -0.75, direction * (0.15 + 0.12 * place.extent)))
             continue
         y, x = rng.uniform(-0.35, 0.2), rng.uniform(0.48, 0.64)
         for rib in range(2 + round(2 * place.extent)):

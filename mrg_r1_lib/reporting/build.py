@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES
 from mrg_r1_lib.reporting import (
     ablations,
+    by_observation,
     checks,
     comparisons,
     corpus_tables,
@@ -64,9 +65,9 @@ TABLES: dict[str, Table] = {
         checks.checked_comparisons, checks.CHECKED_COMPARISONS, reads=("held_out",)
     ),
     "checked_scores": Table(checks.checked_scores, checks.CHECKED_SCORES, reads=("held_out",)),
-    "observations": Table(tables.observation_table, tables.OBSERVATIONS_BY_SEED),
+    "observations": Table(by_observation.observation_table, by_observation.OBSERVATIONS_BY_SEED),
     "observation_intervals": Table(
-        comparisons.observation_intervals, comparisons.OBSERVATION_INTERVALS
+        by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS
     ),
     "training": Table(logs.training_table, logs.TRAINING),
     "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),

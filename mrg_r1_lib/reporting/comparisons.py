@@ -2,8 +2,9 @@
 
 Saved label codes -> differences with intervals over seeds and studies together. A pair that test
 scores of some seeds suggested is also given over its other seeds alone: only this row confirms, and
-only it enters the family's correction. Families were fixed one after the other, before their
-policies were scored on the test split; each is corrected apart.
+only it enters the family's correction. Families were fixed one after the other, and each is
+corrected apart. A pair was written down before at least one of its two policies was scored on the
+test split with the confirming seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +14,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mrg_r1_lib.metrics.bootstrap import Efficacy, holm, interval, paired_bootstrap
-from mrg_r1_lib.metrics.clinical_efficacy import MEASURES, PRIMARY, positives
-from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.metrics.bootstrap import Efficacy, holm, paired_bootstrap
+from mrg_r1_lib.metrics.clinical_efficacy import MEASURES, PRIMARY
 from mrg_r1_lib.reporting.schema import (
     AGAINST,
     ARM,
     HIGH,
     LOW,
-    OBSERVATION,
     SEED,
     SEEDS,
     SPLIT,
     P,
-    count,
     difference,
     flag,
     name,
@@ -91,16 +89,6 @@ COMPARISONS_BY_SEED = {
     "seed": SEED,
     **{part: difference(f"difference in {part} of this seed") for part in reversed(MEASURES)},
 }
-OBSERVATION_INTERVALS = {
-    "split": SPLIT,
-    "observation": OBSERVATION,
-    "support": count("studies whose reference asserts it"),
-    "arm": ARM,
-    "against": AGAINST,
-    "value": difference("F1 of the observation alone; with `against`: the difference in it"),
-    "low": difference(LOW),
-    "high": difference(HIGH),
-}
 
 
 def compared(
@@ -129,21 +117,21 @@ def comparison_table(run: Run) -> pd.DataFrame:
         for family, pair, seeds, confirming in entries(scores)
         for measure, statistic in STATISTICS.items()
     ]
-    table = pd.DataFrame(rows, columns=list(COMPARISONS))
-    tested = table["confirming"].astype(bool) & (table["measure"] == "f1")
-    for _, rows_of in table[tested].groupby("family"):
-        table.loc[rows_of.index, "p_holm"] = holm(rows_of["p"])
-        level = 1 - (1 - LEVEL) / len(rows_of)
-        for place, row in rows_of.iterrows():
-            again = compared(
-                scores,
-                Pair(row["arm"], row["against"]),
-                row["seeds"],
-                run.settings.resamples,
-                level=level,
-            )
-            table.loc[place, ["corrected_low", "corrected_high"]] = again["low"], again["high"]
+    table = _corrected(pd.DataFrame(rows, columns=list(COMPARISONS)), scores, run)
     return table.assign(seeds=table["seeds"].map(len))
+
+
+def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:
+    """The table with p_holm and Bonferroni's intervals of f1, by family, over confirming rows."""
+    tested = table["confirming"].astype(bool) & (table["measure"] == "f1")
+    for _, rows in table[tested].groupby("family"):
+        table.loc[rows.index, "p_holm"] = holm(rows["p"])
+        level = 1 - (1 - LEVEL) / len(rows)
+        for place, row in rows.iterrows():
+            pair, draws = Pair(row["arm"], row["against"]), run.settings.resamples
+            wider = compared(scores, pair, row["seeds"], draws, level=level)
+            table.loc[place, ["corrected_low", "corrected_high"]] = wider["low"], wider["high"]
+    return table
 
 
 def entries(scores: Scores) -> Iterator[tuple[str, Pair, list[int], bool]]:
@@ -182,60 +170,12 @@ def t_interval(
 def seed_table(run: Run) -> pd.DataFrame:
     """The comparisons of each seed alone, by COMPARISONS_BY_SEED."""
     scores = read_scores(run)
-    rows = []
-    for family, pairs in FAMILIES.items():
-        for pair in pairs:
-            seeds = scores.seeds(pair.arm, pair.against)
-            parts = (
-                {
-                    part: by_seed(scores, pair, seeds, STATISTICS[part])
-                    for part in reversed(MEASURES)
-                }
-                if seeds
-                else {}
-            )
-            of = {"split": scores.split, "family": family, "arm": pair.arm, "against": pair.against}
-            rows += [
-                of | {"seed": seed} | {part: values[place] for part, values in parts.items()}
-                for place, seed in enumerate(seeds)
-            ]
+    rows = [
+        {"split": scores.split, "family": family, "arm": pair.arm, "against": pair.against}
+        | {"seed": seed}
+        | {part: by_seed(scores, pair, [seed], STATISTICS[part])[0] for part in MEASURES}
+        for family, pairs in FAMILIES.items()
+        for pair in pairs
+        for seed in scores.seeds(pair.arm, pair.against)
+    ]
     return pd.DataFrame(rows, columns=list(COMPARISONS_BY_SEED))
-
-
-def observation_intervals(run: Run) -> pd.DataFrame:
-    """F1 of each observation alone, of SFT, of the scale's first arm, and the difference, by
-    OBSERVATION_INTERVALS.
-    """
-    scores = read_scores(run)
-    pair = Pair(run.settings.arms[0], "sft")
-    seeds = scores.seeds(pair.arm, pair.against)
-    options = {
-        "statistic": Efficacy(**PRIMARY | {"classes": 14}),
-        "resamples": run.settings.resamples,
-    }
-    rows = []
-    for column, title in enumerate(OBSERVATIONS if seeds else ()):
-        truth, after, before = (
-            _only(codes, column)
-            for codes in (scores.truth, scores.codes(pair.arm, seeds), scores.codes("sft", seeds))
-        )
-        support = int(positives(truth, 14).sum())
-        of = {"split": scores.split, "observation": title, "support": support}
-        values = {
-            ("sft", None): interval(truth, before, **options),
-            (pair.arm, None): interval(truth, after, **options),
-            (pair.arm, "sft"): paired_bootstrap(truth, after, before, **options)[:3],
-        }
-        for (arm, against), (value, low, high) in values.items():
-            ends = {"value": value, "low": low, "high": high}
-            rows.append(of | {"arm": arm, "against": against} | ends)
-    return pd.DataFrame(rows, columns=list(OBSERVATION_INTERVALS))
-
-
-def _only(codes: np.ndarray, column: int) -> np.ndarray:
-    """Label codes `(…, 14)` with all but one observation blank: micro F1 over them is that
-    observation's.
-    """
-    kept = np.full_like(codes, Label.BLANK)
-    kept[..., column] = codes[..., column]
-    return kept

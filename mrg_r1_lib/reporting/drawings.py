@@ -32,6 +32,7 @@ SHEET = 24  # radiographs of the contact sheet
 
 
 def method_overview(run: Run) -> Figure:
+    """The method with the run's rewards, group size and KL weight."""
     return figures.method_overview(
         run.recipe.rewards, run.group_size, run.recipe.beta, note=run.note
     )
@@ -50,6 +51,7 @@ def margin_curve(run: Run, table: pd.DataFrame) -> Figure:
 
 
 def data_flow(run: Run) -> Figure:
+    """What is left of the corpus at each filter, and the splits."""
     counts = data_card.filter_counts(load_studies(run.corpus, run.settings))
     return figures.flow(counts, note=run.note)
 
@@ -69,10 +71,12 @@ def contact_sheet(run: Run) -> Figure:
 
 
 def prevalence_by_split(run: Run, prevalence: pd.DataFrame) -> Figure:
+    """How often each observation is positive, from the table `prevalence`."""
     return figures.prevalence(prevalence, note=run.note)
 
 
 def impression_agreement(run: Run) -> Figure:
+    """F1 between readings of the same IMPRESSIONs."""
     _, texts = corpus_tables.impression_readings(run)
     title = f"agreement of two readings of {len(texts):,} IMPRESSIONs (F1)"
     return figures.heatmap(corpus_tables.impression_agreement(run), title, note="real reports")
@@ -89,6 +93,7 @@ def validation(arm: str) -> Callable[[Run], Figure]:
 
 
 def main_scores(run: Run, scores: pd.DataFrame) -> Figure:
+    """The primary measure of the default study's arms, from the table `scores`."""
     shown = tables.main_study(scores, run.settings.arms)
     return figures.main_scores(shown, note=scored(run, scores))
 
@@ -101,21 +106,25 @@ def precision_recall(run: Run, scores: pd.DataFrame) -> Figure:
 
 
 def observation_f1(run: Run, intervals: pd.DataFrame) -> Figure:
+    """F1 of each observation, from the table `observation_intervals`."""
     return figures.observation_f1(intervals, note=scored(run, intervals))
 
 
 def ablation_forest(run: Run, ablations: pd.DataFrame) -> Figure:
+    """Each arm's difference to the paper's, from the table `ablations`."""
     title = f"CE micro-F1 (13), difference to MCCS, 95 % interval ({run.scale})"
     return figures.forest(ablations, title, note=scored(run, ablations))
 
 
 def reward_heatmap(run: Run, table: pd.DataFrame) -> Figure:
+    """Each arm's reports under each reward, from the table `reward_scores`."""
     shown = tables.labelled(table.set_index("arm").drop(columns="split"))
     title = "score of each arm's held-out reports under each reward"
     return figures.heatmap(shown, title, note=scored(run, table), digits=3)
 
 
 def seed_curves(run: Run) -> Figure:
+    """Training of SFT and of the scale's first arm, seed by seed."""
     arm = run.settings.arms[0]
     sft, srl = (validation_logs(run, (each,)) for each in ("sft", arm))
     panels = {
@@ -128,12 +137,14 @@ def seed_curves(run: Run) -> Figure:
 
 
 def srl_curves(run: Run) -> Figure:
+    """Training logs of the arms with other rewards."""
     arms = reward_arms(run)
     log = training_logs(run, arms)
     return figures.by_arm(log, "step", CURVES, arms, [PAPER], note=run.note, window=WINDOW)
 
 
 def validation_curves(run: Run) -> Figure:
+    """The validation split along training, of the same arms and the control."""
     arms, beside = reward_arms(run), ["sft_continued", PAPER]
     log = validation_logs(run, ("sft_continued", *arms))
     note = f"{run.note}; validation split"
@@ -141,6 +152,7 @@ def validation_curves(run: Run) -> Figure:
 
 
 def reward_hacking(run: Run) -> Figure:
+    """Each arm's own reward and the F1 of its sampled reports along training."""
     closed = reward_scores.gap_closed(run, window=min(25, run.settings.srl.steps // 2))
     return figures.reward_hacking(closed, note=f"{run.note}; sampled training reports")
 

@@ -46,7 +46,7 @@ def validation_samples(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
     FileNotFoundError names the command that samples. Reads the corpus.
     """
-    path = run.of_stage("sft").folder / "beliefs.csv"
+    path = run.of_arm("sft").folder / "beliefs.csv"
     if not path.exists():
         raise FileNotFoundError(
             f"No sampled reports: {path}. Run notebooks/04_reward_ablations.ipynb first."

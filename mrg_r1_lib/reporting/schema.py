@@ -1,7 +1,8 @@
 """Columns of saved tables: type, range and meaning in one line each.
 
-They stand beside the function that makes the table. pandera checks a table against them before it is saved. They also give the data dictionary, and tell
-the guard of private corpora which columns may hold words.
+They stand beside the function that makes the table. pandera checks a table against them before it
+is saved. They also give the data dictionary, and tell the guard of private corpora which columns
+may hold words.
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ def code(description: str) -> pa.Column:
 
 def identifier(description: str) -> pa.Column:
     """A column of ids, which are no words: the guard of private corpora looks at them."""
-    return _column(str, "id", description)
+    return _column(None, "id", description)  # numbers of rows stay numbers
 
 
 def _column(

@@ -16,13 +16,11 @@ from mrg_r1_lib.metrics.clinical_efficacy import (
     POSITIVE_CODES,
     PRIMARY,
     clinical_efficacy,
-    per_observation,
 )
 from mrg_r1_lib.reporting.schema import (
     ARM,
     HIGH,
     LOW,
-    OBSERVATION,
     SEED,
     SEEDS,
     SPLIT,
@@ -59,16 +57,6 @@ SCORES = {
     "high": rate(HIGH),
     "precision": rate("micro precision over 13, counted over all seeds"),
     "recall": rate("micro recall over 13, counted over all seeds"),
-}
-OBSERVATIONS_BY_SEED = {
-    "split": SPLIT,
-    "arm": ARM,
-    "seed": SEED,
-    "observation": OBSERVATION,
-    "support": count("studies whose reference asserts it"),
-    "precision": rate("precision of that observation alone"),
-    "recall": rate("recall of that observation alone"),
-    "f1": rate("F1 of that observation alone"),
 }
 
 
@@ -158,14 +146,3 @@ def summary(main: pd.DataFrame, scores: pd.DataFrame | None = None) -> pd.DataFr
             table[column] = counted[part]
     others = ["F1 macro-13", "F1 example-14", "F1 micro-14", "F1 micro-5", *TEXT_METRICS]
     return table[[*primary.values(), *others]]
-
-
-def observation_table(run: Run) -> pd.DataFrame:
-    """Each observation's own scores, of SFT and the scale's first arm, by OBSERVATIONS_BY_SEED."""
-    scores = read_scores(run)
-    frames = [
-        per_observation(scores.truth, codes).assign(split=scores.split, arm=arm, seed=seed)
-        for arm in ("sft", run.settings.arms[0])
-        for seed, codes in zip(scores.seeds(arm), scores.codes(arm), strict=True)
-    ]
-    return pd.concat(frames, ignore_index=True)

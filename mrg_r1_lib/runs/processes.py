@@ -1,6 +1,7 @@
-"""Several processes for one training: who they are, what each takes of a step, and how they are started.
+"""The processes of one training: their number, their share of a step, their start.
 
-`accelerate launch -m mrg_r1_lib.training.srl …` starts them; nothing else differs between one process and many.
+`accelerate launch -m mrg_r1_lib.training.srl …` starts several processes. The rest of the code is
+the same for one process and for many.
 """
 
 import subprocess
@@ -17,34 +18,38 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.runs.run import Run
 
-ACCELERATE = (
-    Path(__file__).parents[1] / "training" / "accelerate"
-)  # its configurations: one GPU, eight, DeepSpeed ZeRO-3
+# configurations: one GPU, eight GPUs, DeepSpeed ZeRO-3
+ACCELERATE = Path(__file__).parents[1] / "training" / "accelerate"
 
 
 def processes() -> PartialState:
-    """The processes that train together, as `accelerate launch` started them; without it, this one alone."""
+    """The processes that `accelerate launch` started; without it, this process alone."""
     return PartialState(cpu=not torch.cuda.is_available())
 
 
 def split_step(run: Run, completions: int) -> dict:
-    """TRL's arguments for a step of so many completions over all processes, in micro-batches that one device holds.
+    """TRL's batch arguments for a step of `completions` over all processes, in micro-batches.
 
-    ValueError if they do not divide evenly: then processes would train on unequal shares.
+    ValueError if they do not divide evenly, since the processes' shares would be unequal.
     """
-    share, left_over = divmod(completions, processes().num_processes)
+    count = processes().num_processes
+    share, left_over = divmod(completions, count)
     micro = min(POLICIES[run.settings.policy].micro_batch or share, share)
     if left_over or share % micro:
         raise ValueError(
-            f"{run.experiment}, scale {run.scale}: a step of {completions} completions does not divide into micro-batches of "
-            f"{micro} on {processes().num_processes} processes. Change the number of processes (accelerate launch "
-            f"--num_processes), or the scale's batch, groups or micro_batch."
+            f"{run.experiment}, scale {run.scale}: a step of {completions} completions does not "
+            f"divide into micro-batches of {micro} on {count} processes. Change the number of "
+            "processes (accelerate launch --num_processes), or the scale's batch, groups or "
+            "micro_batch."
         )
     return {"per_device_train_batch_size": micro, "gradient_accumulation_steps": share // micro}
 
 
 def gathered(model: torch.nn.Module) -> AbstractContextManager:
-    """Within it the model's weights are whole and the first process's changes kept, even where DeepSpeed divides them."""
+    """Context in which ZeRO-3 shards are gathered and changes by rank 0 are written back.
+
+    Without ZeRO-3 it does nothing.
+    """
     if not is_deepspeed_zero3_enabled():
         return nullcontext()
     import deepspeed
@@ -53,37 +58,22 @@ def gathered(model: torch.nn.Module) -> AbstractContextManager:
 
 
 def launch(stage: Callable[[Run], pd.DataFrame], run: Run) -> pd.DataFrame:
-    """`stage(run)` in this process on one device; on several GPUs `accelerate launch` trains in a child, and its run is loaded.
+    """`stage(run)` in this process on one device, or by `accelerate launch` on several GPUs.
 
-    RuntimeError if the child failed; its own message stands above.
+    A child process then trains, and its run is loaded. RuntimeError if the child failed; its own
+    message is printed above.
     """
     devices = torch.cuda.device_count()
     if devices > 1:
-        command = [
-            sys.executable,
-            "-m",
-            "accelerate.commands.launch",
-            "--config_file",
-            str(ACCELERATE / "eight_gpus.yaml"),
-        ]
-        command += [
-            "--num_processes",
-            str(devices),
-            "-m",
-            stage.__module__,
-            "--experiment",
-            run.experiment,
-        ]
-        command += [
-            "--scale",
-            run.scale,
-            "--seed",
-            str(run.seed),
-            "--results",
-            str(run.results.resolve()),
-        ]
+        config = str(ACCELERATE / "eight_gpus.yaml")
+        results = str(run.results.resolve())
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
+        command += ["--num_processes", str(devices), "-m", stage.__module__]
+        command += ["--experiment", run.experiment, "--scale", run.scale]
+        command += ["--seed", str(run.seed), "--results", results]
         if subprocess.run(command, check=False).returncode:
             raise RuntimeError(
-                f"{run.experiment}: training on {devices} GPUs failed. To see why: {' '.join(command)}"
+                f"{run.experiment}: training on {devices} GPUs failed. "
+                f"To see why: {' '.join(command)}"
             )
     return stage(run)

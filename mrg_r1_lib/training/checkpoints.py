@@ -1,8 +1,9 @@
-"""Checkpoints of a training that may be stopped at any moment: the trainer's own, what it forgets, and which of them are whole.
+"""Checkpoints of a training that may stop at any moment.
 
-transformers saves optimiser, schedule, random states and log. What is trained is saved here, since transformers writes a LLaVA
-under other names than it has in memory and then loads nothing of it into a model (only a warning says so); and so is what
-validation has seen. A checkpoint counts once its marker is there, which is written last, and while the run's state is the same.
+transformers saves optimiser, schedule, random states and log. This module adds the trained tensors
+and the evaluations. transformers writes a LLaVA under other names than in memory, and then loads
+nothing of it, with a warning only. A checkpoint is complete once its marker exists, which is
+written last. It is used while the run's state is the same.
 """
 
 import json
@@ -23,12 +24,12 @@ TRAINED = "trained.safetensors"
 
 
 def trainer_folder(run: Run) -> Path:
-    """Where the trainer of a run keeps its checkpoints."""
+    """The folder of the trainer's checkpoints."""
     return run.private / "trainer"
 
 
 def last_complete(run: Run) -> Path | None:
-    """The latest checkpoint that can be continued; all others, cut off while saved or of another state, are deleted."""
+    """The latest complete checkpoint of the run's present state, or None; deletes unusable ones."""
     found = {}
     for folder in trainer_folder(run).glob("checkpoint-*"):
         marker = folder / COMPLETE
@@ -40,9 +41,10 @@ def last_complete(run: Run) -> Path | None:
 
 
 class Checkpoints(TrainerCallback):
-    """Completes each checkpoint of the trainer, and the model of a training that continues one.
+    """Completes each checkpoint of the trainer, and restores a training that continues from one.
 
-    `validation` has `save(folder)` and `load(folder)`, or is None. `seconds` and `tokens` are those before the last stop.
+    `validation` has `save(folder)` and `load(folder)`, or is None. `seconds` and `tokens` count
+    until the last stop.
     """
 
     def __init__(self, run: Run, validation, checkpoint: Path | None) -> None:
@@ -55,14 +57,13 @@ class Checkpoints(TrainerCallback):
                 validation.load(checkpoint)
 
     def on_train_begin(self, args, state, control, model, train_dataloader, **_) -> None:
-        """Bring the order of the studies and the weights to where the checkpoint left them."""
+        """Restore the order of the studies and the weights of the checkpoint."""
         if self.checkpoint:
             sampler = train_dataloader.batch_sampler
-            while hasattr(sampler, "batch_sampler"):  # a process's share of it
+            while hasattr(sampler, "batch_sampler"):  # the share of one process
                 sampler = sampler.batch_sampler
-            for _ in range(
-                int(state.epoch)
-            ):  # TRL's sampler draws an order each time it is begun: transformers begins it once
+            # TRL's sampler draws an order at each start, but transformers starts it only once
+            for _ in range(int(state.epoch)):
                 next(iter(sampler.sampler))
             trained = load_file(self.checkpoint / TRAINED)
             with gathered(model), torch.no_grad():
@@ -71,7 +72,7 @@ class Checkpoints(TrainerCallback):
                         parameter.copy_(trained[name])
 
     def on_save(self, args, state, control, model, **_) -> None:
-        """Add weights and validation to what the trainer wrote, then mark the checkpoint as whole."""
+        """Add weights and validation to the trainer's checkpoint, then mark it as complete."""
         with gathered(model):
             trained = {
                 name: p.detach().cpu().contiguous()

@@ -1,7 +1,7 @@
-"""What a scale needs before it can train: parameters, GPU memory, disk. Nothing is downloaded for it.
+"""The needs of a scale before training: parameters, GPU memory, disk. Nothing is downloaded.
 
-Parameters are counted on torch's meta device, from the policy's published sizes. The memory is the scale's own
-`gpu_gib`, from a measurement (`results/benchmarks/`), not from a model of memory.
+Parameters are counted on torch's meta device, from the policy's published sizes. The GPU memory is
+the scale's own `gpu_gib`, which was measured (`results/benchmarks/`), not modelled.
 """
 
 from pathlib import Path
@@ -17,9 +17,9 @@ GIB = 2**30
 
 
 def configuration(policy: str, image_size: int) -> PreTrainedConfig:
-    """The configuration of a policy: from the registry's sizes, its folder, or as it is made here.
+    """The configuration of a policy: from the registry's sizes, its folder, or made here.
 
-    ValueError for a published one whose sizes are not known before it is downloaded.
+    ValueError for a published policy whose sizes are unknown before a download.
     """
     base = require_known(policy)
     if base.sizes:
@@ -30,13 +30,13 @@ def configuration(policy: str, image_size: int) -> PreTrainedConfig:
         if (folder / "config.json").exists():
             return AutoConfig.from_pretrained(folder, local_files_only=True)
     raise ValueError(
-        f"{policy}: its sizes are unknown. Give `sizes` in its line of policies/registry.py, or put "
-        f"its config.json into {data_root() / 'models' / policy}."
+        f"{policy}: its sizes are unknown. Give `sizes` in its line of policies/registry.py, "
+        f"or put its config.json into {data_root() / 'models' / policy}."
     )
 
 
 def count_parameters(policy: str, image_size: int) -> dict[str, int]:
-    """Parameters of a policy: "all" (tied embeddings count once), and those of its "vision" tower."""
+    """Parameters of a policy: "all" (tied embeddings count once) and "vision" (its tower)."""
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(configuration(policy, image_size))
     model.tie_weights()
@@ -46,14 +46,15 @@ def count_parameters(policy: str, image_size: int) -> dict[str, int]:
 
 
 def plan_text(scale: str) -> str:
-    """What the scale needs, one line per item."""
+    """The needs of a scale as text, one line per item."""
     settings = load_scale(scale)
     counts = count_parameters(settings.policy, settings.image_size)
+    total, vision = counts["all"] / 1e6, counts["vision"] / 1e6
     trained = "adapters (LoRA)" if settings.lora else "all weights but the vision tower"
     gpu = f"{settings.gpu_gib:.0f} GiB on each" if settings.gpu_gib else "none is needed"
     rows = {
         "policy": settings.policy,
-        "parameters": f"{counts['all'] / 1e6:,.1f} million, {counts['vision'] / 1e6:,.1f} of vision",
+        "parameters": f"{total:,.1f} million, {vision:,.1f} of vision",
         "trained": trained,
         "GPU memory": gpu,
         "disk": f"{settings.disk_gib:.1f} GiB",
@@ -68,17 +69,16 @@ def require_device(scale: str) -> None:
     settings = load_scale(scale)
     if not settings.gpu_gib:
         return
-    needs = (
-        f"Scale {scale} trains {settings.policy} and needs {settings.gpu_gib:.0f} GiB on each GPU"
-    )
+    memory = f"{settings.gpu_gib:.0f} GiB on each GPU"
+    needs = f"Scale {scale} trains {settings.policy} and needs {memory}"
     if not torch.cuda.is_available():
         raise RuntimeError(
-            f"{needs}; no GPU is visible here. Use laptop, or run the same command on a machine with "
-            f"such a GPU. The plan: ./run_all.sh {scale} --plan"
+            f"{needs}; no GPU is visible here. Use laptop, or run the same command on a machine "
+            f"with such a GPU. The plan: ./run_all.sh {scale} --plan"
         )
     found = torch.cuda.get_device_properties(0).total_memory / GIB
     if found < settings.gpu_gib:
         raise RuntimeError(
-            f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Choose a smaller policy, "
-            f"such as qwen25_vl_3b, or fewer studies per step (experiments.py)."
+            f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Choose a smaller "
+            "policy, such as qwen25_vl_3b, or fewer studies per step (experiments.py)."
         )

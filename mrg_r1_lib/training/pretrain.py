@@ -1,11 +1,12 @@
-"""Pretraining: a new policy learns to see and to write from drawn studies.
+"""Pretraining: a new policy learns from drawn studies.
 
-The paper starts from HuatuoGPT-Vision, which has seen medical images and text. The tiny policy has seen
-nothing. It learns from phantoms, whose text is the library's own, in three parts. Its vision tower learns to
-tell the observations apart. The whole model then learns to name them, in the think part of a completion, and
-then to write reports. Reports alone do not suffice: few of their words depend on the image, so a new policy
-learns to write without looking (`results/README.md` has the trial). The tokenizer is trained on the training
-split of the corpus and on phantom reports, never on held-out reports.
+The paper starts from HuatuoGPT-Vision, which was trained on medical images and text. The tiny
+policy starts from random weights. It learns from phantoms, whose text is the library's own, in
+three parts. The vision tower learns to classify the observations. Then the complete model learns to
+name them, in the think part of a completion, and last to write reports. Reports alone do not
+suffice: few of their words depend on the image, so a new policy learns to ignore it
+(`results/README.md` has the trial). The tokenizer is trained on the corpus's training split and on
+phantom reports, never on held-out reports.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, 
 
 
 def config(run: Run) -> SFTConfig:
-    """TRL's settings for pretraining; none of them is the paper's, which pretrains nothing itself."""
+    """TRL's settings for pretraining; none is the paper's, which starts from a published model."""
     settings = run.settings.pretrain
     return SFTConfig(
         **common_settings(run),
@@ -41,9 +42,9 @@ def config(run: Run) -> SFTConfig:
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant_with_warmup",  # SFT brings it down
+        lr_scheduler_type="constant_with_warmup",  # SFT decays the learning rate
         warmup_steps=10,
-        train_sampling_strategy="sequential",  # first the rows that only name observations
+        train_sampling_strategy="sequential",  # rows that only name observations come first
         weight_decay=0.0,
         max_length=None,  # a cut would separate image tokens from their image
         completion_only_loss=True,
@@ -51,9 +52,9 @@ def config(run: Run) -> SFTConfig:
 
 
 def pretrain(run: Run) -> pd.DataFrame:
-    """Train the policy that `run` starts from; returns its log, one row per step. A finished run is loaded.
+    """Pretrain the policy of `run`; returns the log, one row per step. A finished run is loaded.
 
-    A published base model is adopted instead, as it is: its log has no row.
+    A published base model is adopted unchanged instead; its log has no row.
     """
     run = run.of_stage("pretrain")
     if run.finished("train"):
@@ -69,10 +70,10 @@ def pretrain(run: Run) -> pd.DataFrame:
     texts = [study.findings for study in split] + findings
     model, processor = create_policy(run.settings.policy, texts, size, run.seed)
     tower_log = _train_tower(run, model, images)
-    new = run.private / "new_policy"  # saved once and loaded, as every other start
+    new = run.private / "new_policy"  # saved and loaded, like every other start
     save_policy(model, processor, new)
     model, processor = load_policy(new)
-    # the completion names what is there and leaves the report empty
+    # these completions name the observations and leave the report empty
     silent = [replace(study, findings="") for study in images[: settings.named]]
     written = load_labeler(run.recipe.labeler)(findings)
     rows = sft_rows([*silent, *phantoms], np.concatenate([index_labels(silent), written]))
@@ -81,7 +82,7 @@ def pretrain(run: Run) -> pd.DataFrame:
 
 
 def _train_tower(run: Run, model: PreTrainedModel, images: Sequence[Study]) -> pd.DataFrame:
-    """Train the vision tower in place to name what was drawn; returns the loss of each epoch."""
+    """Train the vision tower in place on the drawn observations; returns the loss of each epoch."""
     drawn = pixels(tqdm(images, desc="drawing radiographs", mininterval=1.0))
     losses = train_tower(
         model.model.vision_tower,

@@ -1,8 +1,8 @@
-"""Supervised finetuning (SFT): the policy learns to write the reports of the training split, by likelihood.
+"""Supervised finetuning (SFT): the policy learns the training split's reports by likelihood.
 
-Validation chooses how long to train: at each evaluation the policy writes its reports, and the one with the
-highest primary measure is kept. SFT continued is the control of reinforcement learning: it starts from the
-same policy, trains as long by the clock, and is evaluated as often.
+Validation chooses the length of training: the evaluation with the highest primary measure is kept.
+SFT continued is the control of reinforcement learning. It starts from the same policy, trains for
+the same wall-clock time, and is evaluated equally often.
 """
 
 import math
@@ -26,7 +26,7 @@ from mrg_r1_lib.training.validation import Validation
 
 
 def config(run: Run, studies: int) -> SFTConfig:
-    """TRL's settings for SFT, or for SFT continued, on so many studies."""
+    """TRL's settings for SFT, or for SFT continued, on `studies` studies."""
     settings = run.stage_settings
     step = split_step(run, settings.batch_size)
     steps = settings.epochs * math.ceil(studies / settings.batch_size)
@@ -50,10 +50,10 @@ def config(run: Run, studies: int) -> SFTConfig:
 
 
 def sft(run: Run) -> pd.DataFrame:
-    """Finetune the policy that `run` starts from; returns the log, one row per step. A finished run is loaded.
+    """Finetune the start of `run`; returns the log, one row per step. A finished run is loaded.
 
-    Also writes `validation.csv`, one row per evaluation. `run` may also be one that starts from SFT.
-    Raises FileNotFoundError if the policy that it starts from is missing.
+    Also writes `validation.csv`, one row per evaluation. `run` may also start from SFT.
+    FileNotFoundError if its start is missing.
     """
     run = run.of_stage("sft")
     if run.finished("train"):
@@ -79,7 +79,7 @@ def sft(run: Run) -> pd.DataFrame:
 
 
 def _phantoms(run: Run) -> Sequence[Study]:
-    """The first of the studies whose reports the policy learned to write in pretraining."""
+    """The first phantom studies of pretraining."""
     count = run.stage_settings.phantoms
     if not count:
         return []

@@ -1,12 +1,14 @@
-"""Semantic-driven reinforcement learning (SRL): GRPO with a report-level clinical reward, from SFT.
+"""Semantic-driven reinforcement learning (SRL): GRPO with a clinical reward per report, from SFT.
 
-For each study the policy writes a group of completions. Each gets 0.75 clinical + 0.25 format reward. Its
-advantage is its reward minus the group's mean, in units of the group's standard deviation. A KL term holds
-the policy near its start (DeepSeekMath, arXiv:2402.03300). TRL does all of it. Every setting that the method
-needs is written out below, since several of TRL's defaults differ.
+For each study the policy writes a group of completions. Each gets 0.75 clinical + 0.25 format
+reward. Its advantage is its reward minus the group's mean, in units of the group's standard
+deviation. A term of KL divergence holds the policy near its start (DeepSeekMath, arXiv:2402.03300).
+TRL computes all of it. Every setting that the method needs is written out below, since several of
+TRL's defaults differ.
 
-Our addition: 75 % of SRL's studies are abnormal. Trained on all studies (67 % normal) at temperature 1, MCCS
-lowered recall (`results/README.md`); at the present temperature that is the arm `srl_all_studies`.
+Our addition: 75 % of SRL's studies have one of the 13 abnormalities. With all studies (67 % have
+none) and temperature 1, the reward MCCS lowered recall (`results/README.md`). The arm
+`srl_all_studies` trains on all studies at the present temperature.
 """
 
 import inspect
@@ -32,8 +34,8 @@ from mrg_r1_lib.study import Subset
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 from mrg_r1_lib.training.validation import Validation
 
-# TRL's switches for the engine that samples; its continuous batching refuses policies with images.
-# For vllm_server, `trl vllm-serve --model <the pretrained policy>` runs beside
+# TRL's settings for the engine that samples; its continuous batching refuses policies with images.
+# vllm_server needs `trl vllm-serve --model <the pretrained policy>` in another process
 GENERATION = {
     "transformers": {},
     "vllm_colocate": {
@@ -51,7 +53,7 @@ def evaluate_every(run: Run) -> int:
 
 
 def config(run: Run) -> GRPOConfig:
-    """TRL's settings for SRL; a step holds whole groups, and a checkpoint falls between two generations."""
+    """TRL's settings for SRL; a step holds whole groups, checkpoints fall between generations."""
     arm, settings = run.recipe, run.settings.srl
     return GRPOConfig(
         **common_settings(run),
@@ -69,8 +71,9 @@ def config(run: Run) -> GRPOConfig:
         num_iterations=1,  # paper value unknown
         epsilon=0.2,  # paper value unknown; DeepSeekMath's
         importance_sampling_level="token",
-        # TRL's default weighs the KL term by the importance ratio; DeepSeekMath does not. Its k3 has the
-        # value of KL(policy || reference), and on the policy's samples the gradient of KL(reference || policy)
+        # TRL's default weighs the KL term by the importance ratio; DeepSeekMath does not. Its k3
+        # has the value of KL(policy || reference), and on the policy's samples the gradient of
+        # KL(reference || policy)
         use_bias_correction_kl=False,
         mask_truncated_completions=False,  # a cut report counts, without its format reward
         disable_dropout=True,
@@ -92,11 +95,11 @@ def config(run: Run) -> GRPOConfig:
 
 
 def reward_functions(run: Run, labels: np.ndarray) -> list:
-    """The run's rewards as TRL reward functions, in the order of their weights; then the unweighted counts.
+    """The run's rewards as TRL reward functions, in the order of their weights; then the counts.
 
-    A reward takes what its builder names: an option of the arm, or the `prevalence` of the 13 abnormalities
-    in `labels`, the codes `(studies, 14)` of the training split. ValueError for an option that no reward of
-    the arm takes.
+    A reward gets the parameters that its builder names: options of the arm, or the `prevalence` of
+    the 13 abnormalities in `labels`, the codes `(studies, 14)` of the training split. ValueError
+    for an option that no reward of the arm takes.
     """
     labeler = load_labeler(run.recipe.labeler)
     given = run.recipe.options | {"prevalence": positives(labels).mean(axis=0)}
@@ -115,10 +118,10 @@ def reward_functions(run: Run, labels: np.ndarray) -> list:
 
 
 def mostly_abnormal(labels: np.ndarray, share: float) -> np.ndarray:
-    """The places of all studies with a positive observation, and of so many of the others, the first, that they are `share`.
+    """The places of all abnormal studies and of the first others; `share` of these is abnormal.
 
-    Labels `(studies, 14)` codes, uncertain as positive; `share` in (0, 1]. Where there are too few others, or nothing is
-    abnormal, all of them.
+    `labels` are codes `(studies, 14)`, uncertain as positive; `share` in (0, 1]. With too few
+    others, or without abnormal studies, all others are taken.
 
     >>> edema, normal = [0] * 4 + [1] + [0] * 9, [0] * 13 + [1]
     >>> mostly_abnormal(np.array([normal, normal, edema, normal, edema, edema]), share=0.75)
@@ -133,9 +136,9 @@ def mostly_abnormal(labels: np.ndarray, share: float) -> np.ndarray:
 def srl(run: Run) -> pd.DataFrame:
     """Train `run` from its start; returns the log, one row per step. A finished run is loaded.
 
-    Also writes `validation.csv`: the best evaluation is kept, the start included.
-    Raises ValueError if `run` is no SRL experiment or its engine is not installed, and FileNotFoundError,
-    naming notebook 02, if the policy that it starts from is missing.
+    Also writes `validation.csv`: the best evaluation is kept, the start included. ValueError if
+    `run` has no SRL stage or its engine is not installed. FileNotFoundError, which names notebook
+    02, if its start is missing.
     """
     run = run.of_stage("srl")
     if run.finished("train"):

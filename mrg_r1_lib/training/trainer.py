@@ -1,4 +1,7 @@
-"""What the three trained stages share: run a TRL trainer, check that it moved, keep what it made."""
+"""The common part of the three trained stages: pretraining, SFT and SRL.
+
+It runs a TRL trainer, checks that every trained tensor changed, and saves policy, log and manifest.
+"""
 
 import argparse
 import shutil
@@ -24,12 +27,12 @@ from mrg_r1_lib.training.checkpoints import Checkpoints, last_complete, trainer_
 from mrg_r1_lib.training.memory import require_device
 from mrg_r1_lib.training.validation import Validation
 
-# columns of the trainer's log that differ between two runs with one seed; the manifest has the times
+# columns of the trainer's log that differ between two runs of one seed; the manifest has the times
 VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profiling")
 
 
 class Progress(TrainerCallback):
-    """One bar of steps on standard error with the remaining time and the latest loss or reward."""
+    """A progress bar of steps with the remaining time and the latest loss or reward."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -46,37 +49,35 @@ class Progress(TrainerCallback):
         )
 
     def on_step_end(self, args, state, control, **_) -> None:
-        """Move it to the trainer's step."""
+        """Move the bar to the trainer's step."""
         self.bar.update(state.global_step - self.bar.n)
 
     def on_log(self, args, state, control, logs=None, **_) -> None:
-        """Show the latest loss, reward and KL beside it."""
+        """Show the latest loss, reward and KL divergence beside the bar."""
         logs = logs or {}
         names = [key for key in ("loss", "reward", "kl") if logs.get(key) is not None]
         self.bar.set_postfix({key: f"{logs[key]:.3f}" for key in names}, refresh=False)
 
     def on_train_end(self, args, state, control, **_) -> None:
-        """Close it."""
+        """Close the bar."""
         self.bar.close()
 
 
 def prepare(run: Run) -> None:
-    """Threads and quiet libraries, before a model is made or loaded."""
+    """Set threads and silence libraries, before a model is made or loaded."""
     run.make_private()
     threads = run.stage_settings.threads if run.stage_settings else 0
     if threads:
         torch.set_num_threads(threads)
     logging.disable_progress_bar()
-    # PEFT 0.21 and TRL 1.16 still use old names of transformers; no reader could act on the warning
-    for name in ("is_gradient_checkpointing", "gradient_checkpointing_enable"):
+    # PEFT 0.21 and TRL 1.16 still use old names of transformers; users cannot act on the warning
+    old = ("is_gradient_checkpointing", "gradient_checkpointing_enable")
+    for name in (*old, "gradient_checkpointing_disable"):
         warnings.filterwarnings("ignore", f"`{name}` is deprecated", FutureWarning)
-    warnings.filterwarnings(
-        "ignore", "`gradient_checkpointing_disable` is deprecated", FutureWarning
-    )
 
 
 def common_settings(run: Run) -> dict:
-    """The arguments that every TRL config of this project shares."""
+    """The arguments common to all TRL configs of this project."""
     on_gpu = torch.cuda.is_available()
     return {
         "output_dir": str(trainer_folder(run)),
@@ -87,7 +88,7 @@ def common_settings(run: Run) -> dict:
         "bf16": on_gpu and torch.cuda.is_bf16_supported(),
         "use_cpu": not on_gpu,
         "activation_checkpointing": POLICIES[run.settings.policy].activation_checkpointing,
-        "save_total_limit": 2,  # the last complete one stays while the next is written
+        "save_total_limit": 2,  # the last complete checkpoint stays while the next is written
         "dataloader_pin_memory": on_gpu,
         "remove_unused_columns": False,  # images are made on access
     }
@@ -99,13 +100,14 @@ def train(
     validation: Validation | None = None,
     tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
 ) -> pd.DataFrame:
-    """Train, check that every trained tensor changed, keep policy, log and manifest; returns the log.
+    """Train, check that every trained tensor changed, save policy and manifest; returns the log.
 
-    The log has one row per step. A training that was stopped continues from its last complete checkpoint.
-    `tables` maps further file names of the run's folder to what makes them after training. `validation`
-    is saved with each checkpoint; its best weights are kept. Of several processes the first one writes.
+    The log has one row per step. A stopped training continues from its last complete checkpoint.
+    `tables` maps further file names of the run's folder to functions that make them after training.
+    `validation` is saved with each checkpoint; the best weights are restored at the end. Of several
+    processes only the first writes.
 
-    Raises RuntimeError if a trained tensor kept its value or a loss is not finite.
+    RuntimeError if a trained tensor kept its value or a loss is not finite.
     """
     first = trainer.is_world_process_zero()
     with locked(run.folder) if first else nullcontext():
@@ -143,7 +145,7 @@ def train(
 def _run_trainer(
     run: Run, trainer: Trainer, validation: Validation | None
 ) -> tuple[Checkpoints, dict[str, bool]]:
-    """Run the trainer to its end; returns its checkpoints and, by trained tensor, whether it changed."""
+    """Run the trainer to its end; returns its checkpoints, and {trained tensor: it changed}."""
     trained = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
     with gathered(trainer.model):
         before = {name: p.detach().cpu().clone() for name, p in trained.items()}
@@ -153,7 +155,7 @@ def _run_trainer(
         checkpoint = last_complete(run)
     checkpoints = Checkpoints(run, validation, checkpoint)
     trainer.add_callback(checkpoints)
-    # transformers' loader loads nothing into a LLaVA and says so at length: Checkpoints does it
+    # transformers' loader loads nothing into a LLaVA, with a long warning; Checkpoints loads it
     trainer._load_from_checkpoint = lambda *_: None
     trainer._total_train_tokens = checkpoints.tokens  # SFT's counter
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -165,7 +167,7 @@ def _run_trainer(
 
 
 def _check_moved(run: Run, log: pd.DataFrame, changed: Mapping[str, bool]) -> None:
-    """RuntimeError if a trained tensor kept its value or a loss is not finite: such a run says nothing."""
+    """RuntimeError if a trained tensor kept its value or a loss is not finite."""
     still = [name for name, moved in changed.items() if not moved]
     finite = log["loss"].map(torch.tensor).map(torch.isfinite).all()
     if still or not finite:
@@ -177,9 +179,10 @@ def _check_moved(run: Run, log: pd.DataFrame, changed: Mapping[str, bool]) -> No
 
 
 def tidy_log(history: list[dict]) -> pd.DataFrame:
-    """The trainer's log, one row per step, without the columns that hold times."""
+    """The trainer's log, one row per step, without columns of times."""
     rows = [row for row in history if "loss" in row]
-    # a checkpoint sorts the names of its rows
+    # rows that went through a checkpoint have sorted names; the latest rows keep the trainer's
+    # order
     names = dict.fromkeys(name for row in reversed(rows) for name in row if name != "step")
     keep = [name for name in names if not any(part in name for part in VOLATILE)]
     return pd.DataFrame(rows)[["step", *keep]]
@@ -191,7 +194,7 @@ def read_log(run: Run) -> pd.DataFrame:
 
 
 def command_line(stage: Callable[[Run], object], description: str) -> None:
-    """The command line of a stage: `python -m mrg_r1_lib.training.<stage> --experiment ... --seed ...`."""
+    """The command line of a stage: `python -m mrg_r1_lib.training.<stage> --experiment …`."""
     parser = argparse.ArgumentParser(description=description)
     default = "iu_xray/srl_mccs"
     parser.add_argument("--experiment", default=default, help="corpus/arm (default: %(default)s)")

@@ -1,8 +1,9 @@
-"""Validation during training: clinical efficacy of reports on the validation split, and the best weights.
+"""Validation during training: clinical efficacy (CE) on the validation split, and the best weights.
 
-SFT, its continuation and SRL follow one rule. At every evaluation the policy writes reports greedily; the
-evaluation with the highest primary measure (CE micro-F1 over 13, uncertain as positive) is kept. SRL and its
-control, SFT continued, are evaluated equally often, and both may keep their start.
+Supervised finetuning (SFT), its continuation and semantic-driven reinforcement learning (SRL)
+follow one rule. At every evaluation the policy writes reports greedily. The evaluation with the
+highest primary measure (CE micro-F1 over 13, uncertain as positive) is kept. SRL and its control,
+SFT continued, are evaluated equally often, and both may keep their start.
 """
 
 import json
@@ -28,11 +29,11 @@ ROWS, BEST = "validation.json", "best.safetensors"  # in a checkpoint
 
 
 class Validation(TrainerCallback):
-    """Evaluates after each evaluation of the trainer, or every `steps` steps; keeps the best weights.
+    """Evaluates after each trainer evaluation, or every `steps` steps; keeps the best weights.
 
-    The trainer's own `load_best_model_at_end` leaves a LLaVA as the last epoch made it, with a warning
-    only: transformers saves such models under other names than they have in memory, and that loader skips
-    names that it does not know. Greedy decoding draws no random number, so training is the same with it.
+    The trainer's own `load_best_model_at_end` leaves a LLaVA with its last weights, with a warning
+    only. transformers saves such models under other names than in memory, and that loader skips
+    unknown names. Greedy decoding draws no random number, so it does not change training.
     """
 
     def __init__(self, run: Run, processor, steps: int | None = None) -> None:
@@ -101,9 +102,10 @@ class Validation(TrainerCallback):
         self.best = load_file(folder / BEST)
 
     def table(self) -> pd.DataFrame:
-        """One row per evaluation: step, epoch and loss of the trainer, precision, recall, f1, style, chosen.
+        """One row per evaluation: step, epoch, loss, precision, recall, f1, style, chosen.
 
-        chosen: true for the evaluation that is kept. Of equal ones the lower loss wins, else the later.
+        chosen: true for the evaluation that is kept. Of equal ones the lower loss wins, else the
+        later one.
         """
         table = pd.DataFrame(self.rows)
         tie, ascending = ("loss", True) if "loss" in table else ("step", False)
