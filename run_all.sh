@@ -89,7 +89,7 @@ set_up() {
 # a study fetches the reports itself, if its corpus is IU X-Ray
 reports() { "$python" -m mrg_r1_lib.corpora.iu_xray >&2; }
 
-command=${1:-laptop}
+command=${1-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
   test | list | notebook | final | verify | readme | benchmark | lab | setup) ;;

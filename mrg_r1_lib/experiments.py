@@ -1,8 +1,9 @@
 """The arms of the study, one change per line, and the scales at which they run.
 
-An experiment is named "corpus/arm" ("iu_xray/srl_mccs"); its first half names a corpus in one preparation.
-An arm starts from the policy that another arm trained, so two arms differ in one thing. A scale nests its
-settings by stage: a stage reads its own part, so a longer SRL never trains SFT again.
+An experiment is named "corpus/arm" ("iu_xray/srl_mccs"); its first half names a corpus in one
+preparation. An arm starts from the policy that another arm trained, so two arms differ in one
+thing. A scale nests its settings by stage: a stage reads its own part, so a longer SRL never trains
+SFT again.
 """
 
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,8 @@ PREPARATIONS = {
 
 @dataclass(frozen=True)
 class Arm:
-    """One recipe. `start` names the arm whose policy it continues; `rewards` are weights by name."""
+    """One recipe. `start` names the arm whose policy it continues; `rewards` are weights by
+    name."""
 
     stage: str  # baseline, pretrain, sft, srl or shuffled
     label: str  # as tables and figures print it; never a key
@@ -293,7 +295,8 @@ SCALES = {
 
 
 def parse_experiment(name: str) -> tuple[str, str]:
-    """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known ones."""
+    """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known
+    ones."""
     corpus, _, arm = name.partition("/")
     if corpus not in PREPARATIONS or arm not in ARMS:
         raise ValueError(

@@ -1,10 +1,12 @@
-"""Tiny policies of the published architectures, and every stage of a study on one of them, in a process of its own:
+"""Tiny policies of the published architectures, and every stage of a study on one of them, in a
+process of its own:
 
 `python tests/architectures.py NAME RESULTS lora|whole [TORCHVISION]`
 
-NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at. TORCHVISION is a folder that
-holds torchvision alone. Its compiled operators do not load beside the CPU build of torch, and are not needed: of two of them
-it registers a part without having loaded them, so they are declared here, before anything imports it.
+NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at.
+TORCHVISION is a folder that holds torchvision alone. Its compiled operators do not load beside the
+CPU build of torch, and are not needed: of two of them it registers a part without having loaded
+them, so they are declared here, before anything imports it.
 """
 
 import json
@@ -77,7 +79,8 @@ TEXT = {
 VISION = {"hidden_size": 32, "intermediate_size": 64}
 QWEN_VISION = VISION | {"depth": 2, "num_heads": 2, "out_hidden_size": 64}
 
-# configuration, processor, and what its generation_config.json says beside the tokens that end a completion
+# configuration, processor, and what its generation_config.json says beside the tokens that end a
+# completion
 Published = tuple[transformers.PreTrainedConfig, transformers.ProcessorMixin, dict]
 
 
@@ -94,7 +97,8 @@ def tokenizer_of(
 def tiny_qwen(
     model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict
 ) -> Published:
-    """A Qwen: special tokens whose ids stand in its configuration, and more rows of weights than it has tokens."""
+    """A Qwen: special tokens whose ids stand in its configuration, and more rows of weights than it
+    has tokens."""
     tokenizer = tokenizer_of("<|endoftext|>", "<|im_end|>", QWEN)
     named = {
         "vision_start": "vision_start",
@@ -153,7 +157,8 @@ def tiny_qwen3() -> Published:
 
 
 def tiny_llava_clip() -> Published:
-    """LLaVA 1.5: the tower is a CLIP, which has a class token, and is read one layer before its last."""
+    """LLaVA 1.5: the tower is a CLIP, which has a class token, and is read one layer before its
+    last."""
     tokenizer = tokenizer_of("<pad>", "</s>", ("<image>",))
     vision = VISION | {
         "num_hidden_layers": 2,
@@ -212,7 +217,8 @@ TINY = {
 
 
 def rewards_that_differ(run: Run, labels) -> list:
-    """The run's reward functions, the clinical one replaced: new weights write no report, and all earned the same by it."""
+    """The run's reward functions, the clinical one replaced: new weights write no report, and all
+    earned the same by it."""
 
     def letters(completions, **_) -> list[float]:
         return [completion[0]["content"].count("e") / 4 for completion in completions]
@@ -244,7 +250,8 @@ def look(folder: Path, grey: int, size: int) -> tuple[int, torch.Tensor]:
 
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a policy, under the names of its whole model; adapters are merged into it, in float32."""
+    """The weights of a policy, under the names of its whole model; adapters are merged into it, in
+    float32."""
     if not (folder / "adapter_config.json").exists():
         return load_file(folder / "model.safetensors")
     model = load_policy(folder, torch.float32)[0].merge_and_unload()
@@ -269,7 +276,8 @@ def changed(before: Path, after: Path) -> list[str]:
 def register(name: str, published: Path, adapters: bool) -> None:
     """Make the tiny policy, and it and a few steps of everything what the smoke scale says."""
     make, described = TINY[name]
-    # as they are published; trained whole, most weights of that precision would not feel a small step
+    # as they are published; trained whole, most weights of that precision would not feel a small
+    # step
     publish(make, published, torch.bfloat16 if adapters else torch.float32)
     POLICIES["tiny"] = BaseModel(
         str(published), micro_batch=4, activation_checkpointing=True, **described

@@ -1,7 +1,8 @@
-"""How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing is asserted.
+"""How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing
+is asserted.
 
-Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and nothing more, which says the
-same thing on every machine.
+Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and
+nothing more, which says the same thing on every machine.
 """
 
 import gzip
@@ -45,7 +46,8 @@ print(len(corpus), took, tracemalloc.get_traced_memory()[1] / 2**20)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall seconds of one call, without the garbage collector, which would walk over all that other rows have loaded."""
+    """Wall seconds of one call, without the garbage collector, which would walk over all that other
+    rows have loaded."""
     return timeit.timeit(work, number=1)
 
 
@@ -55,7 +57,8 @@ def median(work: Callable[[], object], times: int = 3) -> float:
 
 
 def read_raw() -> int:
-    """The floor of reading: unpack the reports and parse their XML, without a check, a study or a split."""
+    """The floor of reading: unpack the reports and parse their XML, without a check, a study or a
+    split."""
     files = sorted((data_root() / iu_xray.XML_FOLDER).glob("*.xml"))
     if files:
         return sum(1 for path in files if ElementTree.fromstring(path.read_bytes()) is not None)
@@ -76,7 +79,8 @@ def row(name: str, value: float, rate: str = "") -> None:
 
 
 def index_mimic() -> None:
-    """Index a made-up MIMIC-CXR of a quarter of 20,000 studies, a half and all, each in a process of its own."""
+    """Index a made-up MIMIC-CXR of a quarter of 20,000 studies, a half and all, each in a process
+    of its own."""
     with tempfile.TemporaryDirectory() as folder:
         whole = trees.mimic(Path(folder) / "whole", INDEXED)
         split, metadata, _ = trees.mimic_rows(INDEXED)

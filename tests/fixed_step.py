@@ -1,6 +1,8 @@
-"""SRL of a few steps with completions given beforehand: `[accelerate launch …] tests/fixed_step.py RESULTS OUT MICRO_BATCH`.
+"""SRL of a few steps with completions given beforehand: `[accelerate launch …] tests/fixed_step.py
+RESULTS OUT MICRO_BATCH`.
 
-The first process writes OUT: rewards, advantages and gradients of the first step. SFT must lie finished in RESULTS.
+The first process writes OUT: rewards, advantages and gradients of the first step. SFT must lie
+finished in RESULTS.
 """
 
 import dataclasses

@@ -1,4 +1,5 @@
-"""One training stage in a process of its own that kills itself: `python tests/killed.py STAGE step|save NUMBER RESULTS`.
+"""One training stage in a process of its own that kills itself: `python tests/killed.py STAGE
+step|save NUMBER RESULTS`.
 
 "step 3" is the end of the third step, "save 2" the middle of writing the second checkpoint.
 """
@@ -37,7 +38,8 @@ class KilledAt(TrainerCallback):
 
 
 def half_written(number: int):
-    """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the process."""
+    """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the
+    process."""
     whole, calls = checkpoints.save_file, []
 
     def save_file(tensors, path) -> None:

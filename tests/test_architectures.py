@@ -1,4 +1,5 @@
-"""The published architectures, tiny and with random weights, through every stage of a study on the CPU."""
+"""The published architectures, tiny and with random weights, through every stage of a study on the
+CPU."""
 
 import json
 import subprocess
@@ -23,7 +24,8 @@ PROJECTIONS = {f"{name}_proj.weight" for name in ("q", "k", "v", "o", "gate", "u
 
 @pytest.fixture(scope="session")
 def torchvision():
-    """A folder with torchvision alone, fetched once: Qwen's processors need it, the library's environment must not have it."""
+    """A folder with torchvision alone, fetched once: Qwen's processors need it, the library's
+    environment must not have it."""
     folder = data_root() / f"torchvision-{TORCHVISION}"
     if not folder.is_dir():
         with write_aside(folder) as aside:

@@ -1,4 +1,5 @@
-"""Reports of systems that are no policy: templates that say what they should, and what each may know."""
+"""Reports of systems that are no policy: templates that say what they should, and what each may
+know."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""The systems without training: the normal report, the best single report, retrieval, and shuffled images."""
+"""The systems without training: the normal report, the best single report, retrieval, and shuffled
+images."""
 
 import numpy as np
 import pytest

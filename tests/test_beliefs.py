@@ -1,10 +1,11 @@
-"""What a policy believes: the report that a reward would choose, and thresholds on beliefs, by hand-worked samples."""
+"""What a policy believes: the report that a reward would choose, and thresholds on beliefs, by
+hand-worked samples."""
 
 import numpy as np
 import pytest
 
-from mrg_r1_lib.evaluation.beliefs import believed_above, best_expected
 from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.reporting.sampled import believed_above, best_expected
 from mrg_r1_lib.rewards.label_f1 import positive_f1
 from mrg_r1_lib.rewards.mccs import margin_cosine
 from mrg_r1_lib.rewards.net_benefit import net_benefit
@@ -20,7 +21,8 @@ def codes(*mentions):
 
 
 def believed(times):
-    """Ten samples of one study: edema in `times`, else its denial beside two that are always denied."""
+    """Ten samples of one study: edema in `times`, else its denial beside two that are always
+    denied."""
     denied = ("no Pneumothorax", "no Fracture")
     return np.stack(
         [codes("Edema", *denied)] * times + [codes("no Edema", *denied)] * (10 - times)

@@ -1,4 +1,5 @@
-"""Real image files take the path of drawn ones: a corpus in each preparation trains and is scored."""
+"""Real image files take the path of drawn ones: a corpus in each preparation trains and is
+scored."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,5 @@
-"""Several processes train as one does: the same rewards, advantages and gradients, and one of them writes."""
+"""Several processes train as one does: the same rewards, advantages and gradients, and one of them
+writes."""
 
 import dataclasses
 import shutil

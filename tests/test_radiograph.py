@@ -1,4 +1,5 @@
-"""Phantom radiographs: the same bytes for the same key, one sign a term, on the side that the term names."""
+"""Phantom radiographs: the same bytes for the same key, one sign a term, on the side that the term
+names."""
 
 import hashlib
 import subprocess
@@ -33,7 +34,8 @@ def change(observation, key, *, film=96, **where):
 
 
 def halves(difference):
-    """Energy in the image's left and right half; the middle fifth, where the mediastinum lies, is left out."""
+    """Energy in the image's left and right half; the middle fifth, where the mediastinum lies, is
+    left out."""
     size = len(difference)
     return (difference[:, : int(0.4 * size)] ** 2).sum(), (
         difference[:, int(0.6 * size) :] ** 2

@@ -57,7 +57,8 @@ UNSCORED = {"mccs": [3, 4]}  # the references above that assert nothing over the
 
 
 def call(name, completions, references=REFERENCES, **columns):
-    """The reward called as TRL does: everything by keyword, with columns that no reward asks for."""
+    """The reward called as TRL does: everything by keyword, with columns that no reward asks
+    for."""
     trl = {
         "prompts": ["?"] * len(completions),
         "completion_ids": [[1]] * len(completions),
@@ -220,7 +221,8 @@ def test_opposite_reports_have_cosine_minus_1_and_earn_0():
 
 
 def test_shared_negatives_alone_earn_a_reward_that_the_margin_takes_away():
-    # reference: 1 positive, 3 negatives; the generated report names the negatives only: 3 / (sqrt 3 sqrt 4) = 0.86603
+    # reference: 1 positive, 3 negatives; the generated report names the negatives only: 3 / (sqrt 3
+    # sqrt 4) = 0.86603
     negatives = "no Pneumothorax, no Pleural Effusion, no Fracture"
     generated, reference = labeler([negatives]), labeler([f"Edema, {negatives}"])
     assert margin_cosine(generated, reference, 0.0) == pytest.approx([0.86603], abs=1e-5)
@@ -272,7 +274,8 @@ def test_rewards_of_positives_pay_nothing_for_silence_on_a_normal_study(name):
 
 
 def test_label_f1_by_hand():
-    # {C, E} and {E, F}: 2 * 1 / 4; {} and {}: 1; {} and {E}: 0; {E} and {}: 0; negatives and No Finding do not count
+    # {C, E} and {E, F}: 2 * 1 / 4; {} and {}: 1; {} and {E}: 0; {E} and {}: 0; negatives and No
+    # Finding do not count
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema", "No Finding"])
     assert positive_f1(generated, reference).tolist() == [0.5, 1.0, 0.0, 0.0]
@@ -288,7 +291,8 @@ def test_positive_cosine_by_hand():
 
 
 def test_net_benefit_by_hand():
-    # one missed and one invented: 1 - (1 + 3/7) / 13; nothing wrong; one missed; one invented; denials are free
+    # one missed and one invented: 1 - (1 + 3/7) / 13; nothing wrong; one missed; one invented;
+    # denials are free
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema, no Pneumonia", "No Finding"])
     np.testing.assert_allclose(
@@ -342,7 +346,8 @@ def test_a_threshold_outside_0_to_a_half_is_refused_when_the_reward_is_built(thr
 
 
 def test_bleu_by_hand():
-    # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two words for four: exp(1 - 4/2)
+    # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two
+    # words for four: exp(1 - 4/2)
     reports = ["Clear lungs", "The lungs are clear"]
     rewards = call(
         "bleu", [f"<report>{report}</report>" for report in reports], ["the lungs are clear"] * 2
@@ -351,7 +356,8 @@ def test_bleu_by_hand():
 
 
 def test_rouge_l_by_hand():
-    # "the lungs are clear" and "lungs clear today": common subsequence 2; P 2/3, R 2/4, F 4/7; case and dots do not count
+    # "the lungs are clear" and "lungs clear today": common subsequence 2; P 2/3, R 2/4, F 4/7; case
+    # and dots do not count
     rewards = call("rouge_l", ["<report>Lungs clear today.</report>"], ["The lungs are clear."])
     assert rewards == pytest.approx([4 / 7])
 

@@ -1,4 +1,5 @@
-"""Real training, a few steps of it: the stages from a new policy to SRL, on real reports, on the CPU."""
+"""Real training, a few steps of it: the stages from a new policy to SRL, on real reports, on the
+CPU."""
 
 import dataclasses
 import json

@@ -11,7 +11,8 @@ from mrg_r1_lib.training.validation import Validation
 
 @pytest.fixture
 def writing(minute_scale, indiana, tmp_path, monkeypatch):
-    """A Validation and a function that makes its policy write the reference reports, or what asserts nothing."""
+    """A Validation and a function that makes its policy write the reference reports, or what
+    asserts nothing."""
 
     def begin(arm, steps=None):
         run = Run(f"iu_xray/{arm}", "smoke", 0, tmp_path)

@@ -1,4 +1,5 @@
-"""Corpora as their publishers lay them out, made up: real names and shapes, texts of our own, noise for radiographs."""
+"""Corpora as their publishers lay them out, made up: real names and shapes, texts of our own, noise
+for radiographs."""
 
 import csv
 import gzip
@@ -198,7 +199,8 @@ def dicom(study: int, view: int) -> str:
 def mimic_rows(
     studies: int = 40, patients_have: int = 2
 ) -> tuple[list[dict], list[dict], list[dict]]:
-    """Rows of the split, metadata and CheXpert tables: a lateral and a PA view a study, 70/10/20 by patient."""
+    """Rows of the split, metadata and CheXpert tables: a lateral and a PA view a study, 70/10/20 by
+    patient."""
     split, metadata, labels = [], [], []
     for number in range(studies):
         patient = number // patients_have
@@ -229,7 +231,8 @@ def mimic(
     image=None,
     **rows,
 ) -> Path:
-    """The tree of MIMIC-CXR and MIMIC-CXR-JPG, merged; `findings` of a study by its number, `image` in place of noise."""
+    """The tree of MIMIC-CXR and MIMIC-CXR-JPG, merged; `findings` of a study by its number, `image`
+    in place of noise."""
     split, metadata, labels = mimic_rows(studies, **rows)
     write_csv(root / f"mimic-cxr-2.0.0-split{suffix}", SPLIT_COLUMNS, split)
     write_csv(root / f"mimic-cxr-2.0.0-metadata{suffix}", METADATA_COLUMNS, metadata)

@@ -1,9 +1,11 @@
-"""A step of SRL timed part by part, on a policy of real size with random weights: nothing is downloaded.
+"""A step of SRL timed part by part, on a policy of real size with random weights: nothing is
+downloaded.
 
-TRL's own trainer with the settings of `srl.config`, on phantom studies; every completion has its full length. Random weights
-write no report, so the rewards are handed the studies' own reports in place of the completions: real text for their work.
-Advantages are then all 0, which changes no time. Generation, reward, reference, forward and backward are clocked around TRL's
-methods, the GPU being waited for; "other" is the rest of the step: images, batches, the optimiser, the log.
+TRL's own trainer with the settings of `srl.config`, on phantom studies; every completion has its
+full length. Random weights write no report, so the rewards are handed the studies' own reports in
+place of the completions: real text for their work. Advantages are then all 0, which changes no
+time. Generation, reward, reference, forward and backward are clocked around TRL's methods, the GPU
+being waited for; "other" is the rest of the step: images, batches, the optimiser, the log.
 """
 
 import argparse
@@ -52,7 +54,8 @@ class TimedRun(Run):
 def timed_run(
     policy: str, steps: int, length: int, group_size: int, studies: int, folder: Path
 ) -> TimedRun:
-    """The main arm of SRL with that policy at the scale that it belongs to, with steps, completions and groups as asked for."""
+    """The main arm of SRL with that policy at the scale that it belongs to, with steps, completions
+    and groups as asked for."""
     scale = "full" if require_known(policy).hub else "laptop"
     srl = replace(SCALES[scale].srl, steps=steps, group_size=group_size, studies_per_step=studies)
     timed = replace(
@@ -62,7 +65,8 @@ def timed_run(
 
 
 def variant(policy: str, **changes: int | bool) -> str:
-    """The name of a base model that differs from `policy` in what is given (`base_models.BaseModel`); without a change its own.
+    """The name of a base model that differs from `policy` in what is given
+    (`base_models.BaseModel`); without a change its own.
 
     ValueError for an unknown policy.
     """
@@ -75,7 +79,8 @@ def variant(policy: str, **changes: int | bool) -> str:
 
 
 def timed_settings(run: TimedRun, processor: transformers.ProcessorMixin) -> GRPOConfig:
-    """The settings of SRL; completions hold no token that stands for an image, and none ends early. Nothing is saved."""
+    """The settings of SRL; completions hold no token that stands for an image, and none ends early.
+    Nothing is saved."""
     settings = config(run)
     settings.save_strategy = "no"
     tokenizer = processor.tokenizer
@@ -113,9 +118,11 @@ def device_name() -> str:
 def benchmark_srl(
     policy: str, steps: int, length: int, group_size: int, studies: int
 ) -> pd.DataFrame:
-    """Time `steps` steps of SRL, each of `studies` groups; a row a step: settings, seconds by part, tokens, memory.
+    """Time `steps` steps of SRL, each of `studies` groups; a row a step: settings, seconds by part,
+    tokens, memory.
 
-    `seconds` is the sum of the `PARTS`; `tokens` are those of all prompts and completions. ValueError for an unknown policy.
+    `seconds` is the sum of the `PARTS`; `tokens` are those of all prompts and completions.
+    ValueError for an unknown policy.
     """
     with tempfile.TemporaryDirectory() as folder:
         run = timed_run(policy, steps, length, group_size, studies, Path(folder))
@@ -154,7 +161,8 @@ def trainer_of(
     settings: GRPOConfig,
     corpus: Sequence[Study],
 ) -> GRPOTrainer:
-    """TRL's trainer as `srl.srl` makes it, without validation, on phantom studies and their labels."""
+    """TRL's trainer as `srl.srl` makes it, without validation, on phantom studies and their
+    labels."""
     labels = corpus.written_labels()
     trainer = GRPOTrainer(
         model,
@@ -225,11 +233,13 @@ def main() -> None:
         parser.exit(1, f"{error}\n")
     path = path_of(table, named.results)
     write_text(path, table_text(table))
-    last = table.iloc[-1]
+    last, speed = table.iloc[-1], warm(table)["tokens_per_second"].median()
+    completions = named.studies * named.group_size
     sys.stdout.write(
-        f"{last.policy}, {last.parameters / 1e6:,.1f} million parameters, on {last.device}: {named.studies * named.group_size} "
-        f"completions of {last.completion_length} tokens a step\n{summary(table).to_string(float_format='%.3f')}\n"
-        f"{warm(table)['tokens_per_second'].median():,.0f} tokens/s, largest memory {table['peak_gib'].max():.2f} GiB\n"
+        f"{last.policy}, {last.parameters / 1e6:,.1f} million parameters, on {last.device}: "
+        f"{completions} completions of {last.completion_length} tokens per step\n"
+        f"{summary(table).to_string(float_format='%.3f')}\n"
+        f"{speed:,.0f} tokens/s, largest memory {table['peak_gib'].max():.2f} GiB\n"
         f"Saved: {path}\n"
     )
 

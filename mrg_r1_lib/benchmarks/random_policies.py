@@ -1,4 +1,5 @@
-"""Policies of real size with random weights, and processors made of parts: what can be timed before anything is downloaded."""
+"""Policies of real size with random weights, and processors made of parts: what can be timed before
+anything is downloaded."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -23,8 +24,9 @@ QWEN_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>")
 def random_policy(run: Run, texts: Sequence[str], dtype: torch.dtype) -> Policy:
     """The run's policy with random weights.
 
-    One made here, or trained whole, is saved in the run's folder and loaded back, since TRL loads the reference from
-    there. A published one under LoRA is made on the device, in `dtype`, and never saved: its reference is itself.
+    One made here, or trained whole, is saved in the run's folder and loaded back, since TRL loads
+    the reference from there. A published one under LoRA is made on the device, in `dtype`, and
+    never saved: its reference is itself.
     """
     name, size, folder = run.settings.policy, run.settings, run.private / "policy"
     if POLICIES[name].hub:
@@ -40,7 +42,8 @@ def random_policy(run: Run, texts: Sequence[str], dtype: torch.dtype) -> Policy:
 def random_published(
     name: str, texts: Sequence[str], image_size: int, dtype: torch.dtype
 ) -> Policy:
-    """A published architecture with random weights and a processor made of parts, with a tokenizer trained on `texts`."""
+    """A published architecture with random weights and a processor made of parts, with a tokenizer
+    trained on `texts`."""
     settings = configuration(name, image_size)
     tokenizer = train_tokenizer(texts)
     if settings.model_type in QWEN:
@@ -85,7 +88,8 @@ def llava_processor(settings, tokenizer) -> transformers.LlavaProcessor:
 
 
 def qwen_processor(name: str, settings, tokenizer) -> transformers.ProcessorMixin:
-    """Images scaled to the pixels that the registry allows; RuntimeError without torchvision, which videos are read with."""
+    """Images scaled to the pixels that the registry allows; RuntimeError without torchvision, which
+    videos are read with."""
     if not find_spec("torchvision"):
         raise RuntimeError(
             f"{name} needs torchvision: transformers builds the video processor of {settings.model_type} from it. "

@@ -1,12 +1,8 @@
-"""Sampled label frequencies ("beliefs") of a policy, and the report that each reward prefers.
+"""Sampled label frequencies ("beliefs"): a policy's reports, sampled several times per study.
 
-The policy samples several reports per validation study. An observation's belief is its share of the
-sampled reports. For each reward, one sample is chosen: the one with the best mean reward when the
-others serve as references (minimum Bayes risk). This shows the direction of a reward for equal
-detection; training uses the references instead.
+An observation's belief is its share of the sampled reports. `reporting.sampled` says what each
+reward would choose among them.
 """
-
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,12 +10,10 @@ import torch
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
-from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import load_policy
 from mrg_r1_lib.report_format import parse_completion
-from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
@@ -57,65 +51,6 @@ def sample_labels(run: Run) -> np.ndarray:
             run.mark_finished("beliefs")
     codes = pd.read_csv(path)[list(OBSERVATIONS)].to_numpy(np.int8)
     return codes.reshape(-1, SAMPLES, len(OBSERVATIONS))
-
-
-def best_expected(
-    samples: np.ndarray,
-    reference: np.ndarray,
-    rewards: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
-) -> pd.DataFrame:
-    """Efficacy of the reports that each reward chooses, one row per reward.
-
-    Columns: precision, recall, f1, macro_f1, negatives. The first row is each study's first sample.
-    `samples` are codes `(studies, samples, 14)`, `reference` codes `(studies, 14)`. A reward takes
-    codes `(n, 14)` of generated and reference reports and returns `(n,)`.
-
-    >>> from mrg_r1_lib.rewards.net_benefit import net_benefit
-    >>> edema, nothing = [0] * 4 + [1] + [0] * 9, [0] * 14
-    >>> samples = np.array([[nothing, edema, edema]], dtype=np.int8)
-    >>> best_expected(samples, np.array([edema]), {"net benefit": net_benefit})["recall"].tolist()
-    [0.0, 1.0]
-    """
-    chosen = {"one sample": samples[:, 0]}
-    for name, reward in rewards.items():
-        best = _expected(samples, reward).argmax(axis=1)
-        chosen[name] = samples[np.arange(len(samples)), best]
-    return pd.DataFrame({name: _efficacy(reference, labels) for name, labels in chosen.items()}).T
-
-
-def _expected(
-    samples: np.ndarray, reward: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Each sample's mean reward with the other samples as references, `(studies, samples)`."""
-    count = samples.shape[1]
-    expected = np.zeros(samples.shape[:2])
-    for one in range(count):
-        others = [samples[:, other] for other in range(count) if other != one]
-        rewards = [np.nan_to_num(reward(samples[:, one], other)) for other in others]
-        expected[:, one] = np.mean(rewards, axis=0)
-    return expected
-
-
-def _efficacy(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    negatives = COUNTS["negatives"](labels, reference).mean()
-    macro = clinical_efficacy(reference, labels, average="macro")["f1"]
-    return clinical_efficacy(reference, labels) | {"macro_f1": macro, "negatives": float(negatives)}
-
-
-def believed_above(
-    samples: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
-) -> pd.DataFrame:
-    """Clinical efficacy of asserting the observations whose belief is above a threshold.
-
-    Columns: threshold, precision, recall, f1.
-    """
-    beliefs = positives(samples).mean(axis=1)
-    rows = []
-    for threshold in thresholds:
-        labels = np.zeros_like(samples[:, 0])
-        labels[:, : beliefs.shape[1]] = np.where(beliefs > threshold, Label.POSITIVE, Label.BLANK)
-        rows.append({"threshold": threshold} | clinical_efficacy(reference, labels))
-    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

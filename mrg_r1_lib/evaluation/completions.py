@@ -26,9 +26,9 @@ NOTEBOOK_OF_STAGE = {
 def write_completions(run: Run, split: str = "validate") -> list[str]:
     """One completion of the run's policy per study of a split; finished ones are read.
 
-    A twin's studies have exchanged their images; who with whom comes from the run's seed.
-    Raises FileNotFoundError, naming the notebook, if the policy is missing, and ValueError if the run
-    is a baseline.
+    A twin's studies have exchanged their images; who with whom comes from the run's seed. Raises
+    FileNotFoundError, naming the notebook, if the policy is missing, and ValueError if the run is a
+    baseline.
     """
     stage = run.writer.recipe.stage
     if stage not in NOTEBOOK_OF_STAGE:

@@ -1,8 +1,10 @@
-"""Evaluation of one run on held-out studies: reports -> labels -> scores, for policies and baselines alike.
+"""Evaluation of one run on held-out studies: reports -> labels -> scores, for policies and
+baselines alike.
 
-Writes labels per study and metrics into the run's folder, by the scale's judge. Validation is scored by
-default. The test split is scored once, on purpose (`final`). Completions stay in the git-ignored half of the
-run: a committed file never holds report text, and of a guarded corpus no id.
+Writes labels per study and metrics into the run's folder, by the scale's judge. Validation is
+scored by default. The test split is scored once, on purpose (`final`). Completions stay in the
+git-ignored half of the run: a committed file never holds report text, and of a guarded corpus no
+id.
 """
 
 import json
@@ -27,8 +29,8 @@ from mrg_r1_lib.training.trainer import command_line, prepare
 def evaluate(run: Run, split: str = "validate") -> dict:
     """Score `run` on a split's studies with FINDINGS; returns and saves its metrics.
 
-    A finished evaluation is loaded. Only the text inside `<report>` is scored. Raises FileNotFoundError,
-    naming the notebook, if the policy is missing.
+    A finished evaluation is loaded. Only the text inside `<report>` is scored. Raises
+    FileNotFoundError, naming the notebook, if the policy is missing.
     """
     path = scores_path(run.folder, split)
     if run.finished(split):
@@ -65,7 +67,8 @@ def evaluate(run: Run, split: str = "validate") -> dict:
 
 
 def efficacy_rows(reference: np.ndarray, labels: np.ndarray) -> list[dict]:
-    """Clinical efficacy in all 18 definitions: averages x classes x what an uncertain label counts as."""
+    """Clinical efficacy in all 18 definitions: averages x classes x what an uncertain label counts
+    as."""
     return [
         {"average": average, "classes": classes, "uncertain": uncertain}
         | clinical_efficacy(

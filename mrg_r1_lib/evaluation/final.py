@@ -1,4 +1,5 @@
-"""The final evaluation: every run that was scored on validation is scored on the sealed test split, once.
+"""The final evaluation: every run that was scored on validation is scored on the sealed test split,
+once.
 
 Nothing else in the library scores the test split. A run whose test scores are there is skipped.
 """

@@ -5,7 +5,6 @@ when one of an earlier stage was.
 """
 
 import argparse
-import math
 import os
 import resource
 import sys
@@ -137,8 +136,8 @@ def _stay_offline(scale: str) -> None:
 def forget(study: Study) -> None:
     """Make all steps of the study's seeds count as unfinished, and all that they trained."""
     for seed in study.seeds:
-        for folder in study.main.private.parents[1].glob(f"*/seed{seed}"):
-            study.run(folder.parent.name, seed).forget()
+        for arm in ARMS:
+            study.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
@@ -188,14 +187,8 @@ def _workers(stage: list[Step]) -> int:
 def check_movement(study: Run) -> None:
     """Say what training did; RuntimeError if a loss did not fall or SRL began off its start."""
     table = build.table("training", study)
+    _say(table.to_string(index=False, float_format="{:.3g}".format, na_rep=""))
     supervised = table[table["reward_first"].isna()]
-    for row in table.to_dict("records"):
-        name = "loss" if math.isnan(row["reward_first"]) else "reward"
-        line = "{arm}, seed {seed}: {changed_tensors} of {trained_tensors} tensors changed, "
-        line = (
-            line.format(**row) + f"{name} {row[f'{name}_first']:.3f} -> {row[f'{name}_last']:.3f}"
-        )
-        _say(line + ("" if math.isnan(row["kl_first"]) else f", first KL {row['kl_first']:.1e}"))
     # the control starts where SFT ended: its loss need not fall further
     supervised = supervised[supervised["arm"] != CONTROL]
     flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]
@@ -244,8 +237,8 @@ def list_steps(study: Study) -> str:
     return "\n".join([*lines, ""])
 
 
-def command_line() -> argparse.ArgumentParser:
-    """`run SCALE`, `list SCALE` or `notebook NAME KEY=VALUE …`."""
+def main() -> None:
+    """The command line behind run_all.sh."""
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in ("run", "list"):
@@ -262,12 +255,6 @@ def command_line() -> argparse.ArgumentParser:
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
     for command in commands.choices.values():
         command.add_argument("--results", type=Path, default=results_root(), help="a folder")
-    return parser
-
-
-def main() -> None:
-    """The command line behind run_all.sh."""
-    parser = command_line()
     named = parser.parse_args()
     results = named.results.expanduser().resolve()
     try:
@@ -278,10 +265,10 @@ def main() -> None:
         else:
             chosen = (named.corpus, named.seeds, named.arms, named.final)
             study = Study(named.scale, results, *chosen)
-            if named.command == "list":
-                sys.stdout.write(list_steps(study))
-            else:
+            if named.command == "run":
                 run_study(study, named.fresh)
+            else:
+                sys.stdout.write(list_steps(study))
     except KeyboardInterrupt:
         parser.exit(130, "\nStopped. The same command goes on with the step that was cut off.\n")
     except (ValueError, RuntimeError, FileNotFoundError, PermissionError) as error:

@@ -51,7 +51,8 @@ class Scores:
         return sorted(set.intersection(*each))
 
     def codes(self, arm: str, seeds: Sequence[int] | None = None) -> np.ndarray:
-        """The judge's codes of an arm's reports `(seeds, studies, 14)`, by default of all its seeds.
+        """The judge's codes of an arm's reports `(seeds, studies, 14)`, by default of all its
+        seeds.
 
         ValueError if a run was scored on other studies than the reference.
         """

@@ -1,8 +1,10 @@
-"""One run: an arm at a scale with a seed. Its folders, its manifest, and which of its steps have finished.
+"""One run: an arm at a scale with a seed. Its folders, its manifest, and which of its steps have
+finished.
 
-`<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed: scores, labels, logs, manifest.
-`<results>/runs/...` holds what may not: weights, completions, markers. A marker keeps the settings with which
-a step finished. A step is skipped while its outputs exist and these settings are equal.
+`<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed: scores, labels, logs,
+manifest. `<results>/runs/...` holds what may not: weights, completions, markers. A marker keeps the
+settings with which a step finished. A step is skipped while its outputs exist and these settings
+are equal.
 """
 
 import importlib.metadata
@@ -62,7 +64,7 @@ class Run:
     def __post_init__(self) -> None:
         parse_experiment(self.experiment)
         load_scale(self.scale)
-        object.__setattr__(self, "results", Path(self.results))
+        object.__setattr__(self, "results", Path(self.results).absolute())
 
     @property
     def corpus(self) -> str:
@@ -245,7 +247,8 @@ class Run:
     # what may be committed is written through these
 
     def write_text(self, name: Path | str, text: str, names: Collection[str] = ()) -> None:
-        """Write `name` (below the run's folder, or a whole path), guarded unless the corpus is public.
+        """Write `name` (below the run's folder, or a whole path), guarded unless the corpus is
+        public.
 
         `names` are the columns of a table that may hold words. PermissionError for what is guarded.
         """

@@ -37,7 +37,7 @@ _ID_COLUMN = re.compile(
     r"|(?:.*[_ ])?(?:id|uid|study|subject|patient|dicom|image|case)s?", re.I
 )  # "" is an index without a name
 _WORD = re.compile(r"[^\W_]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTER = re.compile(r"[^\W\d_]")
 _PRINTED = re.compile(  # a number, or an interval or a range of numbers
     r"|[-–]|True|False|[-+]?inf|nan|< ?\d*\.\d+"
     r"|[-+]?\.?\d[\d,.]*(?:e[-+]?\d+)?(?: to \d[\d,.]*| \[[-+]?[\d.]+[,;] [-+]?[\d.]+\])?",
@@ -87,9 +87,9 @@ def require_publishable(
         reason = f"a kind of text ({kind or 'no suffix'}) that nothing here checks"
     if reason:
         raise PermissionError(
-            f"{path}: holds {reason}. A committed file of a guarded corpus holds numbers, under row "
-            f"numbers, and names of this library. Keep the rest below runs/. In a document write "
-            f"large counts with commas: 14,966,784."
+            f"{path}: holds {reason}. A committed file of a guarded corpus holds numbers, under "
+            f"row numbers, and names of this library. Keep the rest below runs/. In a document "
+            f"write large counts with commas: 14,966,784."
         )
 
 
@@ -105,7 +105,7 @@ def require_unquoted(
     reason = _first(map(_id_in, shown)) or _quote(shown, own, private)
     if reason:
         raise PermissionError(
-            f"{path}: shows {reason} of a guarded corpus. It was not written: see its draft in runs/."
+            f"{path}: shows {reason} of a guarded corpus. Not written: its draft is in runs/."
         )
 
 
@@ -119,7 +119,8 @@ def _id_in(text: str) -> str:
 
 
 def _too_long(name: str) -> str:
-    words = len(_LETTERS.findall(re.sub(r"<[^<>]*>", " ", name)))
+    plain = re.sub(r"<[^<>]*>", " ", name)
+    words = sum(bool(_LETTER.search(word)) for word in plain.split())
     return f"a text of {words} words" if words > LONGEST_NAME else ""
 
 
