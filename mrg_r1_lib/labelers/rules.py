@@ -6,18 +6,17 @@ the chest and neither a finding (support devices aside) nor another abnormality 
 Sentences are read one by one and kept in a bounded cache: the reports of a group repeat them.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from mrg_r1_lib.labelers.scope import Decision, decide
+from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
 CACHED_SENTENCES = 32_768  # at about 2 kB each
-_END = re.compile(r"[;!?]|\.(?![0-9])|(?<![0-9])\.")  # a period between digits is a decimal point
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
 _DEVICES = OBSERVATIONS.index("Support Devices")
 _COLUMN = {name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))}  # OTHER takes the place of No Finding
@@ -65,16 +64,6 @@ def explain(report: str) -> list[Decision]:
     if _label_report(report)[NO_FINDING]:
         decisions.append(Decision(OBSERVATIONS[NO_FINDING], Label.POSITIVE, "", "", "", "something said, nothing asserted"))
     return decisions
-
-
-def sentences_of(report: str) -> list[str]:
-    """The sentences of a report, white space squeezed, the numbers of a numbered list left out.
-
-    >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
-    ['Clear lungs', 'A 2.5 cm nodule']
-    """
-    parts = (part.strip() for part in _END.split(" ".join(report.split())))
-    return [part for part in parts if part and not part.isdigit()]
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)

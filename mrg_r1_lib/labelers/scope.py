@@ -1,13 +1,17 @@
 """From the phrases of one sentence to decisions: which finding is asserted, denied or in doubt, and by which cue.
 
-After NegEx and CheXpert's labeler (Chapman et al. 2001; Irvin et al. 2019), with scopes bounded by clauses instead of a parser:
+After NegEx and CheXpert's labeler (Chapman et al. 2001; Irvin et al. 2019), with scopes bounded by clauses, not by a parser:
 a cue before reaches to the next break, through the commas and "or" of a list; a cue after reaches back over its own list;
-what doubts inside a denial ("no line to suggest pneumothorax") stays denied; subjects take the nearest quality of their clause.
+what doubts inside a denial ("no line to suggest pneumothorax") stays denied. A denied event or property of a finding ("no
+worsening of edema") asserts the finding. The value of a field decides on its name. Subjects take the nearest quality.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mrg_r1_lib.labelers.cues import NEAR, asserts_itself, begins_assertion, has_verb, is_of_finding, merged
+from mrg_r1_lib.labelers.fields import is_said_again, label_of_name
+from mrg_r1_lib.labelers.subjects import is_quality, statements
 from mrg_r1_lib.labelers.vocabulary import OTHER, Found, Vocabulary, words_of
 from mrg_r1_lib.observations import Label
 
@@ -16,13 +20,17 @@ _OPENED = {  # what a cue makes of the findings that follow it
     "uncertainty before": Label.UNCERTAIN,
     "history before": Label.BLANK,
 }
-_NEAR = 40  # phrases that any rule looks ahead or back: reading stays linear in the text
-_REACH = 4  # words between an adjective and its subject: "blunting of the left lateral costophrenic angle"
+_BACK = {"negation after": Label.NEGATIVE, "uncertainty after": Label.UNCERTAIN}
 _JOINS = ("or", "nor", "and")
+_PLACES = ("left", "right", "bilateral", "bibasilar", "the")  # assertions that may stand in the name of a field
+_NOUN_PHRASE = 5  # words from "within the" to its finding
 
 
 class Decision(NamedTuple):
-    """One observation as one sentence gives it, and why: the words that name it, the cue ("" for none) and the rule."""
+    """One observation as one sentence gives it, and why: the words that name it, the cue ("" for none) and the rule.
+
+    `start` and `end` are the places of the span among the words of the sentence.
+    """
 
     observation: str
     label: Label
@@ -30,6 +38,8 @@ class Decision(NamedTuple):
     span: str
     cue: str
     rule: str
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(slots=True)
@@ -47,15 +57,24 @@ class _Mention:
 def decide(sentence: str, vocabulary: Vocabulary) -> tuple[Decision, ...]:
     """All decisions of one sentence, in the order of their words."""
     words = words_of(sentence)
-    found = vocabulary.find(words)
-    mentions = _apply_cues(found)
+    found = merged(vocabulary.find(words))
+    mentions = _Reading(found, words).mentions()
     decisions = []
     for mention in mentions:
-        span = " ".join(words[mention.at.start : mention.at.end])
-        cue = mention.cue.phrase.text if mention.cue else ""
         for name in _observations_of(mention):
-            decisions.append(Decision(name, mention.label, sentence, span, cue, mention.rule))
-    return (*decisions, *_statements(sentence, words, found, mentions, vocabulary))
+            decisions.append(_decision(name, mention.label, mention.cue, mention.rule, sentence, words, mention.at))
+    qualities = {mention.at: mention for mention in mentions}
+    for subject, quality in statements(found):
+        place = subject._replace(start=min(subject.start, quality.start), end=max(subject.end, quality.end))
+        for name, label in vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ()):
+            final, cue = _under_cue(label, qualities[quality])
+            decisions.append(_decision(name, final, cue, "statement", sentence, words, place))
+    return tuple(decisions)
+
+
+def _decision(name: str, label: Label, cue: Found | None, rule: str, sentence: str, words: list[str], at: Found) -> Decision:
+    span = " ".join(words[at.start : at.end])
+    return Decision(name, label, sentence, span, cue.phrase.text if cue else "", rule, at.start, at.end)
 
 
 def _observations_of(mention: _Mention) -> tuple[str, ...]:
@@ -66,129 +85,158 @@ def _observations_of(mention: _Mention) -> tuple[str, ...]:
     return mention.at.phrase.meanings if kind in ("finding", "alternative") else ()
 
 
-def _apply_cues(found: list[Found]) -> list[_Mention]:
-    """One pass from left to right: an open cue labels what follows; a cue after relabels what its clause already holds."""
-    mentions: list[_Mention] = []
-    label, cue, rule = Label.POSITIVE, None, "asserted"
-    clause = part = 0
-    for i, item in enumerate(found):
-        kind = item.phrase.kind
-        if kind == "break" or (kind == "list" and _begins_assertion(found, i)) or (kind == "subject" and _has_verb(found, i)):
-            label, cue, rule = Label.POSITIVE, None, "asserted"
-            clause += 1
-        if item.phrase.text == ",":
-            part += 1
-        elif kind in ("finding", "generic", "quality"):
-            mentions.append(_Mention(item, label, cue, rule, clause, part))
-        elif kind in _OPENED and not (kind == "uncertainty before" and _stays_denied(label, found[i - 1])):
-            label, cue, rule = _OPENED[kind], item, kind
-        elif kind in ("negation after", "uncertainty after"):
-            _look_back(mentions, found, i, clause, part)
-        elif kind == "alternative" and label == Label.POSITIVE:
-            _doubt_last(mentions, item, clause)
-            label, cue, rule = Label.UNCERTAIN, item, kind
-            if item.phrase.meanings[0]:  # "versus infiltrate" is cue and finding at once
-                mentions.append(_Mention(item, label, cue, rule, clause, part))
-    return mentions
-
-
-def _stays_denied(label: Label, before: Found) -> bool:
-    """Doubt inside a denial denies on, as in "no line to suggest pneumothorax"; after a comma it is a doubt of its own."""
-    return label == Label.NEGATIVE and before.phrase.text != ","
-
-
-def _begins_assertion(found: list[Found], i: int) -> bool:
-    """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that would make it a list?"""
-    if i + 1 == len(found) or found[i + 1].phrase.kind != "assertion" or found[i + 1].start > found[i].end + 1:
-        return False
-    for later in found[i + 1 : i + _NEAR]:
-        if later.phrase.kind == "break":
-            break
-        if later.phrase.text in ("or", "nor"):
-            return False
-    return True
-
-
-def _has_verb(found: list[Found], i: int) -> bool:
-    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large"?"""
-    for later in found[i + 1 : i + _NEAR]:
-        if later.phrase.kind == "verb":
-            return True
-        if later.phrase.kind not in ("subject", "assertion", "list"):
-            return False
-    return False
-
-
-def _look_back(mentions: list[_Mention], found: list[Found], i: int, clause: int, part: int) -> None:
-    """A cue after its findings: the last part of the clause, and all parts if the last is joined by "or", "nor" or "and"."""
-    cue, near = found[i], [m for m in mentions[-_NEAR:] if m.clause == clause]
-    first = next((m.at.start for m in near if m.part == part), None)
-    joined = first is not None and any(
-        item.phrase.text in _JOINS and first - 2 <= item.start < first for item in found[max(0, i - _NEAR) : i]
-    )
-    for mention in near:
-        if joined or mention.part == part:
-            mention.label = Label.UNCERTAIN if cue.phrase.kind == "uncertainty after" else Label.NEGATIVE
-            mention.cue, mention.rule = cue, cue.phrase.kind
-
-
-def _doubt_last(mentions: list[_Mention], cue: Found, clause: int) -> None:
-    """In "A versus B" the last asserted finding before the cue is in doubt."""
-    if mentions and mentions[-1].clause == clause and mentions[-1].label == Label.POSITIVE:
-        mentions[-1].label, mentions[-1].cue, mentions[-1].rule = Label.UNCERTAIN, cue, cue.phrase.kind
-
-
-def _statements(
-    sentence: str, words: list[str], found: list[Found], mentions: list[_Mention], vocabulary: Vocabulary
-) -> list[Decision]:
-    """What the qualities of a sentence say of its subjects, such as "heart … enlarged"."""
-    qualities = {mention.at: mention for mention in mentions if mention.at.phrase.kind == "quality"}
-    used: set[Found] = set()
-    decisions = []
-    for i, subject in enumerate(found):
-        if subject.phrase.kind != "subject":
-            continue
-        quality = _quality_of(found, i, used)
-        if quality is None:
-            continue
-        mention = qualities[quality]
-        start, end = min(subject.start, quality.start), max(subject.end, quality.end)
-        span = " ".join(words[start:end])
-        for name, label in vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ()):
-            final, cue = _under_cue(label, mention)
-            decisions.append(Decision(name, final, sentence, span, cue.phrase.text if cue else "", "statement"))
-    return decisions
-
-
 def _under_cue(label: Label, mention: _Mention) -> tuple[Label, Found | None]:
     """The label of a statement whose quality stands under a cue; a normal quality only yields to a "not" beside it."""
     if mention.cue is None or mention.label == Label.POSITIVE:
         return label, None
     if label == Label.NEGATIVE:
-        beside = mention.cue.phrase.text == "not" and mention.cue.end == mention.at.start
+        beside = mention.cue.phrase.meanings[0] == "not" and mention.cue.end == mention.at.start
         return (Label.POSITIVE, mention.cue) if beside else (label, None)
     return mention.label, mention.cue
 
 
-def _quality_of(found: list[Found], i: int, used: set[Found]) -> Found | None:
-    """The quality of the subject found[i]: an adjective just before it, else the next in its clause, else one it shares.
+class _Reading:
+    """One pass from left to right: an open cue labels what follows; a cue after relabels what its clause already holds."""
 
-    `used` collects the qualities that already serve a subject before them, so that "heart normal and lungs clear" does not
-    give the lungs the heart's.
-    """
-    subject = found[i]
-    before = next((item for item in reversed(found[max(0, i - _REACH) : i]) if item.phrase.kind != "assertion"), None)
-    if before and before.phrase.kind == "quality" and before not in used and subject.start - before.end <= _REACH:
-        return before
-    for later in found[i + 1 : i + _NEAR]:
-        if later.phrase.kind in ("break", "finding", "generic"):
-            break
-        if later.phrase.kind == "quality":
-            used.add(later)
-            return later
-    for earlier in reversed(found[max(0, i - _NEAR) : i]):  # "normal heart size and mediastinal contours"
-        if earlier.phrase.kind == "quality":
-            return None if earlier in used else earlier
-        if earlier.phrase.kind not in ("subject", "list"):
-            return None
-    return None
+    def __init__(self, found: list[Found], words: list[str]):
+        self.found, self.words, self.read = found, words, []
+        self.clause = self.part = self.begin = 0
+        self.section, self.inside, self.in_value = None, None, False
+        self._close()
+
+    def _open(self, label: Label, cue: Found | None, rule: str) -> None:
+        self.label, self.cue, self.rule = label, cue, rule
+
+    def _close(self) -> None:
+        """What follows is asserted, or of the past where the field is a history."""
+        self._open(Label.BLANK if self.section else Label.POSITIVE, self.section, "history before" if self.section else "asserted")
+
+    def mentions(self) -> list[_Mention]:
+        """The findings and qualities of the sentence with their labels."""
+        for i, item in enumerate(self.found):
+            kind = item.phrase.kind
+            if self._ends_clause(i, item):
+                if kind == "field":
+                    self._settle_names(i)
+                self._close()
+                self.clause, self.begin = self.clause + 1, i
+            if item.phrase.text == ",":
+                self.part += 1
+            elif kind in ("finding", "generic", "quality", "alternative"):
+                self._mention(i, item)
+            elif kind in _OPENED:
+                self._cue_before(i, item)
+            elif kind in _BACK:
+                self._cue_after(i, item)
+            elif kind == "event":
+                self._event(i, item)
+            if kind == "inside" and self.label == Label.NEGATIVE and self._stands_in(i, item):
+                self.inside = item
+            elif kind != "assertion":
+                self.inside = None
+        return self.read
+
+    def _ends_clause(self, i: int, item: Found) -> bool:
+        kind = item.phrase.kind
+        if kind in ("break", "field"):
+            return True
+        if kind == "list":
+            return begins_assertion(self.found, i)
+        if kind == "subject":
+            return has_verb(self.found, i)
+        return kind == "finding" and self.cue is not None and asserts_itself(self.found, i)
+
+    def _mention(self, i: int, item: Found) -> None:
+        if item.phrase.kind == "alternative":
+            if self.label != Label.POSITIVE:
+                return
+            self._doubt_last(item)
+            self._open(Label.UNCERTAIN, item, "alternative")
+            if not item.phrase.meanings[0]:
+                return  # otherwise, "versus infiltrate" is cue and finding at once
+        if self.inside and item.phrase.kind == "finding" and item.start - self.inside.end <= _NOUN_PHRASE:
+            self.read.append(_Mention(item, Label.POSITIVE, self.inside, "inside", self.clause, self.part))
+            return
+        if item.phrase.meanings[0] == "large":
+            self._happens_to_last(item)
+        self.read.append(_Mention(item, self.label, self.cue, self.rule, self.clause, self.part))
+
+    def _cue_before(self, i: int, item: Found) -> None:
+        role = item.phrase.meanings[0]
+        if role == "section":
+            self.section = item
+        if self.section:
+            self._close()
+        elif role == "ending" and self._closes_clause(i, item):
+            self._look_back(i, item, Label.NEGATIVE, "negation after")
+        elif not (item.phrase.kind == "uncertainty before" and self._stays_denied(i, role)):
+            self._open(_OPENED[item.phrase.kind], item, item.phrase.kind)
+
+    def _cue_after(self, i: int, item: Found) -> None:
+        if not self.section:
+            self._look_back(i, item, _BACK[item.phrase.kind], item.phrase.kind)
+
+    def _event(self, i: int, item: Found) -> None:
+        """Under a denial an event asserts the finding that follows, or the one just before it: "no nodule growth"."""
+        self._happens_to_last(item)
+        if is_quality(item):
+            self.read.append(_Mention(item, self.label, self.cue, self.rule, self.clause, self.part))
+        if self.label == Label.NEGATIVE and is_of_finding(self.found, i):
+            self._open(Label.POSITIVE, item, "event")
+
+    def _happens_to_last(self, item: Found) -> None:
+        last = self.read[-1] if self.read else None
+        if last and last.at.end == item.start and last.at.phrase.kind == "finding" and last.rule == "negation before":
+            last.label, last.cue, last.rule = Label.POSITIVE, item, "event"
+
+    def _stays_denied(self, i: int, role: str) -> bool:
+        """Doubt inside a denial denies on, as in "no line to suggest pneumothorax"; after a comma it is a doubt of its own."""
+        return self.label == Label.NEGATIVE and self.found[i - 1].phrase.text != ","
+
+    def _closes_clause(self, i: int, item: Found) -> bool:
+        """Does "resolved" speak of the finding before it, as in "edema resolved", not as in "resolved edema"?"""
+        last = self.read[-1] if self.read else None
+        if not last or (last.clause, last.part) != (self.clause, self.part) or last.label != Label.POSITIVE:
+            return False
+        following = self.found[i + 1] if i + 1 < len(self.found) else None
+        return not (following and following.phrase.kind == "finding" and following.start - item.end <= 1)
+
+    def _stands_in(self, i: int, item: Found) -> bool:
+        """ "Of the" needs a thing just before it that is not evidence: "no cavitation of the mass"."""
+        return i > 0 and (item.phrase.meanings[0] != "of" or self.found[i - 1].end < item.start or bool(self.read))
+
+    def _settle_names(self, i: int) -> None:
+        """The findings that name a field get the label of its value."""
+        names = [m for m in self.read[-NEAR:] if m.clause == self.clause and m.at.phrase.kind in ("finding", "generic")]
+        if self.in_value:  # "Pneumothorax: no, effusion: yes"
+            names = [m for m in names if m.part == self.part]
+        else:
+            names = [m for m in names if m.cue is None]
+        between = self.found[max(self.begin, i - NEAR) : i]
+        self.in_value, bare = True, all(
+            item.phrase.kind in ("finding", "generic", "subject", "list", "break", "field", "negation before")
+            or item.phrase.text in _PLACES
+            for item in between
+        )
+        verdict = label_of_name(self.found, i, self.words) if names and bare and not self.section else None
+        for name in names if verdict else ():
+            again = is_said_again(self.found, i, name.at.phrase.meanings)
+            name.label, name.cue = (Label.BLANK, None) if again else verdict
+            name.rule = "field"
+
+    def _look_back(self, i: int, cue: Found, label: Label, rule: str) -> None:
+        """A cue after its findings: the last part of the clause, and all parts if the last is joined by "or" or "and"."""
+        near = [m for m in self.read[-NEAR:] if m.clause == self.clause]
+        first = next((m.at.start for m in near if m.part == self.part), None)
+        joined = first is not None and any(
+            item.phrase.text in _JOINS and first - 2 <= item.start < first for item in self.found[max(0, i - NEAR) : i]
+        )
+        for mention in near:
+            if joined or mention.part == self.part:
+                mention.label, mention.cue, mention.rule = label, cue, rule
+
+    def _doubt_last(self, cue: Found) -> None:
+        """In "A versus B" the last asserted finding before the cue is in doubt."""
+        last = self.read[-1] if self.read else None
+        if last and last.clause == self.clause and last.label == Label.POSITIVE:
+            last.label, last.cue, last.rule = Label.UNCERTAIN, cue, "alternative"

@@ -29,13 +29,18 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "uncertainty after": "puts what precedes in doubt",
     "history before": "speaks of the past: what follows stays blank",
     "alternative": "puts the findings on both sides in doubt; one with a meaning is itself the second",
+    "seen": "with a \"not\" in front denies what precedes",
+    "event": "happens to a finding: who denies it asserts the finding; one with a meaning is a quality, too",
+    "inside": "a denial ends here: what is denied stands in, at or around a finding that is there",
+    "field": "parts a name from its value",
     "list": "joins the members of a list",
     "break": "ends every scope",
     "assertion": "after a comma begins a new positive clause",
     "verb": "makes a subject begin a clause of its own",
     "spelling": "other spellings of a word",
 }
-_WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/]")
+_TOKEN = r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/?|=]|(?<!\S)[-–]{1,3}(?!\S)"
+_WORD, _CONTRACTED = re.compile(_TOKEN), re.compile(rf"[a-z]+?(?=n't\b)|n't\b|{_TOKEN}")
 _WINDOW = 7  # words on either side in which an `unless` word silences a finding
 
 
@@ -57,12 +62,13 @@ class Found(NamedTuple):
 
 
 def words_of(sentence: str) -> list[str]:
-    """The words, numbers and clause marks of a sentence, in lower case.
+    """The words, numbers and clause marks of a sentence, in lower case; "isn't" is two words.
 
-    >>> words_of("Right-sided effusion, 2.5 cm")
-    ['right', 'sided', 'effusion', ',', '2.5', 'cm']
+    >>> words_of("Right-sided effusion isn't seen: 2.5 cm")
+    ['right', 'sided', 'effusion', 'is', "n't", 'seen', ':', '2.5', 'cm']
     """
-    return _WORD.findall(sentence.lower())
+    sentence = sentence.lower()
+    return (_CONTRACTED if "n't" in sentence else _WORD).findall(sentence)
 
 
 def plurals(word: str) -> list[str]:

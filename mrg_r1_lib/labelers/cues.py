@@ -1,0 +1,111 @@
+"""What two cues mean together, and what a cue reaches: the questions that `scope` asks of the phrases of a sentence.
+
+A "not" up to five words before "seen", "excluded" or "removed" is one cue with it, wherever the verb stands: "is not
+convincingly seen" denies what precedes, "cannot be entirely excluded" doubts it, "has not been removed" lets it stand.
+Every look ahead or back ends after 40 phrases: reading stays linear in the text.
+"""
+
+from mrg_r1_lib.labelers.vocabulary import Found, Phrase
+
+NEAR = 40  # phrases that any rule looks ahead or back
+_FAR = 5  # words between "not" and its verb
+_BETWEEN = ("assertion", "list")  # phrases that may stand there
+
+
+def merged(found: list[Found]) -> list[Found]:
+    """The phrases of a sentence, every denial that has its verb or event further on made one phrase with it."""
+    if not any(item.phrase.kind == "negation before" for item in found):
+        return found
+    result, after = [], 0
+    for i, item in enumerate(found):
+        if i < after:
+            continue
+        j = _next(found, i)
+        kind = _together(item, found[j]) if j else ""
+        if kind:
+            text = f"{item.phrase.text} … {found[j].phrase.text}"
+            item, after = Found(Phrase(kind, text, ("",), frozenset()), item.start, found[j].end), j + 1
+        result.append(item)
+    return result
+
+
+def _next(found: list[Found], i: int) -> int:
+    """The place of the next phrase within reach that is neither an assertion nor a comma; 0 for none."""
+    if found[i].phrase.kind != "negation before":
+        return 0
+    for j in range(i + 1, min(len(found), i + 1 + _FAR)):
+        if found[j].start - found[i].end > _FAR:
+            return 0
+        if found[j].phrase.kind not in _BETWEEN or found[j].phrase.text in ("or", "and"):
+            return j
+    return 0
+
+
+def _together(denial: Found, other: Found) -> str:
+    """The kind of a denial and the phrase after it as one, "" if they stay two."""
+    is_not, kind, role = denial.phrase.meanings[0] == "not", other.phrase.kind, other.phrase.meanings[0]
+    if role == "ending":  # "no resolution of", "has not resolved": what did not end is there
+        return "event" if kind == "negation before" and not is_not else "ignored"
+    if is_not and role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
+        return "uncertainty before" if kind.endswith("before") else "uncertainty after"
+    return "negation after" if is_not and kind == "seen" else ""
+
+
+def begins_assertion(found: list[Found], i: int) -> bool:
+    """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that would make it a list?"""
+    if i + 1 == len(found) or found[i + 1].phrase.kind != "assertion" or found[i + 1].start > found[i].end + 1:
+        return False
+    for later in found[i + 1 : i + NEAR]:
+        if later.phrase.kind == "break":
+            break
+        if later.phrase.text in ("or", "nor"):
+            return False
+    return True
+
+
+def has_verb(found: list[Found], i: int) -> bool:
+    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large"?"""
+    for later in found[i + 1 : i + NEAR]:
+        if later.phrase.kind == "verb":
+            return True
+        if later.phrase.kind not in ("subject", "assertion", "list"):
+            return False
+    return False
+
+
+def asserts_itself(found: list[Found], i: int) -> bool:
+    """Does the finding found[i] begin a clause: after the first comma of a denial, with a verb and no "or" of its own?
+
+    "No fracture, pneumothorax is present", but not "no fracture, effusion, or pneumothorax is present".
+    """
+    if not _after_first_comma(found, i):
+        return False
+    for later in found[i + 1 : i + NEAR]:
+        if later.phrase.kind == "verb":
+            return later.start - found[i].end <= _FAR
+        if later.phrase.kind != "assertion":
+            return False
+    return False
+
+
+def _after_first_comma(found: list[Found], i: int) -> bool:
+    commas = 0
+    for earlier in reversed(found[max(0, i - NEAR) : i]):
+        kind, text = earlier.phrase.kind, earlier.phrase.text
+        if text == ",":
+            commas += 1
+        elif (kind == "list" and (text != "and" or commas)) or (commas == 0 and kind not in ("assertion", "list")):
+            return False
+        elif kind in ("negation before", "uncertainty before", "break"):
+            return commas == 1
+    return commas == 1
+
+
+def is_of_finding(found: list[Found], i: int) -> bool:
+    """Is the event found[i] of a finding, as in "no worsening of the left effusion"?"""
+    for later in found[i + 1 : i + 1 + _FAR]:
+        if later.phrase.kind == "finding":
+            return True
+        if later.phrase.kind not in ("assertion", "inside", "subject") or found[i].phrase.meanings[0] and later.phrase.kind == "subject":
+            return False
+    return False

@@ -1,0 +1,92 @@
+"""The statements of a report, however it was written: prose, lines, lists, fields, markdown.
+
+First the letters: NFKC (ligatures, wide letters), no soft hyphens or letters of zero width, one kind of apostrophe and dash.
+Then the lines: a bullet, a number, a heading or an empty line begins a statement; so does a line that nobody had to break,
+and a capital letter after a line that could end there. Other lines are wrapped prose and go on. A heading, and a line that
+ends with a colon, is the name of a field: it goes with the line below. Last the marks: a period (no decimal point), a
+semicolon, "!", "?" and "(2)" end a statement within a line. Time is linear in the text.
+"""
+
+import re
+import unicodedata
+
+WIDTH = 50  # letters: no text is wrapped at fewer
+_INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e"
+_LETTERS = (
+    dict.fromkeys(map(ord, _INVISIBLE))
+    | dict.fromkeys(map(ord, "‘’‛′ʼ´`"), "'")
+    | dict.fromkeys(map(ord, "“”„″"), '"')
+    | dict.fromkeys(map(ord, "‐‑‒−"), "-")
+    | dict.fromkeys(map(ord, "—―"), " – ")
+    | dict.fromkeys(map(ord, "•●▪◦‣∙○■□►▸➢✓✔❖"), "\n- ")
+    | {ord("İ"): "I", ord("ı"): "i", ord("。"): ". "}  # the only letter whose lower case is longer; a full stop
+)
+_TAG = re.compile(r"</?[a-z][a-z0-9]{0,9} ?/?>", re.IGNORECASE)
+_ANSWERED = re.compile(r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)", re.IGNORECASE)
+_BULLET = re.compile(r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+")
+_HEADING = re.compile(r"#{1,6}\s*(?P<mark>[^#]*?)[\s#:*]*|(?P<bold>\*\*|__)(?P<text>[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
+_END = re.compile(
+    r"[;!]|(?<=[^\s(])\?"  # " ?pneumonia" is in doubt and no end
+    r"|(?:\.(?![0-9])|(?<![0-9])\.)(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
+    r"|(?<!\S)\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z])"  # (2), 2), (b)
+)
+_GOES_ON = re.compile(  # the last word of a line that has to go on
+    r"(?:,|/|\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
+    r"|that|which|left|right|upper|lower|small|mild|large|moderate))$",
+    re.IGNORECASE,
+)
+_CONTINUES = re.compile(r"(?:or|nor|and|but|with|without|of|in|at|is|are)\b|[,;)]")  # the first of one that goes on
+
+
+def sentences_of(report: str) -> list[str]:
+    """The statements of a report, white space squeezed, the marks and numbers of lists left out.
+
+    >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
+    ['Clear lungs', 'A 2.5 cm nodule']
+    """
+    text = cleaned(report).strip()
+    lines = [" ".join(line.split()) for line in text.splitlines()] if len(text.splitlines()) > 1 else [" ".join(text.split())]
+    parts = (part.strip(" -–*#") for line in _joined(lines) for part in _END.split(line))
+    return [part for part in parts if part and not part.isdigit()]
+
+
+def cleaned(report: str) -> str:
+    """The report in letters that the vocabulary knows: NFKC, nothing invisible, plain quotes and dashes, no tags."""
+    if not report.isascii():
+        report = re.sub("\u00ad\\s*", "", unicodedata.normalize("NFKC", report)).translate(_LETTERS)
+    if "<" in report:
+        report = _TAG.sub(lambda tag: "\n" if tag.group().lower().startswith(("<br", "<p", "<li")) else " ", report)
+    return _ANSWERED.sub(":", report) if "?" in report else report
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """The lines of a text with wrapped ones put together again, without the marks of lists and headings."""
+    width, capitals = max(map(len, lines)), not any(letter.islower() for line in lines for letter in line)
+    joined, pieces, last = [], [], ""
+    for line in lines:
+        heading = _HEADING.fullmatch(line)
+        bullet = None if heading else _BULLET.match(line)
+        named = last.endswith(":")
+        if pieces and (heading or not (named or (line and not bullet and _is_wrapped(last, line, width, capitals)))):
+            joined.append(" ".join(pieces))
+            pieces = []
+        if heading:
+            line = f"{heading['mark'] or heading['text']}:"
+        elif bullet:
+            line = line[bullet.end() :]
+        line = line.replace("**", "")
+        if line or not named:
+            last = line.rstrip("*_ ")
+        pieces += [line] if line else []
+    return [*joined, " ".join(pieces)]
+
+
+def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
+    """Is the line the rest of the one before, broken for want of room?"""
+    if not last or _GOES_ON.search(last) or _CONTINUES.match(line):
+        return bool(last)
+    word = line.split(" ", 1)[0]
+    fits = len(last) + 1 + len(word) <= width
+    if line[0].isupper() and not capitals:
+        return not fits and len(word) > 1 and word.isupper() and width >= WIDTH  # "… the lower / SVC"
+    return width >= WIDTH and (not fits or len(last) > width // 2)
