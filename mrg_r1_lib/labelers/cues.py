@@ -9,7 +9,8 @@ from mrg_r1_lib.labelers.vocabulary import Found, Phrase
 
 NEAR = 40  # phrases that any rule looks ahead or back
 _FAR = 5  # words between "not" and its verb
-_BETWEEN = ("assertion", "list")  # phrases that may stand there
+_BETWEEN = ("assertion", "list", "ignored")  # phrases that may stand there
+PASSED = ("assertion", "inside", "seen")  # phrases that come between others without parting them
 
 
 def merged(found: list[Found]) -> list[Found]:
@@ -48,7 +49,9 @@ def _together(denial: Found, other: Found) -> str:
         return "event" if kind == "negation before" and not is_not else "ignored"
     if is_not and role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
         return "uncertainty before" if kind.endswith("before") else "uncertainty after"
-    return "negation after" if is_not and kind == "seen" else ""
+    if is_not and "seen" in (kind, role):  # "not convincingly seen", but "not well seen"
+        return "uncertainty after" if role == "poorly" else "negation after"
+    return ""
 
 
 def begins_assertion(found: list[Found], i: int) -> bool:
@@ -68,7 +71,7 @@ def has_verb(found: list[Found], i: int) -> bool:
     for later in found[i + 1 : i + NEAR]:
         if later.phrase.kind == "verb":
             return True
-        if later.phrase.kind not in ("subject", "assertion", "list"):
+        if later.phrase.kind not in ("subject", "list", *PASSED):
             return False
     return False
 
@@ -83,22 +86,26 @@ def asserts_itself(found: list[Found], i: int) -> bool:
     for later in found[i + 1 : i + NEAR]:
         if later.phrase.kind == "verb":
             return later.start - found[i].end <= _FAR
-        if later.phrase.kind != "assertion":
+        if later.phrase.kind not in PASSED:
             return False
     return False
 
 
 def _after_first_comma(found: list[Found], i: int) -> bool:
-    commas = 0
+    """Is there one comma, or a list with "or", between a cue and found[i], and what the cue is about before it?"""
+    commas, about, closed = 0, False, False
     for earlier in reversed(found[max(0, i - NEAR) : i]):
         kind, text = earlier.phrase.kind, earlier.phrase.text
+        if kind in ("negation before", "uncertainty before"):
+            return (commas == 1 or closed) and (about or earlier.phrase.meanings[0] == "not")
         if text == ",":
             commas += 1
-        elif (kind == "list" and (text != "and" or commas)) or (commas == 0 and kind not in ("assertion", "list")):
+        elif text in ("or", "nor") and commas:
+            closed = True
+        elif (kind == "list" and text != "and") or (commas == 0 and kind not in ("list", *PASSED)):
             return False
-        elif kind in ("negation before", "uncertainty before", "break"):
-            return commas == 1
-    return commas == 1
+        about = about or (commas > 0 and kind in ("finding", "generic", "quality", "subject", "event"))
+    return False
 
 
 def is_of_finding(found: list[Found], i: int) -> bool:

@@ -13,20 +13,26 @@ _AT_ONCE = 3  # words between the mark and the word that decides
 _DENIED = ("normal", "clear")  # qualities that deny a finding: "Effusion: negative"
 
 
-def label_of_name(found: list[Found], i: int, words: list[str]) -> tuple[Label, Found | None] | None:
-    """What the value after the mark found[i] makes of its name, and the cue; None where it leaves the name asserted."""
+def label_of_name(
+    found: list[Found], i: int, words: list[str], in_value: bool
+) -> tuple[Label, Found | None] | None:
+    """What the value after the mark found[i] makes of its name, and the cue; None where it leaves the name as it is.
+
+    `in_value`: the name stands in the value of another field, whose cues are not its own.
+    """
     if found[i].end == len(words):
-        return Label.BLANK, None
+        return None if in_value else (Label.BLANK, None)
+    asserted = (Label.POSITIVE, None) if in_value else None
     j, value = _value(found, i)
     if value is None:
-        return None
+        return asserted
     kind, own = value.phrase.kind, j + 1 < len(found) and found[j + 1].phrase.kind == "finding"
     dash = found[i].phrase.text == "–"
     if kind in ("negation before", "negation after") or (kind == "quality" and value.phrase.meanings[0] in _DENIED):
-        return None if own and dash else (Label.NEGATIVE, value)
+        return asserted if own and dash else (Label.NEGATIVE, value)
     if kind in ("uncertainty before", "uncertainty after") and not own:
         return Label.UNCERTAIN, value
-    return None
+    return asserted
 
 
 def _value(found: list[Found], i: int) -> tuple[int, Found | None]:

@@ -22,7 +22,7 @@ _OPENED = {  # what a cue makes of the findings that follow it
 }
 _BACK = {"negation after": Label.NEGATIVE, "uncertainty after": Label.UNCERTAIN}
 _JOINS = ("or", "nor", "and")
-_PLACES = ("left", "right", "bilateral", "bibasilar", "the")  # assertions that may stand in the name of a field
+_PLACES = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")  # assertions that may stand in the name of a field
 _NOUN_PHRASE = 5  # words from "within the" to its finding
 
 
@@ -118,6 +118,8 @@ class _Reading:
             if self._ends_clause(i, item):
                 if kind == "field":
                     self._settle_names(i)
+                elif item.phrase.meanings[0] == "section":  # "findings:" after a history in the same statement
+                    self.section = None
                 self._close()
                 self.clause, self.begin = self.clause + 1, i
             if item.phrase.text == ",":
@@ -132,7 +134,7 @@ class _Reading:
                 self._event(i, item)
             if kind == "inside" and self.label == Label.NEGATIVE and self._stands_in(i, item):
                 self.inside = item
-            elif kind != "assertion":
+            elif kind not in ("assertion", "quality"):
                 self.inside = None
         return self.read
 
@@ -157,8 +159,6 @@ class _Reading:
         if self.inside and item.phrase.kind == "finding" and item.start - self.inside.end <= _NOUN_PHRASE:
             self.read.append(_Mention(item, Label.POSITIVE, self.inside, "inside", self.clause, self.part))
             return
-        if item.phrase.meanings[0] == "large":
-            self._happens_to_last(item)
         self.read.append(_Mention(item, self.label, self.cue, self.rule, self.clause, self.part))
 
     def _cue_before(self, i: int, item: Found) -> None:
@@ -173,7 +173,9 @@ class _Reading:
             self._open(_OPENED[item.phrase.kind], item, item.phrase.kind)
 
     def _cue_after(self, i: int, item: Found) -> None:
-        if not self.section:
+        if item.start <= 1 and not self.read:  # "not seen is any effusion"
+            self._open(_BACK[item.phrase.kind], item, item.phrase.kind)
+        elif not self.section:
             self._look_back(i, item, _BACK[item.phrase.kind], item.phrase.kind)
 
     def _event(self, i: int, item: Found) -> None:
@@ -209,20 +211,22 @@ class _Reading:
         """The findings that name a field get the label of its value."""
         names = [m for m in self.read[-NEAR:] if m.clause == self.clause and m.at.phrase.kind in ("finding", "generic")]
         if self.in_value:  # "Pneumothorax: no, effusion: yes"
-            names = [m for m in names if m.part == self.part]
+            names = [m for m in names if m.part == self.part and self.part]
         else:
             names = [m for m in names if m.cue is None]
-        between = self.found[max(self.begin, i - NEAR) : i]
-        self.in_value, bare = True, all(
+        between, first = self.found[max(self.begin, i - NEAR) : i], self.found[self.begin].end if self.clause else 0
+        bare = all(
             item.phrase.kind in ("finding", "generic", "subject", "list", "break", "field", "negation before")
             or item.phrase.text in _PLACES
+            or (item.phrase.kind == "verb" and item.start == first)
             for item in between
         )
-        verdict = label_of_name(self.found, i, self.words) if names and bare and not self.section else None
+        verdict = label_of_name(self.found, i, self.words, self.in_value) if names and bare and not self.section else None
         for name in names if verdict else ():
             again = is_said_again(self.found, i, name.at.phrase.meanings)
             name.label, name.cue = (Label.BLANK, None) if again else verdict
             name.rule = "field"
+        self.in_value = True
 
     def _look_back(self, i: int, cue: Found, label: Label, rule: str) -> None:
         """A cue after its findings: the last part of the clause, and all parts if the last is joined by "or" or "and"."""
@@ -233,7 +237,8 @@ class _Reading:
         )
         for mention in near:
             if joined or mention.part == self.part:
-                mention.label, mention.cue, mention.rule = label, cue, rule
+                twice = cue.phrase.meanings[0] == "ending" and mention.rule == "negation before"  # "neither … is removed"
+                mention.label, mention.cue, mention.rule = Label.POSITIVE if twice else label, cue, rule
 
     def _doubt_last(self, cue: Found) -> None:
         """In "A versus B" the last asserted finding before the cue is in doubt."""

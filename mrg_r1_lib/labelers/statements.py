@@ -31,7 +31,7 @@ _END = re.compile(
     r"|(?<!\S)\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z])"  # (2), 2), (b)
 )
 _GOES_ON = re.compile(  # the last word of a line that has to go on
-    r"(?:,|/|\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
+    r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
     r"|that|which|left|right|upper|lower|small|mild|large|moderate))$",
     re.IGNORECASE,
 )
@@ -46,7 +46,7 @@ def sentences_of(report: str) -> list[str]:
     """
     text = cleaned(report).strip()
     lines = [" ".join(line.split()) for line in text.splitlines()] if len(text.splitlines()) > 1 else [" ".join(text.split())]
-    parts = (part.strip(" -–*#") for line in _joined(lines) for part in _END.split(line))
+    parts = (part.strip(" -–*#|") for line in _joined(lines) for part in _END.split(line))
     return [part for part in parts if part and not part.isdigit()]
 
 

@@ -20,6 +20,7 @@ def is_quality(item: Found) -> bool:
 def statements(found: list[Found]) -> Iterator[tuple[Found, Found]]:
     """Every subject of a sentence with its quality."""
     used: set[Found] = set()
+    found = [item for item in found if item.phrase.kind != "inside"]
     for i, subject in enumerate(found):
         quality = _quality_of(found, i, used) if subject.phrase.kind == "subject" else None
         if quality is not None:

@@ -120,10 +120,17 @@ class Vocabulary:
             if best is None:
                 start += 1
                 continue
-            if not (best.unless and best.unless.intersection(words[max(0, start - _WINDOW) : end + _WINDOW])):
+            if not (best.unless and best.unless.intersection(_around(words, start, end))):
                 found.append(Found(best, start, end))
             start = end
         return found
+
+
+def _around(words: list[str], start: int, end: int) -> list[str]:
+    """The words about words [start, end), before them up to a comma."""
+    before = words[max(0, start - _WINDOW) : start]
+    comma = len(before) - before[::-1].index(",") if "," in before else 0
+    return before[comma:] + words[end : end + _WINDOW]
 
 
 def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) -> None:
