@@ -9,7 +9,7 @@ from mrg_r1_lib.labelers.vocabulary import Found, Phrase
 
 NEAR = 40  # phrases that any rule looks ahead or back
 _FAR = 5  # words between "not" and its verb
-_BETWEEN = ("assertion", "list", "ignored")  # phrases that may stand there
+_BETWEEN = ("assertion", "list", "ignored", "inside")  # phrases that may stand there
 PASSED = ("assertion", "inside", "seen")  # phrases that come between others without parting them
 
 
@@ -45,8 +45,8 @@ def _next(found: list[Found], i: int) -> int:
 def _together(denial: Found, other: Found) -> str:
     """The kind of a denial and the phrase after it as one, "" if they stay two."""
     is_not, kind, role = denial.phrase.meanings[0] == "not", other.phrase.kind, other.phrase.meanings[0]
-    if role == "ending":  # "no resolution of", "has not resolved": what did not end is there
-        return "event" if kind == "negation before" and not is_not else "ignored"
+    if role == "ending" and (is_not or kind == "negation before"):  # "has not resolved", "no resolution of": it is there
+        return "ignored" if is_not else "event"
     if is_not and role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
         return "uncertainty before" if kind.endswith("before") else "uncertainty after"
     if is_not and "seen" in (kind, role):  # "not convincingly seen", but "not well seen"
@@ -56,7 +56,9 @@ def _together(denial: Found, other: Found) -> str:
 
 def begins_assertion(found: list[Found], i: int) -> bool:
     """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that would make it a list?"""
-    if i + 1 == len(found) or found[i + 1].phrase.kind != "assertion" or found[i + 1].start > found[i].end + 1:
+    if "or" in found[i].phrase.text or i + 1 == len(found) or found[i + 1].phrase.kind != "assertion":
+        return False
+    if found[i + 1].start > found[i].end + 1:
         return False
     for later in found[i + 1 : i + NEAR]:
         if later.phrase.kind == "break":

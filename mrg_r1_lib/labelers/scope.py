@@ -23,6 +23,7 @@ _OPENED = {  # what a cue makes of the findings that follow it
 _BACK = {"negation after": Label.NEGATIVE, "uncertainty after": Label.UNCERTAIN}
 _JOINS = ("or", "nor", "and")
 _PLACES = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")  # assertions that may stand in the name of a field
+_DEVICES = "Support Devices"
 _NOUN_PHRASE = 5  # words from "within the" to its finding
 
 
@@ -143,9 +144,9 @@ class _Reading:
         if kind in ("break", "field"):
             return True
         if kind == "list":
-            return begins_assertion(self.found, i)
+            return (item.phrase.text != "(" or self.cue is not None) and begins_assertion(self.found, i)
         if kind == "subject":
-            return has_verb(self.found, i)
+            return self.rule != "negation after" and has_verb(self.found, i)
         return kind == "finding" and self.cue is not None and asserts_itself(self.found, i)
 
     def _mention(self, i: int, item: Found) -> None:
@@ -158,6 +159,9 @@ class _Reading:
                 return  # otherwise, "versus infiltrate" is cue and finding at once
         if self.inside and item.phrase.kind == "finding" and item.start - self.inside.end <= _NOUN_PHRASE:
             self.read.append(_Mention(item, Label.POSITIVE, self.inside, "inside", self.clause, self.part))
+            return
+        if self.cue and self.cue.phrase.meanings[0] == "after" and _DEVICES in item.phrase.meanings:  # "status post pacemaker"
+            self.read.append(_Mention(item, Label.POSITIVE, None, "asserted", self.clause, self.part))
             return
         self.read.append(_Mention(item, self.label, self.cue, self.rule, self.clause, self.part))
 
@@ -175,6 +179,9 @@ class _Reading:
     def _cue_after(self, i: int, item: Found) -> None:
         if item.start <= 1 and not self.read:  # "not seen is any effusion"
             self._open(_BACK[item.phrase.kind], item, item.phrase.kind)
+        elif item.phrase.meanings[0] == "adjacent":  # "after chest tube removal"
+            if self.read and self.read[-1].at.end == item.start:
+                self.read[-1].label, self.read[-1].cue, self.read[-1].rule = Label.NEGATIVE, item, item.phrase.kind
         elif not self.section:
             self._look_back(i, item, _BACK[item.phrase.kind], item.phrase.kind)
 
@@ -215,6 +222,9 @@ class _Reading:
         else:
             names = [m for m in names if m.cue is None]
         between, first = self.found[max(self.begin, i - NEAR) : i], self.found[self.begin].end if self.clause else 0
+        if self.in_value:
+            commas = [place for place, item in enumerate(between) if item.phrase.text == ","]
+            between = between[commas[-1] + 1 :] if commas else between
         bare = all(
             item.phrase.kind in ("finding", "generic", "subject", "list", "break", "field", "negation before")
             or item.phrase.text in _PLACES

@@ -17,18 +17,18 @@ _LETTERS = (
     | dict.fromkeys(map(ord, "‘’‛′ʼ´`"), "'")
     | dict.fromkeys(map(ord, "“”„″"), '"')
     | dict.fromkeys(map(ord, "‐‑‒−"), "-")
-    | dict.fromkeys(map(ord, "—―"), " – ")
-    | dict.fromkeys(map(ord, "•●▪◦‣∙○■□►▸➢✓✔❖"), "\n- ")
+    | dict.fromkeys(map(ord, "—―→⇒"), " – ")
+    | dict.fromkeys(map(ord, "•●▪◦‣∙○■□►▸➢✓✔❖①②③④⑤⑥⑦⑧⑨⑩"), "\n- ")
     | {ord("İ"): "I", ord("ı"): "i", ord("。"): ". "}  # the only letter whose lower case is longer; a full stop
 )
 _TAG = re.compile(r"</?[a-z][a-z0-9]{0,9} ?/?>", re.IGNORECASE)
 _ANSWERED = re.compile(r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+")
-_HEADING = re.compile(r"#{1,6}\s*(?P<mark>[^#]*?)[\s#:*]*|(?P<bold>\*\*|__)(?P<text>[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
+_HEADING = re.compile(r"#{1,6}\s*(?P<mark>[^#]*?)[\s#:*]*|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
 _END = re.compile(
     r"[;!]|(?<=[^\s(])\?"  # " ?pneumonia" is in doubt and no end
     r"|(?:\.(?![0-9])|(?<![0-9])\.)(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
-    r"|(?<!\S)\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z])"  # (2), 2), (b)
+    r"|(?<!\S)#[0-9]{1,2}(?!\S)|(?<!\S)\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z])"  # (2), 2), (b)
 )
 _GOES_ON = re.compile(  # the last word of a line that has to go on
     r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
@@ -53,7 +53,7 @@ def sentences_of(report: str) -> list[str]:
 def cleaned(report: str) -> str:
     """The report in letters that the vocabulary knows: NFKC, nothing invisible, plain quotes and dashes, no tags."""
     if not report.isascii():
-        report = re.sub("\u00ad\\s*", "", unicodedata.normalize("NFKC", report)).translate(_LETTERS)
+        report = unicodedata.normalize("NFKC", re.sub("\u00ad\\s*", "", report).translate(_LETTERS))
     if "<" in report:
         report = _TAG.sub(lambda tag: "\n" if tag.group().lower().startswith(("<br", "<p", "<li")) else " ", report)
     return _ANSWERED.sub(":", report) if "?" in report else report

@@ -53,11 +53,12 @@ def _after(found: list[Found], i: int) -> Found | None:
     """The next quality in the clause of the subject found[i], or at the start of its field's value."""
     mark = None
     for later in found[i + 1 : i + NEAR]:
-        if later.phrase.kind in ("break", "finding", "generic") or (mark and later.start - mark.end > _REACH):
+        kind = later.phrase.kind
+        if kind in ("break", "finding", "generic") or (mark and (kind == "subject" or later.start - mark.end > _REACH)):
             return None
         if is_quality(later):
             return later
-        if later.phrase.kind == "field":
+        if kind == "field":
             if mark:
                 return None
             mark = later
