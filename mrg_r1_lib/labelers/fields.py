@@ -10,7 +10,17 @@ from mrg_r1_lib.labelers.vocabulary import Found
 from mrg_r1_lib.observations import Label
 
 _AT_ONCE = 3  # words between the mark and the word that decides
+_NAMES = ("finding", "generic", "subject", "list", "break", "negation before")  # kinds that may stand in a name
+_PLACES = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")  # assertions that may
 _DENIED = ("normal", "clear")  # qualities that deny a finding: "Effusion: negative"
+
+
+def is_name(phrases: list[Found]) -> bool:
+    """Are the phrases before a mark its name: no size, no quality, a verb at most in front, as in a question?"""
+    return all(
+        item.phrase.kind in _NAMES or item.phrase.text in _PLACES or (item.phrase.kind == "verb" and item is phrases[0])
+        for item in phrases
+    )
 
 
 def label_of_name(

@@ -28,7 +28,7 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "uncertainty before": "puts what follows in doubt",
     "uncertainty after": "puts what precedes in doubt",
     "history before": "speaks of the past: what follows stays blank",
-    "alternative": "puts the findings on both sides in doubt; one with a meaning is itself the second",
+    "alternative": "puts the findings on both sides in doubt",
     "seen": "with a \"not\" in front denies what precedes",
     "event": "happens to a finding: who denies it asserts the finding; one with a meaning is a quality, too",
     "inside": "a denial ends here: what is denied stands in, at or around a finding that is there",
@@ -134,11 +134,11 @@ def _around(words: list[str], start: int, end: int) -> list[str]:
 
 
 def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) -> None:
-    if kind == "finding" or (kind == "alternative" and meaning):
+    if kind == "finding":
         _check_observation(meaning, text)
     key = tuple(words_of(text))
     earlier = phrases.get(key)
-    if earlier and not (kind == earlier.kind and kind in ("finding", "alternative")):
+    if earlier and not kind == earlier.kind == "finding":
         raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
     phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
