@@ -20,6 +20,9 @@ _OPENED = {  # what a cue makes of the findings that follow it
     "history before": Label.BLANK,
 }
 _BACK = {"negation after": Label.NEGATIVE, "uncertainty after": Label.UNCERTAIN}
+_MENTIONED = frozenset(("finding", "generic", "quality"))
+_ENDING = frozenset(("break", "field", "list", "subject", "finding"))  # kinds that may end a clause
+_IDLE = frozenset(("assertion", "verb", "seen", "ignored"))  # kinds that change nothing by themselves
 _JOINS = ("or", "nor", "and")
 _NOUN_PHRASE = 5  # words from "within the" to its finding
 _DEVICES = "Support Devices"
@@ -45,21 +48,23 @@ class Reading:
         self.clause = self.part = 0
         self.name = 0  # the phrase with which a field's name may begin
         self.section, self.inside, self.in_value = None, None, False
-        self._close()
+        self._open(Label.POSITIVE, None, "asserted")
 
     def mentions(self) -> list[Mention]:
         """The findings and qualities of the sentence with their labels."""
         for i, item in enumerate(self.found):
             kind = item.phrase.kind
-            if self._ends_clause(i, item):
+            if kind in _IDLE and not self.inside:
+                continue
+            if kind in _ENDING and self._ends_clause(i, item):
                 self._end_clause(i, item)
-            if item.phrase.text == ",":
-                self.part += 1
-                self.name = i + 1 if self.in_value else self.name
-            elif kind in ("finding", "generic", "quality"):
+            if kind in _MENTIONED:
                 self._mention(item)
             elif kind in _OPENED:
                 self._cue_before(i, item)
+            elif item.phrase.text == ",":
+                self.part += 1
+                self.name = i + 1 if self.in_value else self.name
             elif kind in _BACK:
                 self._cue_after(i, item)
             elif kind == "event":
@@ -68,7 +73,7 @@ class Reading:
                 self._doubt_last(item)
             if kind == "inside" and self.label == Label.NEGATIVE:
                 self.inside = item
-            elif kind not in ("assertion", "quality"):
+            elif self.inside and kind not in ("assertion", "quality"):
                 self.inside = None
         return self.read
 
@@ -86,11 +91,11 @@ class Reading:
         kind = item.phrase.kind
         if kind in ("break", "field"):
             return True
+        if kind == "finding":
+            return self.cue is not None and asserts_itself(self.found, i)
         if kind == "list":
             return (item.phrase.text != "(" or self.cue is not None) and begins_assertion(self.found, i)
-        if kind == "subject":
-            return self.rule != "negation after" and has_verb(self.found, i)
-        return kind == "finding" and self.cue is not None and asserts_itself(self.found, i)
+        return self.rule != "negation after" and has_verb(self.found, i)
 
     def _end_clause(self, i: int, item: Found) -> None:
         if item.phrase.kind == "field":

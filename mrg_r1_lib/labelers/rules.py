@@ -11,13 +11,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from mrg_r1_lib.labelers.scope import Decision, decide
+from mrg_r1_lib.labelers.scope import Decision, decide, readings
 from mrg_r1_lib.labelers.statements import sentences_of
-from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary
+from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary, words_of
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
 CACHED_SENTENCES = 32_768  # at about 2 kB each
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
+_LABEL = (Label.BLANK, Label.NEGATIVE, Label.UNCERTAIN, Label.POSITIVE)  # indexed by strength
 _DEVICES = OBSERVATIONS.index("Support Devices")
 _COLUMN = {name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))}  # OTHER takes the place of No Finding
 
@@ -60,34 +61,30 @@ def explain(report: str) -> list[Decision]:
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
     [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
     """
-    decisions = [decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]]
+    decisions = [decision for sentence in sentences_of(report) for decision in decide(sentence, load_vocabulary())]
     if _label_report(report)[NO_FINDING]:
         decisions.append(Decision(OBSERVATIONS[NO_FINDING], Label.POSITIVE, "", "", "", "something said, nothing asserted"))
     return decisions
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)
-def _read_sentence(sentence: str) -> tuple[tuple[Decision, ...], tuple[int, ...]]:
-    """A sentence's decisions, and the strongest label of each column (the last is OTHER)."""
-    decisions = decide(sentence, load_vocabulary())
-    labels = [Label.BLANK] * len(_COLUMN)
-    for decision in decisions:
-        column = _COLUMN[decision.observation]
-        labels[column] = _stronger(labels[column], decision.label)
-    return decisions, tuple(int(label) for label in labels)
-
-
-def _stronger(one: int, other: int) -> int:
-    return one if _STRENGTH[one] >= _STRENGTH[other] else other
+def _read_sentence(sentence: str) -> tuple[tuple[int, int], ...]:
+    """The columns that a sentence labels, each with the strength of its label (the last column is OTHER)."""
+    strengths: dict[int, int] = {}
+    for name, label, *_ in readings(words_of(sentence), load_vocabulary()):
+        column, strength = _COLUMN[name], _STRENGTH[label]
+        if strength > strengths.get(column, 0):
+            strengths[column] = strength
+    return tuple(strengths.items())
 
 
 def _label_report(report: str) -> list[int]:
-    labels = [0] * len(OBSERVATIONS)
+    strengths = [0] * len(OBSERVATIONS)
     for sentence in sentences_of(report):
-        for column, label in enumerate(_read_sentence(sentence)[1]):
-            if label:
-                labels[column] = _stronger(labels[column], label)
-    asserted = (Label.POSITIVE, Label.UNCERTAIN)
-    abnormal = any(label in asserted for column, label in enumerate(labels) if column != _DEVICES)
-    labels[NO_FINDING] = int(any(labels) and not abnormal)
+        for column, strength in _read_sentence(sentence):
+            if strength > strengths[column]:
+                strengths[column] = strength
+    labels = [_LABEL[strength] for strength in strengths]
+    said, strengths[_DEVICES] = any(strengths), 0
+    labels[NO_FINDING] = int(said and max(strengths) <= _STRENGTH[Label.NEGATIVE])
     return labels

@@ -5,11 +5,12 @@ the phrases of a sentence, `cues` joins a "not" with its verb, `reading` gives e
 subject its quality. Here they become decisions on observations.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mrg_r1_lib.labelers.cues import merged
 from mrg_r1_lib.labelers.reading import Mention, Reading
-from mrg_r1_lib.labelers.subjects import statements
+from mrg_r1_lib.labelers.subjects import is_quality, statements
 from mrg_r1_lib.labelers.vocabulary import OTHER, Found, Vocabulary, words_of
 from mrg_r1_lib.observations import Label
 
@@ -33,24 +34,26 @@ class Decision(NamedTuple):
 def decide(sentence: str, vocabulary: Vocabulary) -> tuple[Decision, ...]:
     """All decisions of one sentence, in the order of their words."""
     words = words_of(sentence)
-    found = merged(vocabulary.find(words))
-    mentions = Reading(found, words).mentions()
     decisions = []
-    for mention in mentions:
-        for name in _observations_of(mention):
-            decisions.append(_decision(name, mention.label, mention.cue, mention.rule, sentence, words, mention.at))
-    qualities = {mention.at: mention for mention in mentions}
-    for subject, quality in statements(found):
-        place = subject._replace(start=min(subject.start, quality.start), end=max(subject.end, quality.end))
-        for name, label in vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ()):
-            final, cue = _under_cue(label, qualities[quality])
-            decisions.append(_decision(name, final, cue, "statement", sentence, words, place))
+    for name, label, cue, rule, at in readings(words, vocabulary):
+        span = " ".join(words[at.start : at.end])
+        decisions.append(Decision(name, label, sentence, span, cue.phrase.text if cue else "", rule, at.start, at.end))
     return tuple(decisions)
 
 
-def _decision(name: str, label: Label, cue: Found | None, rule: str, sentence: str, words: list[str], at: Found) -> Decision:
-    span = " ".join(words[at.start : at.end])
-    return Decision(name, label, sentence, span, cue.phrase.text if cue else "", rule, at.start, at.end)
+def readings(words: list[str], vocabulary: Vocabulary) -> Iterator[tuple[str, Label, Found | None, str, Found]]:
+    """Observation, label, cue, rule and place of every decision on the words of a sentence."""
+    found = merged(vocabulary.find(words))
+    mentions = Reading(found, words).mentions() if found else []
+    for mention in mentions:
+        for name in _observations_of(mention):
+            yield name, mention.label, mention.cue, mention.rule, mention.at
+    qualities = {mention.at.start: mention for mention in mentions if is_quality(mention.at)}
+    for subject, quality in statements(found) if qualities else ():
+        said = vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ())
+        for name, label in said:
+            place = subject._replace(start=min(subject.start, quality.start), end=max(subject.end, quality.end))
+            yield name, *_under_cue(label, qualities[quality.start]), "statement", place
 
 
 def _observations_of(mention: Mention) -> tuple[str, ...]:

@@ -25,11 +25,12 @@ _TAG = re.compile(r"</?[a-z][a-z0-9]{0,9} ?/?>", re.IGNORECASE)
 _ANSWERED = re.compile(r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+")
 _HEADING = re.compile(r"#{1,6}\s*(?P<mark>[^#]*?)[\s#:*]*|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
-_END = re.compile(
-    r"[;!]|(?<=[^\s(])\?"  # " ?pneumonia" is in doubt and no end
-    r"|(?:\.(?![0-9])|(?<![0-9])\.)(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
-    r"|(?<!\S)#[0-9]{1,2}(?!\S)|(?<!\S)\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z])"  # (2), 2), (b)
+_STOP = (  # every branch begins with its mark: the search is fast
+    r"[;!]|\?(?<=[^\s(]\?)"  # " ?pneumonia" is in doubt and no end
+    r"|\.(?:(?![0-9])|(?<![0-9]\.))(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
 )
+_END = re.compile(_STOP)
+_END_OR_ITEM = re.compile(rf"{_STOP}|(?<!\S)(?:#[0-9]{{1,2}}(?!\S)|\(?(?:[0-9]{{1,2}}|[a-h]|[iv]{{1,3}})\)(?=\s*[A-Za-z]))")  # (2), b), #3
 _GOES_ON = re.compile(  # the last word of a line that has to go on
     r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
     r"|that|which|left|right|upper|lower|small|mild|large|moderate))$",
@@ -44,10 +45,13 @@ def sentences_of(report: str) -> list[str]:
     >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
     ['Clear lungs', 'A 2.5 cm nodule']
     """
-    text = cleaned(report).strip()
-    lines = [" ".join(line.split()) for line in text.splitlines()] if len(text.splitlines()) > 1 else [" ".join(text.split())]
-    parts = (part.strip(" -–*#|") for line in _joined(lines) for part in _END.split(line))
-    return [part for part in parts if part and not part.isdigit()]
+    text = cleaned(report)
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    parts = []
+    for line in lines if len(lines) < 2 and "*" not in text else _joined(lines):
+        end = _END_OR_ITEM if ")" in line or "#" in line else _END
+        parts += [part for part in (piece.strip(" -–*#|") for piece in end.split(line)) if part and not part.isdigit()]
+    return parts
 
 
 def cleaned(report: str) -> str:

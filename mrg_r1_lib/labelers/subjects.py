@@ -6,7 +6,7 @@ subject. The mark of a field joins: "Heart size: enlarged".
 
 from collections.abc import Iterator
 
-from mrg_r1_lib.labelers.cues import NEAR
+from mrg_r1_lib.labelers.cues import NEAR, PASSED
 from mrg_r1_lib.labelers.vocabulary import Found
 
 _REACH = 4  # words between an adjective and its subject: "blunting of the left lateral costophrenic angle"
@@ -19,32 +19,32 @@ def is_quality(item: Found) -> bool:
 
 def statements(found: list[Found]) -> Iterator[tuple[Found, Found]]:
     """Every subject of a sentence with its quality."""
-    used: set[Found] = set()
-    found = [item for item in found if item.phrase.kind != "inside"]
-    for i, subject in enumerate(found):
-        quality = _quality_of(found, i, used) if subject.phrase.kind == "subject" else None
-        if quality is not None:
-            yield subject, quality
+    used: set[int] = set()
+    for i, item in enumerate(found):
+        if item.phrase.kind == "subject":
+            quality = _quality_of(found, i, used)
+            if quality is not None:
+                yield item, quality
 
 
-def _quality_of(found: list[Found], i: int, used: set[Found]) -> Found | None:
+def _quality_of(found: list[Found], i: int, used: set[int]) -> Found | None:
     """The quality of the subject found[i], None where it has none.
 
-    `used` collects the qualities that already serve a subject before them, so that "heart normal and lungs clear" does not
-    give the lungs the heart's.
+    `used` collects where the qualities stand that serve a subject before them, so that "heart normal and lungs clear" does
+    not give the lungs the heart's.
     """
     subject = found[i]
-    before = next((item for item in reversed(found[max(0, i - _REACH) : i]) if item.phrase.kind != "assertion"), None)
-    if before and is_quality(before) and before not in used and subject.start - before.end <= _REACH:
+    before = next((item for item in reversed(found[max(0, i - _REACH) : i]) if item.phrase.kind not in PASSED), None)
+    if before and is_quality(before) and before.start not in used and subject.start - before.end <= _REACH:
         return before
     later = _after(found, i)
     if later is not None:
-        used.add(later)
+        used.add(later.start)
         return later
     for earlier in reversed(found[max(0, i - NEAR) : i]):  # "normal heart size and mediastinal contours"
         if is_quality(earlier):
-            return None if earlier in used else earlier
-        if earlier.phrase.kind not in ("subject", "list"):
+            return None if earlier.start in used else earlier
+        if earlier.phrase.kind not in ("subject", "list", "inside"):
             return None
     return None
 

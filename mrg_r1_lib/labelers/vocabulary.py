@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from sys import intern
 from typing import NamedTuple
 
 from mrg_r1_lib.observations import ABNORMALITIES, Label
@@ -39,8 +40,9 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "verb": "makes a subject begin a clause of its own",
     "spelling": "other spellings of a word",
 }
-_TOKEN = r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/?|=]|(?<!\S)[-–]{1,3}(?!\S)"
-_WORD, _CONTRACTED = re.compile(_TOKEN), re.compile(rf"[a-z]+?(?=n't\b)|n't\b|{_TOKEN}")
+_TOKEN = r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/?|=]"
+_WORD = re.compile(_TOKEN)
+_WORD_OR_MARK = re.compile(rf"[a-z]+?(?=n't\b)|n't\b|{_TOKEN}|(?<!\S)[-–]{{1,3}}(?!\S)")  # slower
 _WINDOW = 7  # words on either side in which an `unless` word silences a finding
 
 
@@ -68,7 +70,8 @@ def words_of(sentence: str) -> list[str]:
     ['right', 'sided', 'effusion', 'is', "n't", 'seen', ':', '2.5', 'cm']
     """
     sentence = sentence.lower()
-    return (_CONTRACTED if "n't" in sentence else _WORD).findall(sentence)
+    marked = "n't" in sentence or " -" in sentence or "–" in sentence
+    return (_WORD_OR_MARK if marked else _WORD).findall(sentence)
 
 
 def plurals(word: str) -> list[str]:
@@ -108,21 +111,24 @@ class Vocabulary:
 
     def find(self, words: list[str]) -> list[Found]:
         """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
-        words = [self._standard.get(word, word) for word in words]
-        found, start, tree = [], 0, self._tree
-        while start < len(words):
-            node, best, stop = tree.get(words[start]), None, start
+        standard, tree = self._standard, self._tree
+        words = [standard.get(word, word) for word in words]
+        found, spent = [], 0
+        for start, word in enumerate(words):
+            node = tree.get(word)
+            if node is None or start < spent:
+                continue
+            best, stop = None, start
             while node is not None:
                 stop += 1
-                if "" in node:
-                    best, end = node[""], stop
+                phrase = node.get("")
+                if phrase is not None:
+                    best, end = phrase, stop
                 node = node.get(words[stop]) if stop < len(words) else None
-            if best is None:
-                start += 1
-                continue
-            if not (best.unless and best.unless.intersection(_around(words, start, end))):
-                found.append(Found(best, start, end))
-            start = end
+            if best is not None:
+                spent = end
+                if not best.unless or best.unless.isdisjoint(_around(words, start, end)):
+                    found.append(Found(best, start, end))
         return found
 
 
@@ -140,6 +146,7 @@ def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) 
     earlier = phrases.get(key)
     if earlier and not kind == earlier.kind == "finding":
         raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
+    kind = intern(kind)  # compared often
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
     phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
 
