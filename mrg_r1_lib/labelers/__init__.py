@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mrg_r1_lib.labelers.coloured import why as why
 from mrg_r1_lib.labelers.rules import load_rules
 
 Labeler = Callable[[Sequence[str]], np.ndarray]

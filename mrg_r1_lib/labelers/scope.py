@@ -11,14 +11,15 @@ from typing import NamedTuple
 from mrg_r1_lib.labelers.cues import merged
 from mrg_r1_lib.labelers.reading import Mention, Reading
 from mrg_r1_lib.labelers.subjects import is_quality, statements
-from mrg_r1_lib.labelers.vocabulary import OTHER, Found, Vocabulary, words_of
+from mrg_r1_lib.labelers.vocabulary import OTHER, Found, Vocabulary, places_of, words_of
 from mrg_r1_lib.observations import Label
 
 
 class Decision(NamedTuple):
     """One observation as one sentence gives it, and why: the words that name it, the cue ("" for none) and the rule.
 
-    `start` and `end` are the places of the span among the words of the sentence.
+    A sentence that no rule read has one decision, on no observation. `start` and `end` say where the span stands among the
+    words of the sentence.
     """
 
     observation: str
@@ -29,6 +30,12 @@ class Decision(NamedTuple):
     rule: str
     start: int = 0
     end: int = 0
+
+    @property
+    def letters(self) -> tuple[int, int]:
+        """Where the span begins and ends among the letters of the sentence; the whole sentence where no rule read it."""
+        places = places_of(self.sentence)[self.start : self.end]
+        return (places[0][0], places[-1][1]) if places else (0, len(self.sentence))
 
 
 def decide(sentence: str, vocabulary: Vocabulary) -> tuple[Decision, ...]:

@@ -21,10 +21,13 @@ _LETTERS = (
     | dict.fromkeys(map(ord, "•●▪◦‣∙○■□►▸➢✓✔❖①②③④⑤⑥⑦⑧⑨⑩"), "\n- ")
     | {ord("İ"): "I", ord("ı"): "i", ord("。"): ". "}  # the only letter whose lower case is longer; a full stop
 )
-_TAG = re.compile(r"</?[a-z][a-z0-9]{0,9} ?/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:b|i|u|p|br|hr|em|li|ul|ol|td|th|tr|div|sub|sup|span|table|strong|report|answer|h[1-6]) ?/?>",
+    re.IGNORECASE,
+)
 _ANSWERED = re.compile(r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+")
-_HEADING = re.compile(r"#{1,6}\s*(?P<mark>[^#]*?)[\s#:*]*|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
+_HEADING = re.compile(r"#{1,6}(?P<mark>.*)|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
 _STOP = (  # every branch begins with its mark: the search is fast
     r"[;!]|\?(?<=[^\s(]\?)"  # " ?pneumonia" is in doubt and no end
     r"|\.(?:(?![0-9])|(?<![0-9]\.))(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
@@ -75,7 +78,7 @@ def _joined(lines: list[str]) -> list[str]:
             joined.append(" ".join(pieces))
             pieces = []
         if heading:
-            line = f"{heading['mark'] or heading['text']}:"
+            line = f"{(heading['mark'] or heading['text'] or '').strip(' #:*')}:"
         elif bullet:
             line = line[bullet.end() :]
         line = line.replace("**", "")

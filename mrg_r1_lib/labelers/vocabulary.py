@@ -70,8 +70,18 @@ def words_of(sentence: str) -> list[str]:
     ['right', 'sided', 'effusion', 'is', "n't", 'seen', ':', '2.5', 'cm']
     """
     sentence = sentence.lower()
+    return _pattern(sentence).findall(sentence)
+
+
+def places_of(sentence: str) -> list[tuple[int, int]]:
+    """Where the words of `words_of` begin and end among the letters of the sentence."""
+    sentence = sentence.lower()
+    return [found.span() for found in _pattern(sentence).finditer(sentence)]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
     marked = "n't" in sentence or " -" in sentence or "–" in sentence
-    return (_WORD_OR_MARK if marked else _WORD).findall(sentence)
+    return _WORD_OR_MARK if marked else _WORD
 
 
 def plurals(word: str) -> list[str]:
