@@ -37,7 +37,8 @@ def _next(found: list[Found], i: int) -> int:
     for j in range(i + 1, min(len(found), i + 1 + _FAR)):
         if found[j].start - found[i].end > _FAR:
             return 0
-        if found[j].phrase.kind not in _BETWEEN or found[j].phrase.text in ("or", "and"):
+        kind, text = found[j].phrase.kind, found[j].phrase.text
+        if (kind not in _BETWEEN and text != "however") or text in ("or", "and"):
             return j
     return 0
 
@@ -69,7 +70,9 @@ def begins_assertion(found: list[Found], i: int) -> bool:
 
 
 def has_verb(found: list[Found], i: int) -> bool:
-    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large"?"""
+    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large", not as in "neither lung shows"?"""
+    if i and found[i - 1].phrase.kind == "negation before" and found[i - 1].end == found[i].start:
+        return False
     for later in found[i + 1 : i + NEAR]:
         if later.phrase.kind == "verb":
             return True

@@ -25,6 +25,8 @@ _ENDING = frozenset(("break", "field", "list", "subject", "finding"))  # kinds t
 _IDLE = frozenset(("assertion", "verb", "seen", "ignored"))  # kinds that change nothing by themselves
 _JOINS = ("or", "nor", "and")
 _NOUN_PHRASE = 5  # words from "within the" to its finding
+_SAID = 4  # words from "not" to what it denies: "do not really think that there is"
+_ANY = ("any", "a", "an", "evidence", "signs")
 _DEVICES = "Support Devices"
 
 
@@ -71,7 +73,7 @@ class Reading:
                 self._event(i, item)
             elif kind == "alternative" and self.label == Label.POSITIVE:
                 self._doubt_last(item)
-            if kind == "inside" and self.label == Label.NEGATIVE:
+            if kind == "inside" and (self.label == Label.NEGATIVE or (self.cue and self.cue.phrase.text.startswith("no new"))):
                 self.inside = item
             elif self.inside and kind not in ("assertion", "quality"):
                 self.inside = None
@@ -89,13 +91,22 @@ class Reading:
 
     def _ends_clause(self, i: int, item: Found) -> bool:
         kind = item.phrase.kind
-        if kind in ("break", "field"):
+        if kind == "break":
+            return not self._is_denied(i, item)
+        if kind == "field":
             return True
         if kind == "finding":
             return self.cue is not None and asserts_itself(self.found, i)
         if kind == "list":
             return (item.phrase.text != "(" or self.cue is not None) and begins_assertion(self.found, i)
         return self.rule != "negation after" and has_verb(self.found, i)
+
+    def _is_denied(self, i: int, item: Found) -> bool:
+        """Is the break what a "not" denies, as in "I do not think there is an effusion", "not consistent with edema"?"""
+        if item.phrase.meanings[0] != "said" or i == 0:
+            return False
+        before = self.found[i - 1]
+        return before.phrase.meanings[0] == "not" and item.start - before.end <= _SAID
 
     def _end_clause(self, i: int, item: Found) -> None:
         if item.phrase.kind == "field":
@@ -128,7 +139,7 @@ class Reading:
 
     def _cue_after(self, i: int, item: Found) -> None:
         kind = item.phrase.kind
-        if item.start <= 1 and not self.read:  # "not seen is any effusion"
+        if not self.read and (item.start <= 1 or "".join(self.words[item.end : item.end + 1]) in _ANY):  # "not seen is any effusion"
             self._open(_BACK[kind], item, kind)
         elif item.phrase.meanings[0] == "adjacent":  # "after chest tube removal"
             last = self._last_before(item)
@@ -171,10 +182,11 @@ class Reading:
         if not names or self.section or not is_name(self.found[max(self.name, i - NEAR) : i]):
             return
         verdict = label_of_name(self.found, i, self.words, self.in_value)
-        for name in names if verdict else ():
-            again = is_said_again(self.found, i, name.at.phrase.meanings)
-            name.label, name.cue = (Label.BLANK, None) if again else verdict
-            name.rule = "field"
+        for name in names:
+            if is_said_again(self.found, i, name.at.phrase.meanings):
+                name.label, name.cue, name.rule = Label.BLANK, None, "field"
+            elif verdict:
+                name.label, name.cue, name.rule = *verdict, "field"
 
     def _look_back(self, i: int, cue: Found, label: Label, rule: str) -> None:
         """A cue after its findings: the last part of the clause, and all parts if the last is joined by "or" or "and"."""

@@ -75,17 +75,22 @@ def _joined(lines: list[str]) -> list[str]:
         bullet = None if heading else _BULLET.match(line)
         named = last.endswith(":")
         if pieces and (heading or not (named or (line and not bullet and _is_wrapped(last, line, width, capitals)))):
-            joined.append(" ".join(pieces))
+            joined.append(_statement(pieces))
             pieces = []
         if heading:
-            line = f"{(heading['mark'] or heading['text'] or '').strip(' #:*')}:"
+            line = f"{(heading['mark'] or heading['text'] or '').strip(' #*')} :".replace(": :", ":")
         elif bullet:
             line = line[bullet.end() :]
         line = line.replace("**", "")
         if line or not named:
             last = line.rstrip("*_ ")
         pieces += [line] if line else []
-    return [*joined, " ".join(pieces)]
+    return [*joined, _statement(pieces)]
+
+
+def _statement(pieces: list[str]) -> str:
+    """The lines of a statement as one; a heading with nothing below it is a statement, not a name."""
+    return pieces[0].removesuffix(" :") if len(pieces) == 1 else " ".join(pieces).replace(" :", ":", 1)
 
 
 def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:

@@ -59,7 +59,5 @@ def _after(found: list[Found], i: int) -> Found | None:
         if is_quality(later):
             return later
         if kind == "field":
-            if mark:
-                return None
             mark = later
     return None
