@@ -38,7 +38,7 @@ def _next(found: list[Found], i: int) -> int:
         if found[j].start - found[i].end > _FAR:
             return 0
         kind, text = found[j].phrase.kind, found[j].phrase.text
-        if (kind not in _BETWEEN and text != "however") or text in ("or", "and"):
+        if (kind not in _BETWEEN and text != "however") or text == "and":
             return j
     return 0
 
@@ -115,9 +115,11 @@ def _after_first_comma(found: list[Found], i: int) -> bool:
 
 def is_of_finding(found: list[Found], i: int) -> bool:
     """Is the event found[i] of a finding, as in "no worsening of the left effusion"?"""
+    is_quality = found[i].phrase.meanings[0] != ""
     for later in found[i + 1 : i + 1 + _FAR]:
         if later.phrase.kind == "finding":
             return True
-        if later.phrase.kind not in ("assertion", "inside", "subject") or found[i].phrase.meanings[0] and later.phrase.kind == "subject":
+        is_subject = later.phrase.kind == "subject"
+        if (is_subject and is_quality) or not (is_subject or later.phrase.kind in (*PASSED, "ignored")):
             return False
     return False

@@ -75,7 +75,7 @@ class Reading:
                 self._doubt_last(item)
             if kind == "inside" and (self.label == Label.NEGATIVE or (self.cue and self.cue.phrase.text.startswith("no new"))):
                 self.inside = item
-            elif self.inside and kind not in ("assertion", "quality"):
+            elif self.inside and kind not in ("assertion", "quality", "seen"):
                 self.inside = None
         return self.read
 
@@ -134,7 +134,7 @@ class Reading:
             self._close()
         elif role == "ending" and self._closes_clause(i, item):
             self._look_back(i, item, Label.NEGATIVE, "negation after")
-        elif not (kind == "uncertainty before" and self._stays_denied(i)):
+        elif not (kind == "uncertainty before" and self._stays_denied(i, role)):
             self._open(_OPENED[kind], item, kind)
 
     def _cue_after(self, i: int, item: Found) -> None:
@@ -163,9 +163,12 @@ class Reading:
         last = self.read[-1] if self.read else None
         return last if last and last.at.end == item.start and last.at.phrase.kind == "finding" else None
 
-    def _stays_denied(self, i: int) -> bool:
+    def _stays_denied(self, i: int, role: str) -> bool:
         """Doubt inside a denial denies on, as in "no line to suggest pneumothorax"; after a comma it is a doubt of its own."""
-        return self.label == Label.NEGATIVE and self.found[i - 1].phrase.text != ","
+        before = self.found[i - 1] if i else None
+        if role == "new":  # only what is denied at once is in doubt: "no evidence of new consolidation"
+            return not (self.label == Label.NEGATIVE and before is self.cue and self.found[i].start - before.end <= 1)
+        return self.label == Label.NEGATIVE and role != "exclusion" and before.phrase.text != ","
 
     def _closes_clause(self, i: int, item: Found) -> bool:
         """Does "resolved" speak of the finding before it, as in "edema resolved", not as in "resolved edema"?"""

@@ -33,7 +33,7 @@ _STOP = (  # every branch begins with its mark: the search is fast
     r"|\.(?:(?![0-9])|(?<![0-9]\.))(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
 )
 _END = re.compile(_STOP)
-_END_OR_ITEM = re.compile(rf"{_STOP}|(?<!\S)(?:#[0-9]{{1,2}}(?!\S)|\(?(?:[0-9]{{1,2}}|[a-h]|[iv]{{1,3}})\)(?=\s*[A-Za-z]))")  # (2), b), #3
+_END_OR_ITEM = re.compile(rf"{_STOP}|(?<!\S)(?:#[0-9]{{1,2}}(?!\S)|\(?(?:[0-9]{{1,2}}|[a-h]|[iv]{{1,3}})\)(?=\s*[A-Za-z])|\*(?!\S))")  # (2), b), #3
 _GOES_ON = re.compile(  # the last word of a line that has to go on
     r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
     r"|that|which|left|right|upper|lower|small|mild|large|moderate))$",
@@ -52,7 +52,7 @@ def sentences_of(report: str) -> list[str]:
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
     parts = []
     for line in lines if len(lines) < 2 and "*" not in text else _joined(lines):
-        end = _END_OR_ITEM if ")" in line or "#" in line else _END
+        end = _END_OR_ITEM if ")" in line or "#" in line or "*" in line else _END
         parts += [part for part in (piece.strip(" -–*#|") for piece in end.split(line)) if part and not part.isdigit()]
     return parts
 
@@ -101,4 +101,6 @@ def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
     fits = len(last) + 1 + len(word) <= width
     if line[0].isupper() and not capitals:
         return not fits and len(word) > 1 and word.isupper() and width >= WIDTH  # "… the lower / SVC"
+    if ". " in last:  # prose: a sentence begins in the middle of a line
+        return True
     return width >= WIDTH and (not fits or len(last) > width // 2)
