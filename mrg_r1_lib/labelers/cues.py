@@ -10,6 +10,7 @@ from mrg_r1_lib.labelers.vocabulary import Found, Phrase
 NEAR = 40  # phrases that any rule looks ahead or back
 _FAR = 5  # words between "not" and its verb
 _BETWEEN = ("assertion", "list", "ignored", "inside")  # phrases that may stand there
+NORMAL = ("normal", "clear")  # qualities
 PASSED = ("assertion", "inside", "seen")  # phrases that come between others without parting them
 
 
@@ -77,8 +78,13 @@ def has_verb(found: list[Found], i: int) -> bool:
         if later.phrase.kind == "verb":
             return True
         if later.phrase.kind not in ("subject", "list", *PASSED):
-            return False
+            return i > 0 and found[i - 1].phrase.text == "," and _is_predicate(later)
     return False
+
+
+def _is_predicate(item: Found) -> bool:
+    """Is the phrase an adjective that needs no verb: "no effusion, heart enlarged", not "no hilar prominence"?"""
+    return item.phrase.kind == "quality" and (item.phrase.meanings[0] in NORMAL or item.phrase.text.endswith("ed"))
 
 
 def asserts_itself(found: list[Found], i: int) -> bool:

@@ -5,14 +5,13 @@ doubt, any other asserts it. A name without a value says nothing; nor does one w
 After a dash a denial with a finding of its own is no value: "effusion – no pneumothorax".
 """
 
-from mrg_r1_lib.labelers.cues import NEAR
+from mrg_r1_lib.labelers.cues import NEAR, NORMAL
 from mrg_r1_lib.labelers.vocabulary import Found
 from mrg_r1_lib.observations import Label
 
 _AT_ONCE = 3  # words between the mark and the word that decides
 _NAMES = ("finding", "generic", "subject", "list", "break", "negation before")  # kinds that may stand in a name
 _PLACES = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")  # assertions that may
-_DENIED = ("normal", "clear")  # qualities that deny a finding: "Effusion: negative"
 
 
 def is_name(phrases: list[Found]) -> bool:
@@ -38,7 +37,7 @@ def label_of_name(
         return asserted
     kind, own = value.phrase.kind, j + 1 < len(found) and found[j + 1].phrase.kind == "finding"
     dash = found[i].phrase.text == "–"
-    if kind in ("negation before", "negation after") or (kind == "quality" and value.phrase.meanings[0] in _DENIED):
+    if kind in ("negation before", "negation after") or (kind == "quality" and value.phrase.meanings[0] in NORMAL):
         return asserted if own and dash else (Label.NEGATIVE, value)
     if kind in ("uncertainty before", "uncertainty after") and not own:
         return Label.UNCERTAIN, value

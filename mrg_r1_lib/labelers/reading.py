@@ -175,13 +175,14 @@ class Reading:
         last = self.read[-1] if self.read else None
         if not last or (last.clause, last.part, last.label) != (self.clause, self.part, Label.POSITIVE):
             return False
-        following = self.found[i + 1] if i + 1 < len(self.found) else None
-        return not (following and following.phrase.kind == "finding" and following.start - item.end <= 1)
+        if item.phrase.text.endswith(" of"):  # "resolution of" looks ahead
+            return False
+        return self.found[i - 1].phrase.kind == "verb" or not is_of_finding(self.found, i)
 
     def _settle_names(self, i: int) -> None:
         """The findings that name a field get the label of its value; after "no, effusion:" the cue is not the name's."""
         own = [m for m in self.read[-NEAR:] if m.clause == self.clause and m.at.phrase.kind in ("finding", "generic")]
-        names = [m for m in own if (m.part == self.part > 0 if self.in_value else m.cue is None)]
+        names = [m for m in own if m.cue is None or (self.in_value and m.part == self.part > 0)]
         if not names or self.section or not is_name(self.found[max(self.name, i - NEAR) : i]):
             return
         verdict = label_of_name(self.found, i, self.words, self.in_value)

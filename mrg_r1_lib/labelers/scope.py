@@ -55,12 +55,22 @@ def readings(words: list[str], vocabulary: Vocabulary) -> Iterator[tuple[str, La
     for mention in mentions:
         for name in _observations_of(mention):
             yield name, mention.label, mention.cue, mention.rule, mention.at
+    if len(mentions) == 1 and _stands_alone(found, words):
+        yield OTHER, Label.NEGATIVE, None, "statement", mentions[0].at
     qualities = {mention.at.start: mention for mention in mentions if is_quality(mention.at)}
     for subject, quality in statements(found) if qualities else ():
         said = vocabulary.statements.get((subject.phrase.meanings[0], quality.phrase.meanings[0]), ())
         for name, label in said:
             place = subject._replace(start=min(subject.start, quality.start), end=max(subject.end, quality.end))
             yield name, *_under_cue(label, qualities[quality.start]), "statement", place
+
+
+def _stands_alone(found: list[Found], words: list[str]) -> bool:
+    """Is the sentence a normal quality and nothing else, said of the chest, as in "Impression: negative"?"""
+    *heading, last = found
+    covered = sum(item.end - item.start for item in found) == len(words)
+    is_normal = last.phrase.kind == "quality" and last.phrase.meanings[0] == "normal"
+    return is_normal and covered and all(item.phrase.kind in ("break", "field") for item in heading)
 
 
 def _observations_of(mention: Mention) -> tuple[str, ...]:
