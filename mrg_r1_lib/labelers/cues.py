@@ -16,25 +16,21 @@ PASSED = ("assertion", "inside", "seen")  # phrases that come between others wit
 
 def merged(found: list[Found]) -> list[Found]:
     """The phrases of a sentence, every denial that has its verb or event further on made one phrase with it."""
-    if not any(item.phrase.kind == "negation before" for item in found):
-        return found
-    result, after = [], 0
+    result, rest = [], 0
     for i, item in enumerate(found):
-        if i < after:
-            continue
-        j = _next(found, i)
-        kind = _together(item, found[j]) if j else ""
-        if kind:
-            text = f"{item.phrase.text} … {found[j].phrase.text}"
-            item, after = Found(Phrase(kind, text, ("",), frozenset()), item.start, found[j].end), j + 1
-        result.append(item)
-    return result
+        if item.phrase.kind == "negation before" and i >= rest:
+            j = _next(found, i)
+            kind = _together(item, found[j]) if j else ""
+            if kind:
+                text = f"{item.phrase.text} … {found[j].phrase.text}"
+                one = Found(Phrase(kind, text, ("",), frozenset()), item.start, found[j].end)
+                result += [*found[rest:i], one]
+                rest = j + 1
+    return result + found[rest:] if rest else found
 
 
 def _next(found: list[Found], i: int) -> int:
     """The place of the next phrase within reach that is neither an assertion nor a comma; 0 for none."""
-    if found[i].phrase.kind != "negation before":
-        return 0
     for j in range(i + 1, min(len(found), i + 1 + _FAR)):
         if found[j].start - found[i].end > _FAR:
             return 0

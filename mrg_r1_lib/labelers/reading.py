@@ -139,7 +139,7 @@ class Reading:
 
     def _cue_after(self, i: int, item: Found) -> None:
         kind = item.phrase.kind
-        if not self.read and (item.start <= 1 or "".join(self.words[item.end : item.end + 1]) in _ANY):  # "not seen is any effusion"
+        if not self.read and ((item.start <= 1 and kind == "negation after") or "".join(self.words[item.end : item.end + 1]) in _ANY):  # "not seen is any effusion"
             self._open(_BACK[kind], item, kind)
         elif item.phrase.meanings[0] == "adjacent":  # "after chest tube removal"
             last = self._last_before(item)

@@ -53,8 +53,12 @@ def readings(words: list[str], vocabulary: Vocabulary) -> Iterator[tuple[str, La
     found = merged(vocabulary.find(words))
     mentions = Reading(found, words).mentions() if found else []
     for mention in mentions:
-        for name in _observations_of(mention):
-            yield name, mention.label, mention.cue, mention.rule, mention.at
+        phrase = mention.at.phrase
+        if phrase.kind == "finding":
+            for name in phrase.meanings:
+                yield name, mention.label, mention.cue, mention.rule, mention.at
+        elif phrase.kind == "generic" and mention.label == Label.NEGATIVE:  # "disease" and its like count only where denied
+            yield OTHER, mention.label, mention.cue, mention.rule, mention.at
     if len(mentions) == 1 and _stands_alone(found, words):
         yield OTHER, Label.NEGATIVE, None, "statement", mentions[0].at
     qualities = {mention.at.start: mention for mention in mentions if is_quality(mention.at)}
@@ -71,14 +75,6 @@ def _stands_alone(found: list[Found], words: list[str]) -> bool:
     covered = sum(item.end - item.start for item in found) == len(words)
     is_normal = last.phrase.kind == "quality" and last.phrase.meanings[0] == "normal"
     return is_normal and covered and all(item.phrase.kind in ("break", "field") for item in heading)
-
-
-def _observations_of(mention: Mention) -> tuple[str, ...]:
-    """What a mention decides by itself: "disease" and its like count only where denied, a quality never."""
-    kind = mention.at.phrase.kind
-    if kind == "generic":
-        return (OTHER,) if mention.label == Label.NEGATIVE else ()
-    return mention.at.phrase.meanings if kind == "finding" else ()
 
 
 def _under_cue(label: Label, mention: Mention) -> tuple[Label, Found | None]:

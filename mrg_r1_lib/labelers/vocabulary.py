@@ -121,8 +121,7 @@ class Vocabulary:
 
     def find(self, words: list[str]) -> list[Found]:
         """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
-        standard, tree = self._standard, self._tree
-        words = [standard.get(word, word) for word in words]
+        tree, words = self._tree, list(map(self._standard.get, words, words))
         found, spent = [], 0
         for start, word in enumerate(words):
             node = tree.get(word)
