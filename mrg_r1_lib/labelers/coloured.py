@@ -1,7 +1,9 @@
-"""A report as coloured text for terminals and notebooks: each mention in the colour of what it was read as.
+"""A report as coloured text for terminals and notebooks: each mention in the colour of what it was
+read as.
 
-Red is asserted, yellow uncertain, blue denied. Grey is history, or a whole sentence that no rule read. `why` adds the labels
-and the reason for No Finding, as HTML in a notebook and as text elsewhere.
+Red is asserted, yellow uncertain, blue denied. Grey is history, or a whole sentence that no rule
+read. `why` adds the labels and the reason for No Finding, as HTML in a notebook and as text
+elsewhere.
 """
 
 from collections.abc import Callable
@@ -15,8 +17,18 @@ from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
-COLOURS = {Label.POSITIVE: 31, Label.NEGATIVE: 34, Label.UNCERTAIN: 33, Label.BLANK: 90}  # ANSI: red, blue, yellow, grey
-_CSS = {Label.POSITIVE: "#b2182b", Label.NEGATIVE: "#2166ac", Label.UNCERTAIN: "#8a6d00", Label.BLANK: "#767676"}
+COLOURS = {
+    Label.POSITIVE: 31,
+    Label.NEGATIVE: 34,
+    Label.UNCERTAIN: 33,
+    Label.BLANK: 90,
+}  # ANSI: red, blue, yellow, grey
+_CSS = {
+    Label.POSITIVE: "#b2182b",
+    Label.NEGATIVE: "#2166ac",
+    Label.UNCERTAIN: "#8a6d00",
+    Label.BLANK: "#767676",
+}
 _SIGNS = {Label.POSITIVE: "+", Label.NEGATIVE: "−", Label.UNCERTAIN: "?", Label.BLANK: ""}
 _STRONG = (Label.POSITIVE, Label.UNCERTAIN, Label.NEGATIVE)
 _PLAIN = "\x1b[0m"
@@ -40,10 +52,11 @@ def coloured(report: str) -> str:
 
 
 def why(report: str) -> "Why":
-    """A report with its labels and why it has them, in colours where it is shown; TypeError if the report is not text.
+    """A report with its labels and why it has them, in colours where it is shown; TypeError if the
+    report is not text.
 
-    >>> print(*why("Calcified granuloma.").reasons(), sep=" | ")
-    Other abnormality: positive, "Calcified granuloma" (asserted) | No Finding: blank, Other abnormality not denied
+    >>> print(*why("Mild edema.").reasons(), sep="; ")
+    Edema: positive, "edema" (asserted); No Finding: blank, Edema not denied
     """
     return Why(report, tuple(explain(report)))
 
@@ -64,14 +77,23 @@ class Why:
 
     def reasons(self) -> list[str]:
         """A line for each label: its words, cue and rule; the last one is on No Finding."""
-        return [*map(_reason, self.deciding().values()), f"{OBSERVATIONS[NO_FINDING]}: {self._normal()}"]
+        return [
+            *map(_reason, self.deciding().values()),
+            f"{OBSERVATIONS[NO_FINDING]}: {self._normal()}",
+        ]
 
     def _normal(self) -> str:
         deciding = self.deciding()
         if not deciding:
             return "blank, nothing is said of the chest"
-        found = [name for name, d in deciding.items() if d.label != Label.NEGATIVE and name != _DEVICES]
-        return f"blank, {' and '.join(found)} not denied" if found else "positive, something is said and nothing asserted"
+        found = [
+            name for name, d in deciding.items() if d.label != Label.NEGATIVE and name != _DEVICES
+        ]
+        return (
+            f"blank, {' and '.join(found)} not denied"
+            if found
+            else "positive, something is said and nothing asserted"
+        )
 
     def __repr__(self) -> str:
         return "\n".join([*_lines(self.report, _ansi), "", *self.reasons(), "", _OTHER])
@@ -91,7 +113,9 @@ def _reason(decision: Decision) -> str:
 
 
 def _lines(report: str, paint: Callable[[str, Decision | None], str]) -> list[str]:
-    """The sentences of a report, a full stop behind each, with the letters of their decisions painted."""
+    """The sentences of a report, a full stop behind each, with the letters of their decisions
+    painted.
+    """
     return [_painted(sentence, paint) + "." for sentence in sentences_of(report)]
 
 
@@ -101,7 +125,9 @@ def _painted(sentence: str, paint: Callable[[str, Decision | None], str]) -> str
         start, end = decision.letters
         marks[start:end] = [decision] * (end - start)
     painted = ""
-    for _, group in groupby(range(len(sentence)), key=lambda place: marks[place] and marks[place].label):
+    for _, group in groupby(
+        range(len(sentence)), key=lambda place: marks[place] and marks[place].label
+    ):
         places = list(group)
         text, decision = sentence[places[0] : places[-1] + 1], marks[places[0]]
         painted += paint(text, decision)
@@ -115,7 +141,9 @@ def _ansi(text: str, decision: Decision | None) -> str:
 def _html(text: str, decision: Decision | None) -> str:
     if decision is None:
         return escape(text)
-    return _marked(text, decision.label, _reason(decision) if decision.observation else decision.rule)
+    return _marked(
+        text, decision.label, _reason(decision) if decision.observation else decision.rule
+    )
 
 
 def _marked(text: str, label: Label, title: str = "") -> str:

@@ -1,21 +1,26 @@
-"""What two cues mean together, and what a cue reaches: the questions that `scope` asks of the phrases of a sentence.
+"""What two cues mean together, and what a cue reaches: the questions that `scope` asks of the
+phrases of a sentence.
 
-A "not" up to five words before "seen", "excluded" or "removed" is one cue with it, wherever the verb stands: "is not
-convincingly seen" denies what precedes, "cannot be entirely excluded" doubts it, "has not been removed" lets it stand.
-Every look ahead or back ends after 40 phrases: reading stays linear in the text.
+A "not" up to five words before "seen", "excluded" or "removed" is one cue with it, wherever the
+verb stands: "is not convincingly seen" denies what precedes, "cannot be entirely excluded" doubts
+it, "has not been removed" lets it stand. Every look ahead or back ends after 40 phrases: reading
+stays linear in the text.
 """
 
 from mrg_r1_lib.labelers.vocabulary import Found, Phrase
 
 NEAR = 40  # phrases that any rule looks ahead or back
 _FAR = 5  # words between "not" and its verb
+_SAID = 4  # words from "not" to what it denies: "do not really think that there is"
 _BETWEEN = ("assertion", "list", "ignored", "inside")  # phrases that may stand there
 NORMAL = ("normal", "clear")  # qualities
 PASSED = ("assertion", "inside", "seen")  # phrases that come between others without parting them
 
 
 def merged(found: list[Found]) -> list[Found]:
-    """The phrases of a sentence, every denial that has its verb or event further on made one phrase with it."""
+    """The phrases of a sentence, every denial that has its verb or event further on made one phrase
+    with it.
+    """
     result, rest = [], 0
     for i, item in enumerate(found):
         if item.phrase.kind == "negation before" and i >= rest:
@@ -30,7 +35,9 @@ def merged(found: list[Found]) -> list[Found]:
 
 
 def _next(found: list[Found], i: int) -> int:
-    """The place of the next phrase within reach that is neither an assertion nor a comma; 0 for none."""
+    """The place of the next phrase within reach that is neither an assertion nor a comma; 0 for
+    none.
+    """
     for j in range(i + 1, min(len(found), i + 1 + _FAR)):
         if found[j].start - found[i].end > _FAR:
             return 0
@@ -42,8 +49,14 @@ def _next(found: list[Found], i: int) -> int:
 
 def _together(denial: Found, other: Found) -> str:
     """The kind of a denial and the phrase after it as one, "" if they stay two."""
-    is_not, kind, role = denial.phrase.meanings[0] == "not", other.phrase.kind, other.phrase.meanings[0]
-    if role == "ending" and (is_not or kind == "negation before"):  # "has not resolved", "no resolution of": it is there
+    is_not, kind, role = (
+        denial.phrase.meanings[0] == "not",
+        other.phrase.kind,
+        other.phrase.meanings[0],
+    )
+    if role == "ending" and (
+        is_not or kind == "negation before"
+    ):  # "has not resolved", "no resolution of": it is there
         return "ignored" if is_not else "event"
     if is_not and role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
         return "uncertainty before" if kind.endswith("before") else "uncertainty after"
@@ -52,9 +65,23 @@ def _together(denial: Found, other: Found) -> str:
     return ""
 
 
+def is_denied(found: list[Found], i: int) -> bool:
+    """Is the break found[i] what a "not" denies: "I do not think there is an effusion"?"""
+    if i == 0 or found[i].phrase.meanings[0] != "said":
+        return False
+    before = found[i - 1]
+    return before.phrase.meanings[0] == "not" and found[i].start - before.end <= _SAID
+
+
 def begins_assertion(found: list[Found], i: int) -> bool:
-    """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that would make it a list?"""
-    if "or" in found[i].phrase.text or i + 1 == len(found) or found[i + 1].phrase.kind != "assertion":
+    """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that
+    would make it a list?
+    """
+    if (
+        "or" in found[i].phrase.text
+        or i + 1 == len(found)
+        or found[i + 1].phrase.kind != "assertion"
+    ):
         return False
     if found[i + 1].start > found[i].end + 1:
         return False
@@ -67,7 +94,9 @@ def begins_assertion(found: list[Found], i: int) -> bool:
 
 
 def has_verb(found: list[Found], i: int) -> bool:
-    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large", not as in "neither lung shows"?"""
+    """Does the subject found[i] govern a verb, as in "no effusion, the heart is large", not as in
+    "neither lung shows"?
+    """
     if i and found[i - 1].phrase.kind == "negation before" and found[i - 1].end == found[i].start:
         return False
     for later in found[i + 1 : i + NEAR]:
@@ -79,14 +108,20 @@ def has_verb(found: list[Found], i: int) -> bool:
 
 
 def _is_predicate(item: Found) -> bool:
-    """Is the phrase an adjective that needs no verb: "no effusion, heart enlarged", not "no hilar prominence"?"""
-    return item.phrase.kind == "quality" and (item.phrase.meanings[0] in NORMAL or item.phrase.text.endswith("ed"))
+    """Is the phrase an adjective that needs no verb: "no effusion, heart enlarged", not "no hilar
+    prominence"?
+    """
+    return item.phrase.kind == "quality" and (
+        item.phrase.meanings[0] in NORMAL or item.phrase.text.endswith("ed")
+    )
 
 
 def asserts_itself(found: list[Found], i: int) -> bool:
-    """Does the finding found[i] begin a clause: after the first comma of a denial, with a verb and no "or" of its own?
+    """Does the finding found[i] begin a clause: after the first comma of a denial, with a verb and
+    no "or" of its own?
 
-    "No fracture, pneumothorax is present", but not "no fracture, effusion, or pneumothorax is present".
+    "No fracture, pneumothorax is present", but not "no fracture, effusion, or pneumothorax is
+    present".
     """
     if not _after_first_comma(found, i):
         return False
@@ -99,7 +134,9 @@ def asserts_itself(found: list[Found], i: int) -> bool:
 
 
 def _after_first_comma(found: list[Found], i: int) -> bool:
-    """Is there one comma, or a list with "or", between a cue and found[i], and what the cue is about before it?"""
+    """Is there one comma, or a list with "or", between a cue and found[i], and what the cue is
+    about before it?
+    """
     commas, about, closed = 0, False, False
     for earlier in reversed(found[max(0, i - NEAR) : i]):
         kind, text = earlier.phrase.kind, earlier.phrase.text
@@ -111,7 +148,9 @@ def _after_first_comma(found: list[Found], i: int) -> bool:
             closed = True
         elif (kind == "list" and text != "and") or (commas == 0 and kind not in ("list", *PASSED)):
             return False
-        about = about or (commas > 0 and kind in ("finding", "generic", "quality", "subject", "event"))
+        about = about or (
+            commas > 0 and kind in ("finding", "generic", "quality", "subject", "event")
+        )
     return False
 
 
@@ -122,6 +161,8 @@ def is_of_finding(found: list[Found], i: int) -> bool:
         if later.phrase.kind == "finding":
             return True
         is_subject = later.phrase.kind == "subject"
-        if (is_subject and is_quality) or not (is_subject or later.phrase.kind in (*PASSED, "ignored")):
+        if (is_subject and is_quality) or not (
+            is_subject or later.phrase.kind in (*PASSED, "ignored")
+        ):
             return False
     return False

@@ -1,8 +1,10 @@
-"""Fields, "Pneumothorax: none" or "Effusion – small": the value decides on the findings that name the field.
+"""Fields, "Pneumothorax: none" or "Effusion – small": the value decides on the findings that name
+the field.
 
-A name is a clause of findings without a verb. A value that begins with a denial denies it, one that doubts puts it in
-doubt, any other asserts it. A name without a value says nothing; nor does one whose finding the value mentions itself.
-After a dash a denial with a finding of its own is no value: "effusion – no pneumothorax".
+A name is a clause of findings without a verb. A value that begins with a denial denies it, one that
+doubts puts it in doubt, any other asserts it. A name without a value says nothing; nor does one
+whose finding the value mentions itself. After a dash a denial with a finding of its own is no
+value: "effusion – no pneumothorax".
 """
 
 from mrg_r1_lib.labelers.cues import NEAR, NORMAL
@@ -10,14 +12,34 @@ from mrg_r1_lib.labelers.vocabulary import Found
 from mrg_r1_lib.observations import Label
 
 _AT_ONCE = 3  # words between the mark and the word that decides
-_NAMES = ("finding", "generic", "subject", "list", "break", "negation before")  # kinds that may stand in a name
-_PLACES = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")  # assertions that may
+_NAMES = (
+    "finding",
+    "generic",
+    "subject",
+    "list",
+    "break",
+    "negation before",
+)  # kinds that may stand in a name
+_PLACES = (
+    "left",
+    "right",
+    "bilateral",
+    "bibasilar",
+    "the",
+    "a",
+    "an",
+    "there",
+)  # assertions that may
 
 
 def is_name(phrases: list[Found]) -> bool:
-    """Are the phrases before a mark its name: no size, no quality, a verb at most in front, as in a question?"""
+    """Are the phrases before a mark its name: no size, no quality, a verb at most in front, as in a
+    question?
+    """
     return all(
-        item.phrase.kind in _NAMES or item.phrase.text in _PLACES or (item.phrase.kind == "verb" and item is phrases[0])
+        item.phrase.kind in _NAMES
+        or item.phrase.text in _PLACES
+        or (item.phrase.kind == "verb" and item is phrases[0])
         for item in phrases
     )
 
@@ -25,7 +47,8 @@ def is_name(phrases: list[Found]) -> bool:
 def label_of_name(
     found: list[Found], i: int, words: list[str], in_value: bool
 ) -> tuple[Label, Found | None] | None:
-    """What the value after the mark found[i] makes of its name, and the cue; None where it leaves the name as it is.
+    """What the value after the mark found[i] makes of its name, and the cue; None where it leaves
+    the name as it is.
 
     `in_value`: the name stands in the value of another field, whose cues are not its own.
     """
@@ -37,7 +60,9 @@ def label_of_name(
         return asserted
     kind, own = value.phrase.kind, j + 1 < len(found) and found[j + 1].phrase.kind == "finding"
     dash = found[i].phrase.text == "–"
-    if kind in ("negation before", "negation after") or (kind == "quality" and value.phrase.meanings[0] in NORMAL):
+    if kind in ("negation before", "negation after") or (
+        kind == "quality" and value.phrase.meanings[0] in NORMAL
+    ):
         return asserted if own and dash else (Label.NEGATIVE, value)
     if kind in ("uncertainty before", "uncertainty after") and not own:
         return Label.UNCERTAIN, value
@@ -58,5 +83,6 @@ def _value(found: list[Found], i: int) -> tuple[int, Found | None]:
 def is_said_again(found: list[Found], i: int, meanings: tuple[str, ...]) -> bool:
     """Does the value after found[i] mention one of the observations itself?"""
     return any(
-        later.phrase.kind == "finding" and not set(later.phrase.meanings).isdisjoint(meanings) for later in found[i + 1 : i + NEAR]
+        later.phrase.kind == "finding" and not set(later.phrase.meanings).isdisjoint(meanings)
+        for later in found[i + 1 : i + NEAR]
     )

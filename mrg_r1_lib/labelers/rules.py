@@ -1,10 +1,13 @@
-"""The rules labeler: a report's sentences -> decisions by vocabulary and clause scope -> the 14 labels. No network, no weights.
+"""The rules labeler: a report's sentences -> decisions by vocabulary and clause scope -> the 14
+labels. No network, no weights.
 
-A stand-in for CheXbert that anybody can run and read. Aggregation is CheXpert's (Irvin et al. 2019): over all mentions of an
-observation positive beats uncertain beats negative beats blank. A report that contradicts itself is read by the same rule,
-whatever the order and the headings of its sentences: FINDINGS that deny and an IMPRESSION that asserts are positive. "No
-Finding" is positive where the report says something of the chest and neither a finding (support devices aside) nor another
-abnormality (emphysema, a granuloma, a hernia) is asserted. Sentences are read one by one and kept in a bounded cache.
+A stand-in for CheXbert that anybody can run and read. Aggregation is CheXpert's (Irvin et al.
+2019): over all mentions of an observation positive beats uncertain beats negative beats blank. A
+report that contradicts itself is read by the same rule, whatever the order and the headings of its
+sentences: FINDINGS that deny and an IMPRESSION that asserts are positive. "No Finding" is positive
+where the report says something of the chest and neither a finding (support devices aside) nor
+another abnormality (emphysema, a granuloma, a hernia) is asserted. Sentences are read one by one
+and kept in a bounded cache.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +20,16 @@ from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary, words_of
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
-CACHED_SENTENCES, LONG = 32_768, 1_000  # at most about 2 kB each; longer ones, in letters, are read anew
+CACHED_SENTENCES, LONG = (
+    32_768,
+    1_000,
+)  # at most about 2 kB each; longer ones, in letters, are read anew
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
 _LABEL = (Label.BLANK, Label.NEGATIVE, Label.UNCERTAIN, Label.POSITIVE)  # indexed by strength
 _DEVICES = OBSERVATIONS.index("Support Devices")
-_COLUMN = {name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))}  # OTHER takes the place of No Finding
+_COLUMN = {
+    name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))
+}  # OTHER takes the place of No Finding
 
 
 def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
@@ -34,7 +42,7 @@ def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
 
 
 def label_reports(reports: Sequence[str]) -> np.ndarray:
-    """The labels `(reports, 14) int8` of reports; TypeError names the first entry that is not text."""
+    """The labels `(reports, 14) int8`; TypeError names the first report that is not text."""
     check_reports(reports)
     labels = np.zeros((len(reports), len(OBSERVATIONS)), dtype=np.int8)
     for row, report in zip(labels, reports, strict=True):
@@ -55,30 +63,47 @@ def check_reports(reports: Sequence[str]) -> None:
 
 
 def explain(report: str) -> list[Decision]:
-    """Every decision behind a report's labels, sentence by sentence; TypeError if the report is not text.
+    """Every decision behind a report's labels, sentence by sentence; TypeError if the report is not
+    text.
 
-    The strongest decision on an observation is its label. "Other abnormality" is none of the 13 and denies No Finding. A
-    sentence that no rule read has one decision on no observation, rule "not read". No Finding comes last, where positive.
+    The strongest decision on an observation is its label. "Other abnormality" is none of the 13 and
+    denies No Finding. A sentence that no rule read has one decision on no observation, rule "not
+    read". No Finding comes last, where positive.
 
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
     [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
     """
-    if not isinstance(report, str):
-        raise TypeError(f"report is {report!r} ({type(report).__name__}), expected a str.")
-    decisions = [decision for sentence in sentences_of(report) for decision in explain_sentence(sentence)]
+    decisions = [
+        decision for sentence in sentences_of(report) for decision in explain_sentence(sentence)
+    ]
     if _label_report(report)[NO_FINDING]:
-        decisions.append(Decision(OBSERVATIONS[NO_FINDING], Label.POSITIVE, "", "", "", "something said, nothing asserted"))
+        decisions.append(
+            Decision(
+                OBSERVATIONS[NO_FINDING],
+                Label.POSITIVE,
+                "",
+                "",
+                "",
+                "something said, nothing asserted",
+            )
+        )
     return decisions
 
 
 def explain_sentence(sentence: str) -> tuple[Decision, ...]:
-    """Every decision on one sentence; a single one on no observation, rule "not read", where no rule read it."""
-    return decide(sentence, load_vocabulary()) or (Decision("", Label.BLANK, sentence, "", "", "not read"),)
+    """Every decision on one sentence; a single one on no observation, rule "not read", where no
+    rule read it.
+    """
+    return decide(sentence, load_vocabulary()) or (
+        Decision("", Label.BLANK, sentence, "", "", "not read"),
+    )
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _read_sentence(sentence: str) -> tuple[tuple[int, int], ...]:
-    """The columns that a sentence labels, each with the strength of its label (the last column is OTHER)."""
+    """The columns that a sentence labels, each with the strength of its label (the last column is
+    OTHER).
+    """
     strengths: dict[int, int] = {}
     for name, label, *_ in readings(words_of(sentence), load_vocabulary()):
         column, strength = _COLUMN[name], _STRENGTH[label]

@@ -1,9 +1,10 @@
 """The statements of a report, however it was written: prose, lines, lists, fields, markdown.
 
-First the letters: NFKC (ligatures, wide letters), no soft hyphens or letters of zero width, one kind of apostrophe and dash.
-Then the lines: a bullet, a number, a heading or an empty line begins a statement; so does a line that nobody had to break,
-and a capital letter after a line that could end there. Other lines are wrapped prose and go on. A heading, and a line that
-ends with a colon, is the name of a field: it goes with the line below. Last the marks: a period (no decimal point), a
+First the letters: NFKC (ligatures, wide letters), no soft hyphens or letters of zero width, one
+kind of apostrophe and dash. Then the lines: a bullet, a number, a heading or an empty line begins a
+statement; so does a line that nobody had to break, and a capital letter after a line that could end
+there. Other lines are wrapped prose and go on. A heading, and a line that ends with a colon, is the
+name of a field: it goes with the line below. Last the marks: a period (no decimal point), a
 semicolon, "!", "?" and "(2)" end a statement within a line. Time is linear in the text.
 """
 
@@ -19,66 +20,107 @@ _LETTERS = (
     | dict.fromkeys(map(ord, "‐‑‒−"), "-")
     | dict.fromkeys(map(ord, "—―→⇒"), " – ")
     | dict.fromkeys(map(ord, "•●▪◦‣∙○■□►▸➢✓✔❖①②③④⑤⑥⑦⑧⑨⑩"), "\n- ")
-    | {ord("İ"): "I", ord("ı"): "i", ord("。"): ". "}  # the only letter whose lower case is longer; a full stop
+    | {
+        ord("İ"): "I",
+        ord("ı"): "i",
+        ord("。"): ". ",
+    }  # the only letter whose lower case is longer; a full stop
 )
 _TAG = re.compile(
-    r"</?(?:b|i|u|p|br|hr|em|li|ul|ol|td|th|tr|div|sub|sup|span|table|strong|report|answer|h[1-6]) ?/?>",
+    r"</?(?:b|i|u|p|br|hr|em|li|ul|ol|td|th|tr|div|sub|sup|span|table|strong|report|answer|h[1-6])"
+    r" ?/?>",
     re.IGNORECASE,
 )
-_ANSWERED = re.compile(r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)", re.IGNORECASE)
-_BULLET = re.compile(r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+")
-_HEADING = re.compile(r"#{1,6}(?P<mark>.*)|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?")
+_ANSWERED = re.compile(
+    r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(
+    r"(?:[-*+>–]{1,3}\s+|[-–](?=[A-Za-z])"
+    r"|\(?(?:[0-9]{1,2}|[a-hA-H]|[iv]{1,3})\)\s*|[0-9]{1,2}\.(?![0-9])\s*)+"
+)
+_HEADING = re.compile(
+    r"#{1,6}(?P<mark>.*)"
+    r"|(?P<bold>\*\*|__)(?P<text>(?:[0-9]{1,2}[.)])?[^*_.;]*[^*_.;:\s])\s*:?(?P=bold)\s*:?"
+)
 _STOP = (  # every branch begins with its mark: the search is fast
     r"[;!]|\?(?<=[^\s(]\?)"  # " ?pneumonia" is in doubt and no end
-    r"|\.(?:(?![0-9])|(?<![0-9]\.))(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"  # a period between digits is a decimal point
+    r"|\.(?:(?![0-9])|(?<![0-9]\.))"  # a period between digits is a decimal point
+    r"(?<!\bvs\.)(?<!\bVS\.)(?<!\bapprox\.)"
 )
-_END = re.compile(_STOP)
-_END_OR_ITEM = re.compile(rf"{_STOP}|(?<!\S)(?:#[0-9]{{1,2}}(?!\S)|\(?(?:[0-9]{{1,2}}|[a-h]|[iv]{{1,3}})\)(?=\s*[A-Za-z])|\*(?!\S))")  # (2), b), #3
+_ITEM = (  # (2), b), #3, and a star between spaces
+    r"(?<!\S)(?:#[0-9]{1,2}(?!\S)|\*(?!\S)"
+    r"|\(?(?:[0-9]{1,2}|[a-h]|[iv]{1,3})\)(?=\s*[A-Za-z]))"
+)
+_END, _END_OR_ITEM = re.compile(_STOP), re.compile(f"{_STOP}|{_ITEM}")
 _GOES_ON = re.compile(  # the last word of a line that has to go on
-    r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from|is|are|was|were|be|may|as|has|have|this"
-    r"|that|which|left|right|upper|lower|small|mild|large|moderate))$",
+    r"(?:,|/|(?<![:=|–-] )\b(?:a|an|the|of|no|not|or|and|nor|with|without|in|at|to|for|on|by|from"
+    r"|is|are|was|were|be|may|as|has|have|this|that|which|left|right|upper|lower|small|mild|large"
+    r"|moderate))$",
     re.IGNORECASE,
 )
-_CONTINUES = re.compile(r"(?:or|nor|and|but|with|without|of|in|at|is|are)\b|[,;)]")  # the first of one that goes on
+_CONTINUES = re.compile(r"(?:or|nor|and|but|with|without|of|in|at|is|are)\b|[,;)]")  # the first
 
 
 def sentences_of(report: str) -> list[str]:
     """The statements of a report, white space squeezed, the marks and numbers of lists left out.
 
+    TypeError if the report is not text.
+
     >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
     ['Clear lungs', 'A 2.5 cm nodule']
     """
+    if not isinstance(report, str):
+        raise TypeError(f"report is {report!r} ({type(report).__name__}), expected a str.")
     text = cleaned(report)
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
     parts = []
     for line in lines if len(lines) < 2 and "*" not in text else _joined(lines):
         end = _END_OR_ITEM if ")" in line or "#" in line or "*" in line else _END
-        parts += [part for part in (piece.strip(" -–*#|") for piece in end.split(line)) if part and not part.isdigit()]
+        for piece in end.split(line):
+            part = piece.strip(" -–*#|")
+            if part and not part.isdigit():
+                parts.append(part)
     return parts
 
 
 def cleaned(report: str) -> str:
-    """The report in letters that the vocabulary knows: NFKC, nothing invisible, plain quotes and dashes, no tags."""
+    """The report in letters that the vocabulary knows: NFKC, nothing invisible, plain quotes and
+    dashes, no tags.
+    """
     if not report.isascii():
         report = unicodedata.normalize("NFKC", re.sub("\u00ad\\s*", "", report).translate(_LETTERS))
     if "<" in report:
-        report = _TAG.sub(lambda tag: "\n" if tag.group().lower().startswith(("<br", "<p", "<li")) else " ", report)
+        report = _TAG.sub(
+            lambda tag: "\n" if tag.group().lower().startswith(("<br", "<p", "<li")) else " ",
+            report,
+        )
     return _ANSWERED.sub(":", report) if "?" in report else report
 
 
 def _joined(lines: list[str]) -> list[str]:
-    """The lines of a text with wrapped ones put together again, without the marks of lists and headings."""
-    width, capitals = max(map(len, lines)), not any(letter.islower() for line in lines for letter in line)
+    """The lines of a text with wrapped ones put together again, without the marks of lists and
+    headings.
+    """
+    width, capitals = (
+        max(map(len, lines)),
+        not any(letter.islower() for line in lines for letter in line),
+    )
     joined, pieces, last = [], [], ""
     for line in lines:
         heading = _HEADING.fullmatch(line)
         bullet = None if heading else _BULLET.match(line)
         named = last.endswith(":")
-        if pieces and (heading or not (named or (line and not bullet and _is_wrapped(last, line, width, capitals)))):
+        if pieces and (
+            heading
+            or not (named or (line and not bullet and _is_wrapped(last, line, width, capitals)))
+        ):
             joined.append(_statement(pieces))
             pieces = []
         if heading:
-            line = f"{(heading['mark'] or heading['text'] or '').strip(' #*')} :".replace(": :", ":")
+            line = f"{(heading['mark'] or heading['text'] or '').strip(' #*')} :".replace(
+                ": :", ":"
+            )
         elif bullet:
             line = line[bullet.end() :]
         line = line.replace("**", "")
@@ -89,8 +131,10 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _statement(pieces: list[str]) -> str:
-    """The lines of a statement as one; a heading with nothing below it is a statement, not a name."""
-    return pieces[0].removesuffix(" :") if len(pieces) == 1 else " ".join(pieces).replace(" :", ":", 1)
+    """The lines of a statement as one; a heading with nothing below it is no name."""
+    return (
+        pieces[0].removesuffix(" :") if len(pieces) == 1 else " ".join(pieces).replace(" :", ":", 1)
+    )
 
 
 def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
@@ -100,7 +144,9 @@ def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
     word = line.split(" ", 1)[0]
     fits = len(last) + 1 + len(word) <= width
     if line[0].isupper() and not capitals:
-        return not fits and len(word) > 1 and word.isupper() and width >= WIDTH  # "… the lower / SVC"
+        return (
+            not fits and len(word) > 1 and word.isupper() and width >= WIDTH
+        )  # "… the lower / SVC"
     if ". " in last:  # prose: a sentence begins in the middle of a line
         return True
     return width >= WIDTH and (not fits or len(last) > width // 2)

@@ -1,9 +1,11 @@
-"""The vocabulary table of the rules labeler, read into a tree of words: what a phrase of a report may mean.
+"""The vocabulary table of the rules labeler, read into a tree of words: what a phrase of a report
+may mean.
 
-`vocabulary.csv` is written for a clinician: one row `kind,phrase,meaning,unless` a phrase, all lower case (`KINDS` says what a
-kind does; an `unless` word within seven words silences a finding). Plurals are made here, other spellings are rows of kind
-`spelling`. In a sentence the longest phrase that starts at a word wins and its words are spent, so "no significant change in"
-never acts as "no", nor "breast mass" as "mass". Words are looked up one by one: time is linear in the text.
+`vocabulary.csv` is written for a clinician: one row `kind,phrase,meaning,unless` a phrase, all
+lower case (`KINDS` says what a kind does; an `unless` word within seven words silences a finding).
+Plurals are made here, other spellings are rows of kind `spelling`. In a sentence the longest phrase
+that starts at a word wins and its words are spent, so "no significant change in" never acts as
+"no", nor "breast mass" as "mass". Words are looked up one by one: time is linear in the text.
 """
 
 import csv
@@ -30,8 +32,8 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "uncertainty after": "puts what precedes in doubt",
     "history before": "speaks of the past: what follows stays blank",
     "alternative": "puts the findings on both sides in doubt",
-    "seen": "with a \"not\" in front denies what precedes",
-    "event": "happens to a finding: who denies it asserts the finding; one with a meaning is a quality, too",
+    "seen": 'with a "not" in front denies what precedes',
+    "event": "happens to a finding: who denies it asserts that; with a meaning a quality, too",
     "inside": "a denial ends here: what is denied stands in, at or around a finding that is there",
     "field": "parts a name from its value",
     "list": "joins the members of a list",
@@ -92,7 +94,9 @@ def plurals(word: str) -> list[str]:
 
 
 class Vocabulary:
-    """The table as a word tree (`find`) and as statements: (subject, quality) -> [(observation, label)]."""
+    """The table as a word tree (`find`) and as statements: (subject, quality) -> [(observation,
+    label)].
+    """
 
     def __init__(self, rows: Iterable[dict[str, str]]):
         phrases: dict[tuple[str, ...], Phrase] = {}
@@ -101,7 +105,10 @@ class Vocabulary:
         for row in rows:
             kind, text, meaning = row["kind"], row["phrase"], row["meaning"]
             if kind not in KINDS:
-                raise ValueError(f"vocabulary: {text!r} has the kind {kind!r}; expected one of {', '.join(KINDS)}.")
+                raise ValueError(
+                    f"vocabulary: {text!r} has the kind {kind!r}; "
+                    f"expected one of {', '.join(KINDS)}."
+                )
             if kind == "spelling":
                 self._standard.update(dict.fromkeys(words_of(text), meaning))
             elif kind == "statement":
@@ -111,16 +118,23 @@ class Vocabulary:
         for word in {word for key in phrases for word in key}:
             for plural in plurals(word):
                 self._standard.setdefault(plural, word)
-        self._tree = _tree({tuple(self._standard.get(word, word) for word in key): phrase for key, phrase in phrases.items()})
+        self._tree = _tree(
+            {
+                tuple(self._standard.get(word, word) for word in key): phrase
+                for key, phrase in phrases.items()
+            }
+        )
 
     def _add_statement(self, text: str, meaning: str) -> None:
         subject, quality = text.split(" + ")
         observation, label = meaning.rsplit(" ", 1)
         _check_observation(observation, text)
-        self.statements.setdefault((subject, quality), []).append((observation, Label[label.upper()]))
+        self.statements.setdefault((subject, quality), []).append(
+            (observation, Label[label.upper()])
+        )
 
     def find(self, words: list[str]) -> list[Found]:
-        """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
+        """The phrases of a sentence from left to right, the longest at each word."""
         tree, words = self._tree, list(map(self._standard.get, words, words))
         found, spent = [], 0
         for start, word in enumerate(words):
@@ -154,15 +168,26 @@ def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) 
     key = tuple(words_of(text))
     earlier = phrases.get(key)
     if earlier and not kind == earlier.kind == "finding":
-        raise ValueError(f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row.")
+        raise ValueError(
+            f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. "
+            "Remove one row."
+        )
     kind = intern(kind)  # compared often
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
-    phrases[key] = Phrase(kind, text, meanings, frozenset(unless.split()) | (earlier.unless if earlier else frozenset()))
+    phrases[key] = Phrase(
+        kind,
+        text,
+        meanings,
+        frozenset(unless.split()) | (earlier.unless if earlier else frozenset()),
+    )
 
 
 def _check_observation(name: str, text: str) -> None:
     if name not in ABNORMALITIES and name != OTHER:
-        raise ValueError(f"vocabulary: {text!r} names {name!r}; expected one of {', '.join(ABNORMALITIES)}, {OTHER}.")
+        raise ValueError(
+            f"vocabulary: {text!r} names {name!r}; "
+            f"expected one of {', '.join(ABNORMALITIES)}, {OTHER}."
+        )
 
 
 def _tree(phrases: dict[tuple[str, ...], Phrase]) -> dict:
