@@ -49,18 +49,14 @@ def _next(found: list[Found], i: int) -> int:
 
 def _together(denial: Found, other: Found) -> str:
     """The kind of a denial and the phrase after it as one, "" if they stay two."""
-    is_not, kind, role = (
-        denial.phrase.meanings[0] == "not",
-        other.phrase.kind,
-        other.phrase.meanings[0],
-    )
-    if role == "ending" and (
-        is_not or kind == "negation before"
-    ):  # "has not resolved", "no resolution of": it is there
-        return "ignored" if is_not else "event"
-    if is_not and role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
+    kind, role = other.phrase.kind, other.phrase.meanings[0]
+    if denial.phrase.meanings[0] != "not":  # "no resolution of": it is there
+        return "event" if role == "ending" and kind == "negation before" else ""
+    if role in ("ending", "earlier"):  # "has not resolved", "was not seen before": it is there
+        return "ignored"
+    if role == "exclusion":  # "cannot reliably exclude", "not entirely excluded"
         return "uncertainty before" if kind.endswith("before") else "uncertainty after"
-    if is_not and "seen" in (kind, role):  # "not convincingly seen", but "not well seen"
+    if "seen" in (kind, role):  # "not convincingly seen", but "not well seen"
         return "uncertainty after" if role == "poorly" else "negation after"
     return ""
 
