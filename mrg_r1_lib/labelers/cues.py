@@ -70,16 +70,16 @@ def is_denied(found: list[Found], i: int) -> bool:
 
 
 def begins_assertion(found: list[Found], i: int) -> bool:
-    """Is found[i], a comma or "and", followed at once by an asserting word, with no "or" later that
-    would make it a list?
+    """Is found[i], a comma or "and", followed at once by an asserting word?
+
+    Not where an "or" later makes it a list: "no large effusion, mild edema or pneumothorax".
     """
-    if (
-        "or" in found[i].phrase.text
-        or i + 1 == len(found)
-        or found[i + 1].phrase.kind != "assertion"
-    ):
+    if "or" in found[i].phrase.text or i + 1 == len(found):
         return False
-    if found[i + 1].start > found[i].end + 1:
+    following = found[i + 1]
+    if following.phrase.kind != "assertion" and following.phrase.meanings[0] != "new":
+        return False
+    if following.start > found[i].end + 1:
         return False
     for later in found[i + 1 : i + NEAR]:
         if later.phrase.kind == "break":

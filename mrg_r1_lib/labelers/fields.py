@@ -12,24 +12,9 @@ from mrg_r1_lib.labelers.vocabulary import Found
 from mrg_r1_lib.observations import Label
 
 _AT_ONCE = 3  # words between the mark and the word that decides
-_NAMES = (
-    "finding",
-    "generic",
-    "subject",
-    "list",
-    "break",
-    "negation before",
-)  # kinds that may stand in a name
-_PLACES = (
-    "left",
-    "right",
-    "bilateral",
-    "bibasilar",
-    "the",
-    "a",
-    "an",
-    "there",
-)  # assertions that may
+# what may stand in a name: phrases of these kinds, and these words of the kind "assertion"
+_KINDS = ("finding", "generic", "subject", "list", "break", "negation before")
+_WORDS = ("left", "right", "bilateral", "bibasilar", "the", "a", "an", "there")
 
 
 def is_name(phrases: list[Found]) -> bool:
@@ -37,8 +22,8 @@ def is_name(phrases: list[Found]) -> bool:
     question?
     """
     return all(
-        item.phrase.kind in _NAMES
-        or item.phrase.text in _PLACES
+        item.phrase.kind in _KINDS
+        or item.phrase.text in _WORDS
         or (item.phrase.kind == "verb" and item is phrases[0])
         for item in phrases
     )

@@ -20,16 +20,13 @@ from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary, words_of
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
-CACHED_SENTENCES, LONG = (
-    32_768,
-    1_000,
-)  # at most about 2 kB each; longer ones, in letters, are read anew
+CACHED_SENTENCES = 32_768  # at most about 2 kB each
+LONG = 1_000  # letters: a longer sentence is not kept
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
 _LABEL = (Label.BLANK, Label.NEGATIVE, Label.UNCERTAIN, Label.POSITIVE)  # indexed by strength
 _DEVICES = OBSERVATIONS.index("Support Devices")
-_COLUMN = {
-    name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))
-}  # OTHER takes the place of No Finding
+_NAMES = (*OBSERVATIONS[:NO_FINDING], OTHER)  # OTHER takes the place of No Finding
+_COLUMN = {name: column for column, name in enumerate(_NAMES)}
 
 
 def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
@@ -67,8 +64,8 @@ def explain(report: str) -> list[Decision]:
     text.
 
     The strongest decision on an observation is its label. "Other abnormality" is none of the 13 and
-    denies No Finding. A sentence that no rule read has one decision on no observation, rule "not
-    read". No Finding comes last, where positive.
+    leaves No Finding blank. A sentence that no rule read has one decision, rule "not read", on no
+    observation. No Finding comes last, where positive.
 
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
     [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
@@ -77,33 +74,20 @@ def explain(report: str) -> list[Decision]:
         decision for sentence in sentences_of(report) for decision in explain_sentence(sentence)
     ]
     if _label_report(report)[NO_FINDING]:
-        decisions.append(
-            Decision(
-                OBSERVATIONS[NO_FINDING],
-                Label.POSITIVE,
-                "",
-                "",
-                "",
-                "something said, nothing asserted",
-            )
-        )
+        name, rule = OBSERVATIONS[NO_FINDING], "something said, nothing asserted"
+        decisions.append(Decision(name, Label.POSITIVE, "", "", "", rule))
     return decisions
 
 
 def explain_sentence(sentence: str) -> tuple[Decision, ...]:
-    """Every decision on one sentence; a single one on no observation, rule "not read", where no
-    rule read it.
-    """
-    return decide(sentence, load_vocabulary()) or (
-        Decision("", Label.BLANK, sentence, "", "", "not read"),
-    )
+    """Every decision on one sentence, or the one that says that no rule read it."""
+    unread = Decision("", Label.BLANK, sentence, "", "", "not read")
+    return decide(sentence, load_vocabulary()) or (unread,)
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _read_sentence(sentence: str) -> tuple[tuple[int, int], ...]:
-    """The columns that a sentence labels, each with the strength of its label (the last column is
-    OTHER).
-    """
+    """The columns that a sentence labels, each with the strength of its label."""
     strengths: dict[int, int] = {}
     for name, label, *_ in readings(words_of(sentence), load_vocabulary()):
         column, strength = _COLUMN[name], _STRENGTH[label]

@@ -50,11 +50,8 @@ def decide(sentence: str, vocabulary: Vocabulary) -> tuple[Decision, ...]:
     decisions = []
     for name, label, cue, rule, at in readings(words, vocabulary):
         span = " ".join(words[at.start : at.end])
-        decisions.append(
-            Decision(
-                name, label, sentence, span, cue.phrase.text if cue else "", rule, at.start, at.end
-            )
-        )
+        cause = cue.phrase.text if cue else ""
+        decisions.append(Decision(name, label, sentence, span, cause, rule, at.start, at.end))
     return tuple(decisions)
 
 
@@ -69,9 +66,7 @@ def readings(
         if phrase.kind == "finding":
             for name in phrase.meanings:
                 yield name, mention.label, mention.cue, mention.rule, mention.at
-        elif (
-            phrase.kind == "generic" and mention.label == Label.NEGATIVE
-        ):  # "disease" and its like count only where denied
+        elif phrase.kind == "generic" and mention.label == Label.NEGATIVE:  # asserts nothing
             yield OTHER, mention.label, mention.cue, mention.rule, mention.at
     if len(mentions) == 1 and _stands_alone(found, words):
         yield OTHER, Label.NEGATIVE, None, "statement", mentions[0].at

@@ -31,6 +31,7 @@ _TAG = re.compile(
     r" ?/?>",
     re.IGNORECASE,
 )
+_NEW_LINE = re.compile(r"<(?:br|p|li)\b", re.IGNORECASE)
 _ANSWERED = re.compile(
     r"\?(?=\s*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)",
     re.IGNORECASE,
@@ -85,56 +86,47 @@ def sentences_of(report: str) -> list[str]:
 
 
 def cleaned(report: str) -> str:
-    """The report in letters that the vocabulary knows: NFKC, nothing invisible, plain quotes and
-    dashes, no tags.
-    """
+    """The report in letters that the vocabulary knows: NFKC, plain quotes and dashes, no tags."""
     if not report.isascii():
         report = unicodedata.normalize("NFKC", re.sub("\u00ad\\s*", "", report).translate(_LETTERS))
     if "<" in report:
-        report = _TAG.sub(
-            lambda tag: "\n" if tag.group().lower().startswith(("<br", "<p", "<li")) else " ",
-            report,
-        )
+        report = _TAG.sub(lambda tag: "\n" if _NEW_LINE.match(tag.group()) else " ", report)
     return _ANSWERED.sub(":", report) if "?" in report else report
 
 
 def _joined(lines: list[str]) -> list[str]:
-    """The lines of a text with wrapped ones put together again, without the marks of lists and
-    headings.
-    """
-    width, capitals = (
-        max(map(len, lines)),
-        not any(letter.islower() for line in lines for letter in line),
-    )
+    """The statements of lines: wrapped prose together again, without the marks of lists."""
+    width = max(map(len, lines))
+    capitals = not any(letter.islower() for line in lines for letter in line)
     joined, pieces, last = [], [], ""
     for line in lines:
-        heading = _HEADING.fullmatch(line)
-        bullet = None if heading else _BULLET.match(line)
+        mark, text = _unmarked(line)
         named = last.endswith(":")
-        if pieces and (
-            heading
-            or not (named or (line and not bullet and _is_wrapped(last, line, width, capitals)))
-        ):
+        wrapped = line and not mark and _is_wrapped(last, line, width, capitals)
+        if pieces and (mark == "heading" or not (named or wrapped)):
             joined.append(_statement(pieces))
             pieces = []
-        if heading:
-            line = f"{(heading['mark'] or heading['text'] or '').strip(' #*')} :".replace(
-                ": :", ":"
-            )
-        elif bullet:
-            line = line[bullet.end() :]
-        line = line.replace("**", "")
-        if line or not named:
-            last = line.rstrip("*_ ")
-        pieces += [line] if line else []
+        if text or not named:
+            last = text.rstrip("*_ ")
+        pieces += [text] if text else []
     return [*joined, _statement(pieces)]
+
+
+def _unmarked(line: str) -> tuple[str, str]:
+    """What begins with the line ("heading", "item" or ""), and its text; a heading is a name."""
+    heading = _HEADING.fullmatch(line)
+    if heading:
+        text = (heading["mark"] or heading["text"] or "").strip(" #*")
+        return "heading", f"{text} :".replace(": :", ":").replace("**", "")
+    item = _BULLET.match(line)
+    return "item" if item else "", line[item.end() if item else 0 :].replace("**", "")
 
 
 def _statement(pieces: list[str]) -> str:
     """The lines of a statement as one; a heading with nothing below it is no name."""
-    return (
-        pieces[0].removesuffix(" :") if len(pieces) == 1 else " ".join(pieces).replace(" :", ":", 1)
-    )
+    if len(pieces) == 1:
+        return pieces[0].removesuffix(" :")
+    return " ".join(pieces).replace(" :", ":", 1)
 
 
 def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
@@ -142,11 +134,9 @@ def _is_wrapped(last: str, line: str, width: int, capitals: bool) -> bool:
     if not last or _GOES_ON.search(last) or _CONTINUES.match(line):
         return bool(last)
     word = line.split(" ", 1)[0]
-    fits = len(last) + 1 + len(word) <= width
+    full = width >= WIDTH and len(last) + 1 + len(word) > width
     if line[0].isupper() and not capitals:
-        return (
-            not fits and len(word) > 1 and word.isupper() and width >= WIDTH
-        )  # "… the lower / SVC"
+        return full and len(word) > 1 and word.isupper()  # "… the lower / SVC"
     if ". " in last:  # prose: a sentence begins in the middle of a line
         return True
-    return width >= WIDTH and (not fits or len(last) > width // 2)
+    return full or (width >= WIDTH and len(last) > width // 2)
