@@ -18,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
 from mrg_r1_lib.policies.tiny_llava import tiny_llava
-from mrg_r1_lib.storage.files import write_aside
+from mrg_r1_lib.storage.files import recover, write_aside
 
 MADE_HERE = {"tiny_llava": tiny_llava}
 VISION = ("vision_tower", "visual", "vision_model")  # module names: LLaVA, Qwen, Idefics
@@ -78,6 +78,7 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
     trial the tower recognised a sixth less after training with a new language model
     (`results/README.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
     """
+    recover(folder)
     adapters = (folder / "adapter_config.json").exists()
     base = folder
     if adapters:
