@@ -86,7 +86,7 @@ def validated(table: pd.DataFrame, columns: Columns, title: str) -> pd.DataFrame
     schema = pa.DataFrameSchema(dict(columns), strict=True, coerce=True, name=title)
     try:
         return schema.validate(table)
-    except pa.errors.SchemaError as error:
+    except (pa.errors.SchemaError, pa.errors.SchemaErrors) as error:
         raise ValueError(f"The table {title} does not fit its columns: {error}") from None
 
 
