@@ -192,13 +192,12 @@ FIRST = (
 )
 
 
-def save_tables(out: Path, results: Path) -> None:
-    """One table for each device that is named in the lines."""
+def save(out: Path, results: Path) -> None:
+    """The lines as one table, named by the device of the first."""
     table = pd.DataFrame([json.loads(line) for line in (out / "measurements.jsonl").read_text().splitlines()])
     table = table[[*FIRST.split(), *[name for name in table if name not in FIRST.split()]]]
-    for device, rows in table.groupby("device"):
-        name = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
-        save_table(rows.dropna(axis="columns", how="all"), results / "benchmarks" / f"gpu_{name}.csv")
+    name = re.sub(r"[^a-z0-9]+", "-", table["device"][0].lower()).strip("-")
+    save_table(table, results / "benchmarks" / f"gpu_{name}.csv")
 
 
 def main() -> None:
@@ -212,12 +211,11 @@ def main() -> None:
     named = parser.parse_args()
     named.out.mkdir(parents=True, exist_ok=True)
     if named.command == "table":
-        return save_tables(named.out, named.results)
+        return save(named.out, named.results)
     if named.rehearse:
         for name, base in POLICIES.items():
-            POLICIES[name] = (
-                replace(base, sizes=TINY[base.model_type], pixels=base.pixels and (56**2, 112**2)) if base.hub else base
-            )
+            if base.hub:
+                POLICIES[name] = replace(base, sizes=TINY[base.model_type], pixels=base.pixels and (56**2, 112**2))
     if torch.version.cuda is None:  # torchvision's operators do not load beside the CPU build of torch, and are not needed
         declared = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):

@@ -157,7 +157,7 @@ def made(run: TimedRun, studies: Sequence[Study]) -> Policy:
 
 
 def measure_srl(policy: str, studies: int, tower: str, replaced: bool, length: int, steps: int, folder: Path) -> dict:
-    """Steps of SRL with `studies` groups; `replaced`: reports stand in for the completions, and the update alone is measured."""
+    """Steps of SRL with `studies` groups. `replaced`: reports stand in for the completions, the update alone is measured."""
     run = timed_run(policy, steps, length, GROUP, studies, folder)
     prepare(run)
     corpus = phantoms(run.size.image_size, studies)
