@@ -195,6 +195,7 @@ FIRST = (
 def save(out: Path, results: Path) -> None:
     """The lines as one table, named by the device of the first."""
     table = pd.DataFrame([json.loads(line) for line in (out / "measurements.jsonl").read_text().splitlines()])
+    table["adapters"] = table["adapters"].where(table["stage"] == "generate")  # elsewhere the scale says it
     table = table[[*FIRST.split(), *[name for name in table if name not in FIRST.split()]]]
     name = re.sub(r"[^a-z0-9]+", "-", table["device"][0].lower()).strip("-")
     save_table(table, results / "benchmarks" / f"gpu_{name}.csv")

@@ -33,7 +33,7 @@ from mrg_r1_lib.study import Study
 from mrg_r1_lib.training import prepare
 
 GROUP = 8  # completions per study
-LIMIT = 75.0  # seconds of an item after which no further step begins
+LIMIT = 240.0  # seconds of an item after which no further step begins
 WARM_UP = 16  # tokens of a completion in the first step
 WORDS = "The heart is enlarged. No pleural effusion or pneumothorax. "
 

@@ -12,7 +12,7 @@ if [ "${1:-}" = --rehearse ]; then
   rm -rf "$out"
 fi
 groups=("$@")
-[ $# -gt 0 ] || groups=(7b 3b 7b_changes 7b_other_stages 3b_changes 7b_best tiny others)
+[ $# -gt 0 ] || groups=(7b 3b 7b_changes 7b_other_stages 3b_changes tiny 7b_best others)
 
 step() { # NAME COMMAND...: once, its output kept; one that fails is named at the end
   local log="$out/$1.log"

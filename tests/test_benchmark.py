@@ -1,5 +1,3 @@
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -19,7 +17,6 @@ from mrg_r1_lib.benchmark import (
     variant,
 )
 from mrg_r1_lib.clock import PARTS
-from mrg_r1_lib.paths import REPOSITORY
 from mrg_r1_lib.plan import configuration, image_tokens
 from mrg_r1_lib.random_policies import random_published
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
@@ -158,22 +155,3 @@ def test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_it
     assert variant("tiny") == "tiny" and POLICIES["tiny"].micro_batch == 2
     with pytest.raises(ValueError, match="Unknown policy 'gpt'"):
         variant("gpt", micro_batch=4)
-
-
-def test_the_script_for_a_gpu_is_sound_and_its_benchmarks_are_commands_that_exist(tmp_path, monkeypatch):
-    script = REPOSITORY / "tests" / "on_gpu.sh"
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    timed = script.read_text().split("timed=(")[1].split(")")[0].split("benchmark ")[1].split()
-    commands = [
-        line.split('"${timed[@]}" ')[1].split(" #")[0].split() for line in script.read_text().splitlines() if '"${timed' in line
-    ]
-    asked = []
-    monkeypatch.setattr(benchmark, "benchmark_srl", lambda *given: asked.append(given) or pd.DataFrame())
-    for command in commands:
-        monkeypatch.setattr("sys.argv", ["benchmark", *timed, *command])
-        monkeypatch.setattr("sys.argv", [word.replace('"$policy"', "qwen25_vl_7b") for word in sys.argv])
-        with pytest.raises((IndexError, KeyError)):  # there is no table to save
-            main()
-    assert len(asked) == 5 and {given[0].split(",")[0] for given in asked} == {"qwen25_vl_7b"}
-    for name in {given[0] for given in asked} - {"qwen25_vl_7b"}:
-        del POLICIES[name]

@@ -50,7 +50,7 @@ COMMANDS = {
     "./run_all.sh notebook 02_supervised_finetuning SCALE=smoke SEED=1": (
         "tests/test_pipeline.py::test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path"
     ),
-    "tests/on_gpu.sh": "tests/test_benchmark.py::test_the_script_for_a_gpu_is_sound_and_its_benchmarks_are_commands_that_exist",
+    "tests/on_gpu.sh": "tests/test_gpu_measurements.py::test_the_script_for_a_gpu_measures_every_group",
     "python -m mrg_r1_lib.benchmark srl --policy qwen25_vl_7b --steps 5 --micro-batch 8": (
         "tests/test_benchmark.py::test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_its_own"
     ),
