@@ -20,6 +20,7 @@ import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cpu_torchvision  # noqa: F401 (before transformers)
 import pandas as pd
 import torch
 from gpu_stages import GROUP, measure_generation, measure_sft, measure_srl
@@ -217,10 +218,6 @@ def main() -> None:
         for name, base in POLICIES.items():
             if base.hub:
                 POLICIES[name] = replace(base, sizes=TINY[base.model_type], pixels=base.pixels and (56**2, 112**2))
-    if torch.version.cuda is None:  # torchvision's operators do not load beside the CPU build of torch, and are not needed
-        declared = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     sys.exit(min(sum(measure_group(name, named.out, named.rehearse) for name in named.group), 1))
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All that only a GPU can show, by one command on a fresh clone: tests/on_gpu.sh [GROUP ...] (groups of gpu_measurements.py).
-# tests/on_gpu.sh --rehearse does the same on a CPU with tiny policies, without `verify`; so a mistake shows before a GPU is paid for.
+# tests/on_gpu.sh --rehearse does the same on a CPU with tiny policies and without `verify`, in a few minutes.
 # No weights are downloaded. A step that has finished is not repeated: its log is in results/runs/gpu/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -33,11 +33,14 @@ torchvision=${MRG_R1_DATA:-data}/torchvision-0.28.0
 [ -d "$torchvision" ] || { $python -m pip install --quiet --no-deps --target "$torchvision.partial" torchvision==0.28.0 && mv "$torchvision.partial" "$torchvision"; }
 
 step plan ./run_all.sh full --plan
-for group in "${groups[@]}"; do
-  step "$group" env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONPATH="$torchvision" \
-    timeout 1200 $python tests/gpu_measurements.py measure --out "$out" --group "$group" $rehearse
-done
-$python tests/gpu_measurements.py table --out "$out" --results "$results"
+measure=(env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONPATH="$torchvision" timeout 1200
+  $python tests/gpu_measurements.py measure --out "$out" $rehearse --group)
+if [ -n "$rehearse" ]; then
+  step measurements "${measure[@]}" "${groups[@]}"
+else
+  for group in "${groups[@]}"; do step "$group" "${measure[@]}" "$group"; done # a process each: one that fails stops no other
+fi
+step table $python tests/gpu_measurements.py table --out "$out" --results "$results"
 
 gpus=$($python -c 'import torch; print(torch.cuda.device_count())')
 hidden=()
