@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All that only a GPU can show, by one command on a fresh clone: tests/on_gpu.sh [GROUP ...] (groups of gpu_measurements.py).
+# All that only a GPU can show, by one command on a fresh clone: tests/on_gpu.sh [GROUP ...] (groups of benchmarks/gpu_items.py).
 # tests/on_gpu.sh --rehearse does the same on a CPU with tiny policies and without `verify`, in a few minutes.
 # No weights are downloaded. A step that has finished is not repeated: its log is in results/runs/gpu/.
 set -euo pipefail
@@ -11,8 +11,6 @@ if [ "${1:-}" = --rehearse ]; then
   export CUDA_VISIBLE_DEVICES=""
   rm -rf "$out"
 fi
-groups=("$@")
-[ $# -gt 0 ] || groups=(7b 3b 7b_changes 7b_other_stages 3b_changes tiny 7b_best others)
 
 step() { # NAME COMMAND...: once, its output kept; one that fails is named at the end
   local log="$out/$1.log"
@@ -26,6 +24,8 @@ failed=()
 
 ./run_all.sh setup
 python=.venv/bin/python
+groups=("$@")
+[ $# -gt 0 ] || read -ra groups < <(PYTHONPATH=tests/benchmarks $python -c 'from gpu_items import GROUPS; print(*GROUPS)')
 [ -n "$rehearse" ] || $python -c 'import torch; assert torch.cuda.is_available(), "no GPU is visible here"; print(torch.cuda.get_device_name())'
 
 # Qwen's processors need torchvision, the library does not: a folder of its own, which the tests use, too
@@ -34,13 +34,13 @@ torchvision=${MRG_R1_DATA:-data}/torchvision-0.28.0
 
 step plan ./run_all.sh full --plan
 measure=(env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONPATH="$torchvision" timeout 1200
-  $python tests/gpu_measurements.py measure --out "$out" $rehearse --group)
+  $python tests/benchmarks/gpu_measurements.py measure --out "$out" $rehearse --group)
 if [ -n "$rehearse" ]; then
   step measurements "${measure[@]}" "${groups[@]}"
 else
   for group in "${groups[@]}"; do step "$group" "${measure[@]}" "$group"; done # a process each: one that fails stops no other
 fi
-step table $python tests/gpu_measurements.py table --out "$out" --results "$results"
+step table $python tests/benchmarks/gpu_measurements.py table --out "$out" --results "$results"
 
 gpus=$($python -c 'import torch; print(torch.cuda.device_count())')
 hidden=()

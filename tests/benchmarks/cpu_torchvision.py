@@ -1,7 +1,8 @@
-"""Import this before transformers, which imports torchvision: one built for CUDA then works beside the CPU build of torch.
+"""Import this before transformers, which imports torchvision.
 
-Its compiled operators do not load there, and are not needed. Its import fails all the same: it registers a part of two of
-them that it could not load. So these two are declared here.
+A torchvision that was built for CUDA then works beside the CPU build of torch. Its compiled
+operators do not load there and are not needed, but its import fails: it registers a part of two of
+them. So these two are declared here.
 """
 
 import sys
@@ -17,4 +18,6 @@ if find_spec("torchvision"):
             del sys.modules[name]
         DECLARED = torch.library.Library("torchvision", "DEF")  # as long as it lives
         for operator in ("nms", "qnms"):
-            DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            DECLARED.define(
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
