@@ -185,10 +185,11 @@ def test_without_any_image_the_load_stops(tmp_path, layout):
 
 
 def test_a_report_without_an_image_is_no_fault_but_counted(tmp_path):
-    trees.open_i(tmp_path, 4)
-    (tmp_path / "ecgen-radiology" / "9.xml").write_text(trees.xml_report(9, images=0))
-    corpus = load(tmp_path)
-    assert len(corpus) == 4 and dict(corpus.left_out) == {"9.xml": "no image"}
+    trees.open_i(tmp_path)
+    (tmp_path / "ecgen-radiology" / "99.xml").write_text(trees.xml_report(99, images=0))
+    with pytest.warns(UserWarning, match=r"1 of 41 studies .* no image: 1 \(99\.xml\)"):
+        corpus = load(tmp_path)
+    assert len(corpus) == 40 and dict(corpus.left_out) == {"99.xml": "no image"}
 
 
 @pytest.mark.parametrize("mode", ["I;16", "P", "CMYK", "RGBA", "LA", "1", "RGB"])
