@@ -6,7 +6,6 @@ or if reports without FINDINGS exceed the published share by more than that: the
 """
 
 import warnings
-from collections import Counter
 from dataclasses import dataclass, field
 
 SHARE = 0.05
@@ -26,12 +25,14 @@ NO_REPORT = "no report"
 class Account:
     """Faults, studies left out and notes in one load of `corpus` from `source`.
 
-    `published` is the share of reports without FINDINGS in the publication.
+    `published` is the share of reports without FINDINGS in the publication. Of a `private` corpus,
+    lines that come up on every load name no ids, since executed notebooks may show them.
     """
 
     corpus: str
     source: str
     published: float = 0.0
+    private: bool = False
     faults: dict[str, str] = field(default_factory=dict)  # file or row -> reason
     left_out: dict[str, str] = field(default_factory=dict)  # study -> cause
     without_findings: list[str] = field(default_factory=list)  # studies kept without a split
@@ -48,7 +49,7 @@ class Account:
     def note(self, what: str, names: list[str]) -> None:
         """Note what concerns some files or studies and loses none, such as repeated reports."""
         if names:
-            self.notes.append(f"{self.corpus}: {len(names)} {what} ({_first(names)}).")
+            self.notes.append(f"{self.corpus}: {len(names)} {what}{self._first(names)}.")
 
     def close(self, studies: int) -> dict[str, str]:
         """Warn of faults and losses among `studies` and return `left_out`.
@@ -85,22 +86,24 @@ class Account:
                 f"in {self.source} cannot be read: {first}{more}."
             )
         if self.left_out:
-            causes = "; ".join(
-                f"{kind}: {count} ({_first([n for n, k in self.left_out.items() if k == kind])})"
-                for kind, count in Counter(self.left_out.values()).items()
+            by_cause: dict[str, list[str]] = {}
+            for name, kind in self.left_out.items():
+                by_cause.setdefault(kind, []).append(name)
+            causes = (
+                f"{kind}: {len(names)}{self._first(names)}" for kind, names in by_cause.items()
             )
             messages.append(
                 f"{self.corpus}: {len(self.left_out)} of {studies} studies in {self.source} "
-                f"are left out: {causes}."
+                f"are left out: {'; '.join(causes)}. The corpus's `left_out` names all."
             )
         if self.without_findings:
             messages.append(
-                f"{self.corpus}: {len(self.without_findings)} of {studies} studies in {self.source} "
-                f"have no FINDINGS and so no split ({_first(self.without_findings)})."
+                f"{self.corpus}: {len(self.without_findings)} of {studies} studies in "
+                f"{self.source} have no FINDINGS and so no split"
+                f"{self._first(self.without_findings)}."
             )
         return messages
 
-
-def _first(names: list[str]) -> str:
-    more = ", …" if len(names) > EXAMPLES else ""
-    return f"{', '.join(names[:EXAMPLES])}{more}"
+    def _first(self, names: list[str]) -> str:
+        more = ", …" if len(names) > EXAMPLES else ""
+        return "" if self.private else f" ({', '.join(names[:EXAMPLES])}{more})"

@@ -48,7 +48,7 @@ def load(
     reports have no index terms. FileNotFoundError names a missing file or folder.
     """
     folder = _folder(root, images)
-    account = Account("mimic_cxr", str(folder), published=PUBLISHED)
+    account = Account("mimic_cxr", str(folder), published=PUBLISHED, private=True)
     split = read_split(find_table(folder, "split"), account)
     listed = read_images(find_table(folder, "metadata"), account)
     known = np.isin(listed["study"], split["study"])
