@@ -2,7 +2,9 @@
 
 The reports come from a folder in one of three published layouts (`iu_layouts`), else from the wheel
 of torchxrayvision, which `python -m mrg_r1_lib.corpora.iu_xray` fetches. Decisions:
-- Text is kept, but for white space. Images are phantoms drawn from the index terms, or the files.
+- Text is kept, but for white space; "nan" and the like are no FINDINGS. The "Please" of CXR3558
+  stays with phantoms, since the committed results count it, and in the order of the split.
+- Images are phantoms drawn from the index terms, or the files.
 - With phantoms every report is a study; with files every report with an image is one. A warning
   counts the other reports, and those without FINDINGS unless they are as many as published.
 - Open-i's files show a frontal view first where its acquisition tables name one (`open_i_views`).
@@ -22,10 +24,10 @@ from pathlib import Path
 from mrg_r1_lib.corpora.account import BAD_IMAGE, DUPLICATE, NO_IMAGE, Account
 from mrg_r1_lib.corpora.archive import fetch_wheel, read_tar_gz, read_zip_member
 from mrg_r1_lib.corpora.image_files import check_image, readers
+from mrg_r1_lib.corpora.iu_find import WHEEL, find
 from mrg_r1_lib.corpora.iu_kaggle import read_kaggle
 from mrg_r1_lib.corpora.iu_layouts import (
     ANNOTATION,
-    KAGGLE_PROJECTIONS,
     KAGGLE_REPORTS,
     XML_FOLDER,
     Report,
@@ -42,18 +44,11 @@ from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import Corpus, Study, check_studies
 
 REQUIREMENT = "torchxrayvision==1.5.7"
-WHEEL = "torchxrayvision-1.5.7-py3-none-any.whl"
 WHEEL_SHA256 = "95f6c3475661f3515d4258deb0855bd5d1b1a56e0b65384251d3dd3fa61fac41"
 REPORTS = "torchxrayvision/data/NLMCXR_reports.tgz"
 REPORTS_SHA256 = "8fb6de7eec73d8c3665067ad4bb003ccd57f971ae316d2642e1627ac7268667a"
 PUBLISHED = (3955, 530)  # reports, and those without FINDINGS
-FETCH = "python -m mrg_r1_lib.corpora.iu_xray"
 LAYOUTS = {"open_i": read_open_i, "r2gen": read_r2gen, "kaggle": read_kaggle}
-MARKS = {  # layout -> patterns of the files that reveal it
-    "open_i": (f"{XML_FOLDER}/[!.]*.xml",),
-    "r2gen": (ANNOTATION,),
-    "kaggle": (KAGGLE_REPORTS, KAGGLE_PROJECTIONS),
-}
 
 
 def load(
@@ -134,60 +129,6 @@ def _check_images(images: str, folder: Path, layout: str) -> None:
             f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. "
             "Choose images='files'."
         )
-
-
-def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]:
-    """The folder and layout to read.
-
-    Looked for in `root`, else in `iu_xray/` in the data root, the data root itself, and its wheel.
-    ValueError lists the layouts if several are found; FileNotFoundError lists the expected files.
-    """
-    if layout not in (None, *LAYOUTS, "wheel"):
-        raise ValueError(
-            f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel."
-        )
-    folders = (
-        [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
-    )
-    if root is not None and not folders[0].is_dir():
-        raise FileNotFoundError(
-            f"iu_xray: the folder {folders[0]} does not exist. "
-            f"Name the folder that holds {XML_FOLDER}/*.xml."
-        )
-    found = _found(folders, [layout] if layout else list(LAYOUTS))
-    if len(found) > 1:
-        listed = "; ".join(f"{name} ({mark})" for (_, name), mark in found.items())
-        raise ValueError(
-            f"iu_xray: several layouts were found: {listed}. "
-            "Name a folder that holds one, or choose with layout=."
-        )
-    if found:
-        return next(iter(found))
-    _require_wheel(folders[-1], root is not None)
-    return folders[-1], "wheel"
-
-
-def _found(folders: list[Path], layouts: list[str]) -> dict[tuple[Path, str], Path]:
-    """(folder, layout) -> the first file that reveals it."""
-    found = {}
-    for folder in folders:
-        for layout in layouts:
-            held = (next(folder.glob(pattern), None) for pattern in MARKS.get(layout, ()))
-            if mark := next(filter(None, held), None):
-                found[folder, layout] = mark
-    return found
-
-
-def _require_wheel(folder: Path, is_root: bool) -> None:
-    if (folder / WHEEL).exists():
-        return
-    remedy = "Fetch it (29 MB)"
-    if is_root:
-        remedy = "Name another folder, or leave root out to use the data root"
-    raise FileNotFoundError(
-        f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} "
-        f"or {WHEEL}. {remedy}: {FETCH}"
-    )
 
 
 def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:
