@@ -24,6 +24,7 @@ import trees
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
+from mrg_r1_lib.corpora.sections import extract_sections
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
@@ -169,6 +170,13 @@ def main() -> None:
     )
 
     findings = [study.findings for study in studies if study.findings]
+    texts = [trees.MIMIC_REPORT.format(findings=text, impression="") for text in findings]
+    cutting = median(lambda: [extract_sections(text) for text in texts])
+    row(
+        f"find sections of {len(texts)} reports",
+        cutting,
+        f"{len(texts) / cutting:>12.0f} reports/s",
+    )
     labeler = load_labeler("rules")
 
     def label(reports: list[str]) -> None:
