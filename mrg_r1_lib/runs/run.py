@@ -158,10 +158,8 @@ class Run:
 
         Steps: "train", "beliefs", "completions_<split>", and a split's name for its scores.
         """
-        marker = self._marker(step)
-        if not marker.exists() or not all(path.exists() for path in self.outputs(step)):
-            return False
-        return json.loads(marker.read_text(encoding="utf-8"))["state"] == self.state(step)
+        there = all(path.exists() for path in self.outputs(step))
+        return there and self._marked(step).get("state") == self.state(step)
 
     def outputs(self, step: str) -> list[Path]:
         """The files that a step leaves; scores of another split than test carry its name."""
@@ -185,8 +183,7 @@ class Run:
 
     def described(self) -> dict:
         """The settings, of this run and of all that it starts from, that change its results."""
-        scale = self.settings
-        own = self.stage_settings
+        scale, own = self.settings, self.stage_settings
         described = {
             "arm": {k: v for k, v in asdict(self.recipe).items() if k not in NO_SETTINGS},
             "preparation": asdict(self.preparation),
@@ -203,18 +200,16 @@ class Run:
 
     def trained_as(self) -> str | None:
         """The digest of the trained weights, as its marker holds it; None before training."""
-        marker = self._marker("train")
-        if not marker.exists():
-            return None
-        return json.loads(marker.read_text(encoding="utf-8")).get("weights")
+        return self._marked("train").get("weights")
 
     def mark_finished(self, step: str, **facts: str) -> None:
         """Leave the marker that makes `finished(step)` true until settings or start change."""
         marked = {"state": self.state(step), **facts}
-        write_text(self._marker(step), json.dumps(marked))
+        write_text(self.private / f"{step}.done", json.dumps(marked))
 
-    def _marker(self, step: str) -> Path:
-        return self.private / f"{step}.done"
+    def _marked(self, step: str) -> dict:
+        path = self.private / f"{step}.done"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def make_private(self) -> Path:
         """Make the private folder, in a `runs/` that git ignores wherever it lies."""
