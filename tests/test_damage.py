@@ -187,6 +187,7 @@ WAYS = {
         **table_ways(REPORTS, 3),
         **table_ways(PROJECTIONS, 3),
         **{f"FINDINGS: {n}": lines(REPORTS, lambda ls, t=t: [*ls[:3], ls[3].replace(trees.FINDINGS, t), *ls[4:]]) for n, t in EMPTY_TEXTS.items()},
+        "reports: a quote inside a quoted text": lines(REPORTS, lambda ls: [*ls[:3], ls[3].replace(trees.FINDINGS, '"Heart, "large. Clear."'), *ls[4:]]),
         "projections: another row's file": edit(PROJECTIONS, "\n3,3_", "\n3,4_"),
     },
     "mimic_cxr": {
