@@ -1,7 +1,8 @@
 """Labelers: reports -> label codes. One file a labeler, one line here.
 
-`load_labeler(name)` returns a function from a list of n reports to labels `(n, 14) int8`: 0 blank, 1 positive, 2 negative,
-3 uncertain, in the order of `observations.OBSERVATIONS`; No Finding is 0 or 1. It reads each report by itself.
+`load_labeler(name)` returns a function from a list of n reports to labels `(n, 14) int8`: 0 blank,
+1 positive, 2 negative, 3 uncertain, in the order of `observations.OBSERVATIONS`; No Finding is 0 or
+1. It reads each report by itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mrg_r1_lib.labelers.coloured import why as why
 from mrg_r1_lib.labelers.rules import load_rules
 
 Labeler = Callable[[Sequence[str]], np.ndarray]
@@ -40,7 +42,7 @@ def load_labeler(name: str) -> Labeler:
 
 
 def labeler_weights(name: str) -> Path | None:
-    """The file of weights that a labeler reads, None for one without: a run's labels depend on it."""
+    """The file of weights that a labeler reads, None for one without; labels depend on it."""
     if name != "chexbert":
         return None
     from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER

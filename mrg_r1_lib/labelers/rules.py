@@ -1,28 +1,32 @@
-"""The rules labeler: a report's sentences -> decisions by vocabulary and clause scope -> the 14 labels. No network, no weights.
+"""The rules labeler: a report's sentences -> decisions by vocabulary and clause scope -> the 14
+labels. No network, no weights.
 
-A stand-in for CheXbert that anybody can run and read. Aggregation is CheXpert's (Irvin et al. 2019): over all mentions of an
-observation positive beats uncertain beats negative beats blank. "No Finding" is positive where the report says something of
-the chest and neither a finding (support devices aside) nor another abnormality (emphysema, a granuloma, a hernia) is asserted.
-Sentences are read one by one and kept in a bounded cache: the reports of a group repeat them.
+A stand-in for CheXbert that anybody can run and read. Aggregation is CheXpert's (Irvin et al.
+2019): over all mentions of an observation positive beats uncertain beats negative beats blank. A
+report that contradicts itself is read by the same rule, whatever the order and the headings of its
+sentences: FINDINGS that deny and an IMPRESSION that asserts are positive. "No Finding" is positive
+where the report says something of the chest and neither a finding (support devices aside) nor
+another abnormality (emphysema, a granuloma, a hernia) is asserted. Sentences are read one by one
+and kept in a bounded cache.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from mrg_r1_lib.labelers.scope import Decision, decide
-from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary
+from mrg_r1_lib.labelers.scope import Decision, decide, readings
+from mrg_r1_lib.labelers.statements import sentences_of
+from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary, words_of
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
-CACHED_SENTENCES = 32_768  # at about 2 kB each
-_END = re.compile(r"[;!?]|\.(?![0-9])|(?<![0-9])\.")  # a period between digits is a decimal point
+CACHED_SENTENCES = 32_768  # at most about 2 kB each
+LONG = 1_000  # letters: a longer sentence is not kept
 _STRENGTH = (0, 3, 1, 2)  # indexed by Label: positive > uncertain > negative > blank
+_LABEL = (Label.BLANK, Label.NEGATIVE, Label.UNCERTAIN, Label.POSITIVE)  # indexed by strength
 _DEVICES = OBSERVATIONS.index("Support Devices")
-_COLUMN = {
-    name: i for i, name in enumerate((*OBSERVATIONS[:NO_FINDING], OTHER))
-}  # OTHER takes the place of No Finding
+_NAMES = (*OBSERVATIONS[:NO_FINDING], OTHER)  # OTHER takes the place of No Finding
+_COLUMN = {name: column for column, name in enumerate(_NAMES)}
 
 
 def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
@@ -35,7 +39,7 @@ def load_rules() -> Callable[[Sequence[str]], np.ndarray]:
 
 
 def label_reports(reports: Sequence[str]) -> np.ndarray:
-    """The labels `(reports, 14) int8` of reports; TypeError names the first entry that is not text."""
+    """The labels `(reports, 14) int8`; TypeError names the first report that is not text."""
     check_reports(reports)
     labels = np.zeros((len(reports), len(OBSERVATIONS)), dtype=np.int8)
     for row, report in zip(labels, reports, strict=True):
@@ -56,62 +60,50 @@ def check_reports(reports: Sequence[str]) -> None:
 
 
 def explain(report: str) -> list[Decision]:
-    """Every decision behind a report's labels, sentence by sentence; also those on abnormalities beyond the 13.
+    """Every decision behind a report's labels, sentence by sentence; TypeError if the report is not
+    text.
 
-    The strongest decision on an observation is its label. No Finding comes last, from the report as a whole.
+    The strongest decision on an observation is its label. "Other abnormality" is none of the 13 and
+    leaves No Finding blank. A sentence that no rule read has one decision, rule "not read", on no
+    observation. No Finding comes last, where positive.
 
     >>> [(d.observation, d.label.name, d.cue) for d in explain("No pneumothorax.")]
     [('Pneumothorax', 'NEGATIVE', 'no'), ('No Finding', 'POSITIVE', '')]
     """
     decisions = [
-        decision for sentence in sentences_of(report) for decision in _read_sentence(sentence)[0]
+        decision for sentence in sentences_of(report) for decision in explain_sentence(sentence)
     ]
     if _label_report(report)[NO_FINDING]:
-        decisions.append(
-            Decision(
-                OBSERVATIONS[NO_FINDING],
-                Label.POSITIVE,
-                "",
-                "",
-                "",
-                "something said, nothing asserted",
-            )
-        )
+        name, rule = OBSERVATIONS[NO_FINDING], "something said, nothing asserted"
+        decisions.append(Decision(name, Label.POSITIVE, "", "", "", rule))
     return decisions
 
 
-def sentences_of(report: str) -> list[str]:
-    """The sentences of a report, white space squeezed, the numbers of a numbered list left out.
-
-    >>> sentences_of("1. Clear lungs.  2. A 2.5 cm nodule")
-    ['Clear lungs', 'A 2.5 cm nodule']
-    """
-    parts = (part.strip() for part in _END.split(" ".join(report.split())))
-    return [part for part in parts if part and not part.isdigit()]
+def explain_sentence(sentence: str) -> tuple[Decision, ...]:
+    """Every decision on one sentence, or the one that says that no rule read it."""
+    unread = Decision("", Label.BLANK, sentence, "", "", "not read")
+    return decide(sentence, load_vocabulary()) or (unread,)
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)
-def _read_sentence(sentence: str) -> tuple[tuple[Decision, ...], tuple[int, ...]]:
-    """A sentence's decisions, and the strongest label of each column (the last is OTHER)."""
-    decisions = decide(sentence, load_vocabulary())
-    labels = [Label.BLANK] * len(_COLUMN)
-    for decision in decisions:
-        column = _COLUMN[decision.observation]
-        labels[column] = _stronger(labels[column], decision.label)
-    return decisions, tuple(int(label) for label in labels)
-
-
-def _stronger(one: int, other: int) -> int:
-    return one if _STRENGTH[one] >= _STRENGTH[other] else other
+def _read_sentence(sentence: str) -> tuple[tuple[int, int], ...]:
+    """The columns that a sentence labels, each with the strength of its label."""
+    strengths: dict[int, int] = {}
+    for name, label, *_ in readings(words_of(sentence), load_vocabulary()):
+        column, strength = _COLUMN[name], _STRENGTH[label]
+        if strength > strengths.get(column, 0):
+            strengths[column] = strength
+    return tuple(strengths.items())
 
 
 def _label_report(report: str) -> list[int]:
-    labels = [0] * len(OBSERVATIONS)
+    strengths = [0] * len(OBSERVATIONS)
     for sentence in sentences_of(report):
-        for column, label in enumerate(_read_sentence(sentence)[1]):
-            if label:
-                labels[column] = _stronger(labels[column], label)
-    asserted = (Label.POSITIVE, Label.UNCERTAIN)
-    abnormal = any(label in asserted for column, label in enumerate(labels) if column != _DEVICES)
-    labels[NO_FINDING] = int(any(labels) and not abnormal)
+        read = _read_sentence if len(sentence) <= LONG else _read_sentence.__wrapped__
+        for column, strength in read(sentence):
+            if strength > strengths[column]:
+                strengths[column] = strength
+    labels = [_LABEL[strength] for strength in strengths]
+    said, strengths[_DEVICES] = any(strengths), 0
+    labels[NO_FINDING] = int(said and max(strengths) <= _STRENGTH[Label.NEGATIVE])
     return labels

@@ -1,9 +1,11 @@
-"""The vocabulary table of the rules labeler, read into a tree of words: what a phrase of a report may mean.
+"""The vocabulary table of the rules labeler, read into a tree of words: what a phrase of a report
+may mean.
 
-`vocabulary.csv` is written for a clinician: one row `kind,phrase,meaning,unless` a phrase, all lower case (`KINDS` says what a
-kind does; an `unless` word within seven words silences a finding). Plurals are made here, other spellings are rows of kind
-`spelling`. In a sentence the longest phrase that starts at a word wins and its words are spent, so "no significant change in"
-never acts as "no", nor "breast mass" as "mass". Words are looked up one by one: time is linear in the text.
+`vocabulary.csv` is written for a clinician: one row `kind,phrase,meaning,unless` a phrase, all
+lower case (`KINDS` says what a kind does; an `unless` word within seven words silences a finding).
+Plurals are made here, other spellings are rows of kind `spelling`. In a sentence the longest phrase
+that starts at a word wins and its words are spent, so "no significant change in" never acts as
+"no", nor "breast mass" as "mass". Words are looked up one by one: time is linear in the text.
 """
 
 import csv
@@ -11,6 +13,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from sys import intern
 from typing import NamedTuple
 
 from mrg_r1_lib.observations import ABNORMALITIES, Label
@@ -28,14 +31,20 @@ KINDS = {  # kind -> what its rows do; the order is that of the table
     "uncertainty before": "puts what follows in doubt",
     "uncertainty after": "puts what precedes in doubt",
     "history before": "speaks of the past: what follows stays blank",
-    "alternative": "puts the findings on both sides in doubt; one with a meaning is itself the second",
+    "alternative": "puts the findings on both sides in doubt",
+    "seen": 'with a "not" in front denies what precedes',
+    "event": "happens to a finding: who denies it asserts that; with a meaning a quality, too",
+    "inside": "a denial ends here: what is denied stands in, at or around a finding that is there",
+    "field": "parts a name from its value",
     "list": "joins the members of a list",
     "break": "ends every scope",
     "assertion": "after a comma begins a new positive clause",
     "verb": "makes a subject begin a clause of its own",
     "spelling": "other spellings of a word",
 }
-_WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/]")
+_TOKEN = r"[a-z]+|[0-9]+(?:\.[0-9]+)?|[,:()/?|=]"
+_WORD = re.compile(_TOKEN)
+_WORD_OR_MARK = re.compile(rf"[a-z]+?(?=n't\b)|n't\b|{_TOKEN}|(?<!\S)[-–]{{1,3}}(?!\S)")  # slower
 _WINDOW = 7  # words on either side in which an `unless` word silences a finding
 
 
@@ -57,12 +66,24 @@ class Found(NamedTuple):
 
 
 def words_of(sentence: str) -> list[str]:
-    """The words, numbers and clause marks of a sentence, in lower case.
+    """The words, numbers and clause marks of a sentence, in lower case; "isn't" is two words.
 
-    >>> words_of("Right-sided effusion, 2.5 cm")
-    ['right', 'sided', 'effusion', ',', '2.5', 'cm']
+    >>> words_of("Right-sided effusion isn't seen: 2.5 cm")
+    ['right', 'sided', 'effusion', 'is', "n't", 'seen', ':', '2.5', 'cm']
     """
-    return _WORD.findall(sentence.lower())
+    sentence = sentence.lower()
+    return _pattern(sentence).findall(sentence)
+
+
+def places_of(sentence: str) -> list[tuple[int, int]]:
+    """Where the words of `words_of` begin and end among the letters of the sentence."""
+    sentence = sentence.lower()
+    return [found.span() for found in _pattern(sentence).finditer(sentence)]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    marked = "n't" in sentence or " -" in sentence or "–" in sentence
+    return _WORD_OR_MARK if marked else _WORD
 
 
 def plurals(word: str) -> list[str]:
@@ -73,7 +94,9 @@ def plurals(word: str) -> list[str]:
 
 
 class Vocabulary:
-    """The table as a word tree (`find`) and as statements: (subject, quality) -> [(observation, label)]."""
+    """The table as a word tree (`find`) and as statements: (subject, quality) -> [(observation,
+    label)].
+    """
 
     def __init__(self, rows: Iterable[dict[str, str]]):
         phrases: dict[tuple[str, ...], Phrase] = {}
@@ -83,7 +106,8 @@ class Vocabulary:
             kind, text, meaning = row["kind"], row["phrase"], row["meaning"]
             if kind not in KINDS:
                 raise ValueError(
-                    f"vocabulary: {text!r} has the kind {kind!r}; expected one of {', '.join(KINDS)}."
+                    f"vocabulary: {text!r} has the kind {kind!r}; "
+                    f"expected one of {', '.join(KINDS)}."
                 )
             if kind == "spelling":
                 self._standard.update(dict.fromkeys(words_of(text), meaning))
@@ -110,37 +134,45 @@ class Vocabulary:
         )
 
     def find(self, words: list[str]) -> list[Found]:
-        """The phrases of a sentence from left to right, the longest at each word, none overlapping."""
-        words = [self._standard.get(word, word) for word in words]
-        found, start, tree = [], 0, self._tree
-        while start < len(words):
-            node, best, stop = tree.get(words[start]), None, start
+        """The phrases of a sentence from left to right, the longest at each word."""
+        tree, words = self._tree, list(map(self._standard.get, words, words))
+        found, spent = [], 0
+        for start, word in enumerate(words):
+            node = tree.get(word)
+            if node is None or start < spent:
+                continue
+            best, stop = None, start
             while node is not None:
                 stop += 1
-                if "" in node:
-                    best, end = node[""], stop
+                phrase = node.get("")
+                if phrase is not None:
+                    best, end = phrase, stop
                 node = node.get(words[stop]) if stop < len(words) else None
-            if best is None:
-                start += 1
-                continue
-            if not (
-                best.unless
-                and best.unless.intersection(words[max(0, start - _WINDOW) : end + _WINDOW])
-            ):
-                found.append(Found(best, start, end))
-            start = end
+            if best is not None:
+                spent = end
+                if not best.unless or best.unless.isdisjoint(_around(words, start, end)):
+                    found.append(Found(best, start, end))
         return found
 
 
+def _around(words: list[str], start: int, end: int) -> list[str]:
+    """The words about words [start, end), before them up to a comma."""
+    before = words[max(0, start - _WINDOW) : start]
+    comma = len(before) - before[::-1].index(",") if "," in before else 0
+    return before[comma:] + words[end : end + _WINDOW]
+
+
 def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) -> None:
-    if kind == "finding" or (kind == "alternative" and meaning):
+    if kind == "finding":
         _check_observation(meaning, text)
     key = tuple(words_of(text))
     earlier = phrases.get(key)
-    if earlier and not (kind == earlier.kind and kind in ("finding", "alternative")):
+    if earlier and not kind == earlier.kind == "finding":
         raise ValueError(
-            f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. Remove one row."
+            f"vocabulary: {text!r} is both {earlier.kind} and {kind}; a phrase has one kind. "
+            "Remove one row."
         )
+    kind = intern(kind)  # compared often
     meanings = (*earlier.meanings, meaning) if earlier else (meaning,)
     phrases[key] = Phrase(
         kind,
@@ -153,7 +185,8 @@ def _add_phrase(phrases: dict, kind: str, text: str, meaning: str, unless: str) 
 def _check_observation(name: str, text: str) -> None:
     if name not in ABNORMALITIES and name != OTHER:
         raise ValueError(
-            f"vocabulary: {text!r} names {name!r}; expected one of {', '.join(ABNORMALITIES)}, {OTHER}."
+            f"vocabulary: {text!r} names {name!r}; "
+            f"expected one of {', '.join(ABNORMALITIES)}, {OTHER}."
         )
 
 

@@ -31,21 +31,11 @@ from mrg_r1_lib.experiments import (
     parse_experiment,
 )
 from mrg_r1_lib.runs.code import commit, lock_digest
+from mrg_r1_lib.runs.private_texts import private_texts
 from mrg_r1_lib.storage.files import save_figure, table_text, write_text
 from mrg_r1_lib.storage.privacy import require_publishable
 
-PACKAGES = (
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "accelerate",
-    "datasets",
-    "numpy",
-    "scikit-learn",
-    "sacrebleu",
-    "rouge-score",
-)
+PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
 NO_SETTINGS = ("label", "section")  # of an arm: they change no result
 
 
@@ -254,7 +244,7 @@ class Run:
         """
         path = self.folder / name
         if not self.preparation.public:
-            require_publishable(path, text, names)
+            require_publishable(path, text, names, private_texts(self))
         write_text(path, text)
 
     def save_table(self, name: Path | str, table, names: Collection[str] = ()) -> None:
@@ -281,16 +271,12 @@ class Run:
             "scale": asdict(self.settings) | {"name": self.scale},
             "seed": self.seed,
         }
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES.split()}
         manifest[stage] = entries | {
             "commit": commit(),
             "lock": lock_digest(),
             "versions": versions | {"python": platform.python_version()},
-            "hardware": {
-                "machine": platform.machine(),
-                "system": platform.system(),
-                "cores": os.cpu_count(),
-            },
+            "hardware": hardware(),
         }
         self.write_text("manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
@@ -299,6 +285,12 @@ class Run:
         for marker in self.private.glob("*.done"):
             marker.unlink()
         shutil.rmtree(self.private / "trainer", ignore_errors=True)
+
+
+def hardware() -> dict:
+    """What a manifest says of this machine."""
+    named = {"machine": platform.machine(), "system": platform.system()}
+    return named | {"cores": os.cpu_count()}
 
 
 def scores_path(folder: Path, split: str) -> Path:

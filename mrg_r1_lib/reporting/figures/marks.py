@@ -5,7 +5,6 @@ Spans come from the rules labeler, which says by which words it decided. Uncerta
 asserted, as in the primary measure.
 """
 
-import re
 from itertools import groupby
 
 import numpy as np
@@ -70,12 +69,9 @@ def marked(report: str, codes: np.ndarray) -> Marked:
     for sentence in sentences_of(report):
         kinds = [""] * len(sentence)
         for decision in _asserted(report):
-            found = re.search(
-                r"[^a-z0-9]+".join(map(re.escape, decision.span.split())), sentence.lower()
-            )
-            if found and decision.sentence == sentence:
-                kind = outcome[decision.observation]
-                kinds[found.start() : found.end()] = [kind] * len(found.group())
+            if decision.sentence == sentence:
+                start, end = decision.letters
+                kinds[start:end] = [outcome[decision.observation]] * (end - start)
         for kind, group in groupby(zip(sentence, kinds, strict=True), key=lambda pair: pair[1]):
             letters += [*group, *([(SIGNS[kind], kind)] if kind else [])]
         letters += [(".", ""), (" ", "")]
