@@ -267,6 +267,7 @@ def test_ids_of_a_spreadsheet_are_the_same_numbers_in_kaggles_tables(tmp_path, w
         ("mimic_cxr", f"{LABELS}: a stray quote", rf"{LABELS} line 10: a quote there"),
         ("mimic_cxr", f"{SPLIT}: a quote that closes in the next row", rf"{SPLIT} line 10: a quote there"),
         ("mimic_cxr", f"{SPLIT}: cut after half of its lines", "not in the split file: 20"),
+        ("mimic_cxr", "tables: split and metadata cut", "not in the split file: 20"),
         ("kaggle", f"{REPORTS}: cut after half of its lines", "no report: 21"),
         ("open_i", "reports: half gone", "no report: 22"),
     ],
