@@ -95,7 +95,9 @@ def test_lines_and_paragraphs_may_end_as_on_windows_and_change_nothing():
 
 
 def test_a_wrapped_line_of_a_report_in_capitals_is_no_heading():
-    text = "FINDINGS: CLEAR. COMPARED WITH THE PRIOR\n EXAMINATION: LARGER HEART.\n IMPRESSION: LARGE."
+    text = (
+        "FINDINGS: CLEAR. COMPARED WITH THE PRIOR\n EXAMINATION: LARGER HEART.\n IMPRESSION: LARGE."
+    )
     assert extract_sections(text) == {
         "findings": "CLEAR. COMPARED WITH THE PRIOR EXAMINATION: LARGER HEART.",
         "impression": "LARGE.",
