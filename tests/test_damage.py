@@ -187,6 +187,7 @@ WAYS = {
         **table_ways(REPORTS, 3),
         **table_ways(PROJECTIONS, 3),
         **{f"FINDINGS: {n}": lines(REPORTS, lambda ls, t=t: [*ls[:3], ls[3].replace(trees.FINDINGS, t), *ls[4:]]) for n, t in EMPTY_TEXTS.items()},
+        "reports: a quote inside a quoted text": lines(REPORTS, lambda ls: [*ls[:3], ls[3].replace(trees.FINDINGS, '"Heart, "large. Clear."'), *ls[4:]]),
         "projections: another row's file": edit(PROJECTIONS, "\n3,3_", "\n3,4_"),
     },
     "mimic_cxr": {
@@ -266,6 +267,7 @@ def test_ids_of_a_spreadsheet_are_the_same_numbers_in_kaggles_tables(tmp_path, w
         ("mimic_cxr", f"{LABELS}: a stray quote", rf"{LABELS} line 10: a quote there"),
         ("mimic_cxr", f"{SPLIT}: a quote that closes in the next row", rf"{SPLIT} line 10: a quote there"),
         ("mimic_cxr", f"{SPLIT}: cut after half of its lines", "not in the split file: 20"),
+        ("mimic_cxr", "tables: split and metadata cut", "not in the split file: 20"),
         ("kaggle", f"{REPORTS}: cut after half of its lines", "no report: 21"),
         ("open_i", "reports: half gone", "no report: 22"),
     ],

@@ -94,6 +94,16 @@ def test_lines_and_paragraphs_may_end_as_on_windows_and_change_nothing():
         assert read_sections(read["text"].replace("\n", "\r\n")) == read_sections(read["text"])
 
 
+def test_a_wrapped_line_of_a_report_in_capitals_is_no_heading():
+    text = (
+        "FINDINGS: CLEAR. COMPARED WITH THE PRIOR\n EXAMINATION: LARGER HEART.\n IMPRESSION: LARGE."
+    )
+    assert extract_sections(text) == {
+        "findings": "CLEAR. COMPARED WITH THE PRIOR EXAMINATION: LARGER HEART.",
+        "impression": "LARGE.",
+    }
+
+
 @pytest.mark.parametrize("word", ["BILATERAL", "MEDIAL", "DEPRESSION", "COMPRESSION", "OCCLUSIONS"])
 def test_a_word_that_is_only_similar_begins_no_section(word):
     text = f"FINDINGS: Clear. \n {word}: seen.\n\n IMPRESSION: Normal."

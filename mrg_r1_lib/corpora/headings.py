@@ -21,10 +21,13 @@ SECTIONS = ("findings", "impression")
 NO_KIND = ("detail", "filler")
 
 _START = re.compile(r"[ \t]*(?P<name>[A-Za-z][^:;]{1,80}?)[ \t]*(?P<end>[:;]|[ \t]-+(?=\s|$)|$)")
-_BARE = re.compile(r"[ \t]*(?P<name>FINDINGS?|IMPRESSIONS?)(?P<end>[ \t]+)(?=[A-Z][a-z]|\d\.)")
+_BARE = re.compile(
+    r"[ \t]*(?P<name>FINDINGS?|IMPRESSIONS?)(?P<end>[ \t]+(?=[A-Z][a-z]|\d\.)|-+(?![A-Z]{3}))"
+)
 _INLINE = re.compile(
     r"(?<=[.?!)_])[ \t]+(?P<after>[A-Za-z][A-Za-z /&()]{3,40}?)[ \t]*:"
     r"|(?<=\S)[ \t]+(?P<capitals>[A-Z][A-Z /&()]{3,40}?)[ \t]*:"
+    r"|(?<=\S)[ \t]+(?P<other>[Ff]indings|[Ii]mpression)[ \t]*:"
 )
 _TIME = re.compile(r"(?<=\d):(?=\d\d)")
 _ENDED = re.compile(r"(?:[.:?!;)_\]]|^)[ \t]*$")
@@ -111,7 +114,11 @@ def _at_start(
         return []
     heading = Heading(offset + match.start("name"), offset + match.end(), kind, match["name"])
     alone = not match["end"]
-    if alone and (after.strip()[:1].islower() or match["name"].endswith(".")):
+    if (
+        alone
+        and kind not in SECTIONS
+        and (after.strip()[:1].islower() or match["name"].endswith("."))
+    ):
         return []  # a wrapped sentence, or a whole one
     if _is_capitals(heading.name):
         wrapped = _CONTINUED.search(before) and _is_capitals(before) and kind not in SECTIONS
@@ -147,8 +154,16 @@ def _add_inline(line: str, offset: int, found: list[Heading]) -> None:
         in_section = bool(found) and found[-1].kind in SECTIONS
         if kind in ("", "view", "title", "draft"):
             continue
+        if match.lastgroup == "other" and not _same_line(found, offset, kind):
+            continue
         if kind == "request" and in_section and not _is_capitals(name):
             continue
         found.append(
             Heading(offset + match.start(match.lastgroup), offset + match.end(), kind, name)
         )
+
+
+def _same_line(found: list[Heading], offset: int, kind: str) -> bool:
+    """Whether the last heading is on this line, not in capitals and of another kind."""
+    last = found[-1] if found else None
+    return bool(last) and last.start >= offset and not _is_capitals(last.name) and last.kind != kind

@@ -52,14 +52,14 @@ def load(
     split = read_split(find_table(folder, "split"), account)
     listed = read_images(find_table(folder, "metadata"), account)
     known = np.isin(listed["study"], split["study"])
-    unknown = np.unique(listed["study"][~known])
-    for study in unknown:
+    for study in np.unique(listed["study"][~known]):
         account.leave_out(f"s{study}", NO_SPLIT)
     labels = read_labels(find_table(folder, "chexpert", optional=True), split["study"], account)
+    met = len(split) + len(account.left_out)
     chosen, kept, rules = _index(folder, split, listed[known], views, account)
     bare = split["study"][kept & (rules == 0)].tolist()
     account.without_findings += [f"s{study}" for study in bare]
-    left_out = account.close(len(split) + len(unknown))
+    left_out = account.close(met)
     published = None if labels is None else labels[kept]
     return MimicCorpus(
         folder, split[kept], chosen[kept], rules[kept], published, image_size, text, left_out

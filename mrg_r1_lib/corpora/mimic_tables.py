@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrg_r1_lib.corpora.account import Account
+from mrg_r1_lib.corpora.account import NO_SPLIT, Account
 from mrg_r1_lib.corpora.image_files import view_rank
 from mrg_r1_lib.corpora.rows import read_rows, whole_number
 from mrg_r1_lib.observations import OBSERVATIONS, Label
@@ -105,13 +105,13 @@ def read_images(path: Path, account: Account) -> np.ndarray:
 def read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np.ndarray | None:
     """The published labels as codes `(studies, 14) int8` in the order of `studies`, or blank.
 
-    Rows without a study and studies without a row are noted.
+    A row's study that the split lacks is left out; studies without a row are noted.
     """
     if path is None:
         return None
     order = np.argsort(studies)
     labels = np.full((len(studies), len(OBSERVATIONS)), Label.BLANK, dtype=np.int8)
-    has_row, lost = np.zeros(len(studies), dtype=bool), []
+    has_row = np.zeros(len(studies), dtype=bool)
     for name, row in read_rows(path, ("subject_id", "study_id", *OBSERVATIONS), account):
         try:
             _, study = _numbers(row)
@@ -128,8 +128,7 @@ def read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np.
             labels[order[place]] = codes
             has_row[order[place]] = True
         else:
-            lost.append(f"s{study}")
-    account.note(f"rows of {path.name} are of no study of the split file", lost)
+            account.leave_out(f"s{study}", NO_SPLIT)
     bare = [f"s{study}" for study in studies[~has_row].tolist()]
     account.note(f"studies have no row in {path.name}: their published labels are blank", bare)
     return labels

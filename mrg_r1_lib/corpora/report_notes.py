@@ -14,16 +14,16 @@ from pathlib import Path
 TABLE = Path(__file__).with_suffix(".csv")
 
 _SENTENCE = re.compile(
-    r"(?<=[.?!])(?<!\bDr\.)(?<!\bDrs\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\b[Nn]o\.)"
-    r"\s+(?=[A-Z(]|\d+[.)]\s|\d{1,2}:\d\d|___ (?:was|were|is|has))"
+    r"(?<=[.?!])(?<!\bDr\.)(?<!\bDrs\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\b[Nn]o\.)(?<!\s\d\.)"
+    r"\s+(?=[A-Z(]|\d+[.)]\s|\d{1,2}:\d\d|(?<![ap]\.m\. )___ )"
 )
 _TOLD = re.compile(
     r"(?:[,;(–-]\s*)?\b(?:(?:and|which|that|this|these|as)\s+)?"
-    r"(?:(?:was|were|is|are|has|have|had|been|being|also|subsequently|then|immediately)\s+)*"
-    r"(?:acknowledged|alerted|called|communicated|contacted|conveyed|discussed|e-?mailed|informed|"
-    r"entered in(?:to)? the|made aware|messaged|notified|paged|phoned|relayed|reported (?:to|by)|"
-    r"reviewed with|telephoned|texted|transmitted|telephone|phone|page|message|notification|"
-    r"communication|discussion)\b",
+    r"(?:(?:was|were|is|are|has|have|had|been|being|also|subsequently|then|immediately)\s+){0,4}"
+    r"(?:acknowledged|alerted|aware|called|communicated|contacted|conveyed|discussed|e-?mail(?:ed)?|"
+    r"entered in(?:to)? the|informed|made aware|messaged|notified|paged|phoned|posted to|relayed|"
+    r"reported (?:to|by)|reviewed with|telephoned|texted|transmitted|communication|discussion|"
+    r"message|notification|page|phone|telephone|wet read)\b",
     re.IGNORECASE,
 )
 _LISTENER = re.compile(
