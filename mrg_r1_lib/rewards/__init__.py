@@ -7,7 +7,7 @@ contract tests run over that dictionary. TRL adds rewards with `reward_weights` 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.rewards import (
@@ -31,6 +31,21 @@ REWARDS: dict[str, Callable[..., Reward]] = {
     "rouge_l": rouge_l.build,
     "bleu": bleu.build,
 }
+
+
+def check_rewards(arm: str, rewards: Iterable[str], options: Iterable[str]) -> None:
+    """ValueError if an arm names an unknown reward, or an option that none of its rewards takes."""
+    for name in rewards:
+        if name not in REWARDS:
+            known = ", ".join(REWARDS)
+            raise ValueError(f"arm {arm}: reward {name!r} is unknown; expected one of {known}.")
+    taken = {key for name in rewards for key in inspect.signature(REWARDS[name]).parameters}
+    for option in options:
+        if option not in taken:
+            raise ValueError(
+                f"arm {arm}: no reward of this arm takes the option {option!r}; its rewards are "
+                f"{', '.join(rewards)}."
+            )
 
 
 def build_reward(name: str, labeler: Labeler | None = None, **parameters: float) -> Reward:
