@@ -31,8 +31,8 @@ from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.runs.processes import split_step
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Subset
+from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
-from mrg_r1_lib.training.validation import Validation
 
 # TRL's settings for the engine that samples; its continuous batching refuses policies with images.
 # vllm_server needs `trl vllm-serve --model <the pretrained policy>` in another process
