@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.policies.parameters import count_parameters
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
-from mrg_r1_lib.policies.sizes import count_parameters
 from mrg_r1_lib.training.memory import plan_text, require_device
 
 PUBLISHED = {  # billions of parameters, as the publishers say

@@ -7,7 +7,7 @@ the scale's own `gpu_gib`, which was measured (`results/benchmarks/`), not model
 import torch
 
 from mrg_r1_lib.experiments import load_scale
-from mrg_r1_lib.policies.sizes import count_parameters
+from mrg_r1_lib.policies.parameters import count_parameters
 
 GIB = 2**30
 

@@ -9,8 +9,8 @@ import transformers
 from transformers import AutoModelForImageTextToText
 
 from mrg_r1_lib.policies.load_save import Policy, create_policy, load_policy, save_policy
+from mrg_r1_lib.policies.parameters import configuration
 from mrg_r1_lib.policies.registry import POLICIES
-from mrg_r1_lib.policies.sizes import configuration
 from mrg_r1_lib.policies.tiny_llava import CHAT_TEMPLATE, train_tokenizer
 from mrg_r1_lib.runs.run import Run
 

@@ -17,8 +17,8 @@ import pandas as pd
 
 from mrg_r1_lib.evaluation.baselines import constant_normal
 from mrg_r1_lib.evaluation.score.files import InputError
+from mrg_r1_lib.evaluation.score.inputs import System, read_systems
 from mrg_r1_lib.evaluation.score.output import FORMATS, as_text, write
-from mrg_r1_lib.evaluation.score.pairs import System, read_systems
 from mrg_r1_lib.evaluation.score.tables import (
     NOTES,
     Labelled,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.evaluation.baselines import best_single_report
-from mrg_r1_lib.evaluation.score.pairs import System
+from mrg_r1_lib.evaluation.score.inputs import System
 from mrg_r1_lib.labelers.rules import explain
 from mrg_r1_lib.metrics.clinical_efficacy import MEASURES, positives, users
 from mrg_r1_lib.metrics.degeneration import degeneration, said
