@@ -103,14 +103,14 @@ export GOMP_SPINCOUNT=1000
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1
 python="$venv/bin/python"
 case "$command" in
-  smoke | laptop | full) exec "$python" -m mrg_r1_lib.pipeline run "$command" "$@" ;;
-  list) exec "$python" -m mrg_r1_lib.pipeline list "$@" ;;
-  notebook) exec "$python" -m mrg_r1_lib.pipeline notebook "$@" ;;
+  smoke | laptop | full) exec "$python" -m mrg_r1_lib.pipeline.pipeline run "$command" "$@" ;;
+  list) exec "$python" -m mrg_r1_lib.pipeline.pipeline list "$@" ;;
+  notebook) exec "$python" -m mrg_r1_lib.pipeline.pipeline notebook "$@" ;;
   test) exec "$python" -m pytest "$@" ;;
   lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
-  readme) exec "$python" -m mrg_r1_lib.readme "$@" ;;
-  verify) exec "$python" -m mrg_r1_lib.verify "$@" ;;
-  report) exec "$python" -m mrg_r1_lib.documents.report "$@" ;;
+  readme) exec "$python" -m mrg_r1_lib.reporting.readme "$@" ;;
+  verify) exec "$python" -m mrg_r1_lib.pipeline.verify "$@" ;;
+  report) exec "$python" -m mrg_r1_lib.reporting.documents.report "$@" ;;
   benchmark) exec "$python" tests/benchmark.py "$@" ;;
   setup) echo "Ready." ;;
 esac

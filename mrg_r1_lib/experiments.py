@@ -1,8 +1,9 @@
-"""The ladder of experiments, one change a line, and the three scales they run at.
+"""The arms of the study, one change per line, and the scales at which they run.
 
-An experiment is named "corpus/arm" ("iu_xray/srl_mccs"); its first half names a corpus in one preparation. An arm starts from
-the policy that another arm trained, so that a comparison differs in one thing. What an optimiser needs stands in the stages,
-beside its source; here stands what is run.
+An experiment is named "corpus/arm" ("iu_xray/srl_mccs"); its first half names a corpus in one
+preparation. An arm starts from the policy that another arm trained, so two arms differ in one
+thing. A scale nests its settings by stage: a stage reads its own part, so a longer SRL never trains
+SFT again.
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,143 +11,220 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Preparation:
-    """A corpus and how its studies are made ready. `images` "" leaves the choice to the scale."""
+    """A corpus and how its studies are prepared. `images` "" leaves the choice to the scale.
+
+    Text, images and ids of a corpus are guarded unless it is declared public.
+    """
 
     corpus: str
+    public: bool = False
     images: str = ""  # phantom or files
-    views: int = 1  # images a study at most; paper value unknown
+    views: int = 1  # images per study at most; paper value unknown
     text: str = "as_written"  # the normalisation of reports; paper value unknown
 
 
 DEFAULT_CORPUS = "iu_xray"
 PREPARATIONS = {
-    "iu_xray": Preparation("iu_xray"),
-    "iu_xray_files": Preparation("iu_xray", images="files"),  # the published images, in any of the three layouts
-    "iu_xray_r2gen": Preparation("iu_xray", images="files", views=2, text="r2gen"),  # as R2Gen and its followers have it
+    "iu_xray": Preparation("iu_xray", public=True),
+    "iu_xray_files": Preparation("iu_xray", public=True, images="files"),  # the published images
+    "iu_xray_r2gen": Preparation("iu_xray", public=True, images="files", views=2, text="r2gen"),
     "mimic_cxr": Preparation("mimic_cxr", images="files"),
     "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
 }
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """One row of the results table. `start` names the arm whose policy it continues; `rewards` are weights by name."""
+class Arm:
+    """One recipe. `start` names the arm whose policy it continues; `rewards` are weights by
+    name."""
 
     stage: str  # baseline, pretrain, sft, srl or shuffled
-    label: str  # as tables and figures print it
+    label: str  # as tables and figures print it; never a key
     start: str | None = None
+    section: str = "other"  # of the ablation table
     rewards: dict[str, float] = field(default_factory=dict)
-    margin: float = 0.3  # paper value unknown
-    beta: float = 0.04  # paper value unknown; DeepSeekMath's (arXiv:2402.03300)
+    options: dict[str, float] = field(default_factory=dict)  # parameters of these rewards, by name
+    beta: float = (
+        0.04  # weight of the KL term; paper value unknown; DeepSeekMath's (arXiv:2402.03300)
+    )
     group_size: int = 8  # paper value unknown
-    scale_rewards: str = "group"  # advantages in units of their group's standard deviation, or "none": as they are
-    abnormal: float | None = 0.75  # share of abnormal studies among those that SRL sees; None: all studies as they come
-    labeler: str = "rules"
-    generation: str = "transformers"  # the engine that writes the groups of SRL, one of `srl.GENERATION`
+    scale_rewards: str = "group"  # advantages in standard deviations of their group; or "none"
+    abnormal_share: float | None = 0.75  # of the studies that SRL sees; None: all training studies
+    labeler: str = "rules"  # the labeler that the reward reads with; the scale names the judge
+    generation: str = (
+        "transformers"  # the engine that samples SRL's groups, one of `srl.GENERATION`
+    )
 
 
-SRL = Experiment("srl", "SRL, MCCS", start="sft", rewards={"mccs": 0.75, "report_tags": 0.25})  # weights: the paper's
+FORMAT = {"report_tags": 0.25}  # the weights .75 and .25 are the paper's
+SRL = Arm(
+    "srl",
+    "SRL, MCCS",
+    start="sft",
+    section="clinical reward",
+    rewards={"mccs": 0.75, **FORMAT},
+    options={"margin": 0.3},  # paper value unknown
+)
 
 
-def reward(name: str, **clinical: float) -> Experiment:
-    """SRL with another reward in the place of MCCS, at its weight beside the format's."""
-    return replace(SRL, label=f"SRL, {name}", rewards={**clinical, "report_tags": 0.25})
+def srl(label: str, section: str, **changes: object) -> Arm:
+    """The paper's arm with some fields changed."""
+    return replace(SRL, label=f"SRL, {label}", section=section, **changes)
 
 
-NET_BENEFIT = replace(
-    reward("net benefit", net_benefit=0.75), scale_rewards="none", beta=0.001
-)  # the trials: results/README.md
+def reward(label: str, section: str = "clinical reward", **weights: float) -> Arm:
+    """SRL with another reward in the place of MCCS, at its weight beside the format reward."""
+    return srl(label, section, rewards={**weights, **FORMAT}, options={})
 
 
-def with_twins(arms: dict[str, Experiment]) -> dict[str, Experiment]:
-    """The arms, each trained on reports followed by its twin: the same policy, shown another study's images (does it look?)."""
+def margin(value: float) -> Arm:
+    """SRL with MCCS at another margin."""
+    return srl(f"MCCS, margin {value}", "margin", options={"margin": value})
+
+
+def mix(label: str, section: str = "format", **weights: float) -> Arm:
+    """SRL with MCCS and the format reward at other weights."""
+    return srl(label, section, rewards=weights)
+
+
+# each kind of error has its own cost; unscaled advantages keep these costs but are smaller, so the
+# KL weight is smaller, too (results/README.md has the trials)
+UNSCALED = {"scale_rewards": "none", "beta": 0.001}
+NET_BENEFIT = replace(reward("net benefit", net_benefit=0.75), **UNSCALED)
+
+
+def with_twins(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """Each trained arm followed by its twin: the same policy, shown another study's images."""
     both = {}
-    for arm, experiment in arms.items():
-        both[arm] = experiment
-        if experiment.stage in ("sft", "srl"):
-            twin = Experiment("shuffled", f"{experiment.label}, images shuffled", start=arm, labeler=experiment.labeler)
-            both[f"{arm}_shuffled"] = twin
+    for name, arm in arms.items():
+        both[name] = arm
+        if arm.stage in ("sft", "srl"):
+            label = f"{arm.label}, images shuffled"
+            both[f"{name}_shuffled"] = Arm("shuffled", label, start=name, labeler=arm.labeler)
     return both
 
 
-ARMS = {
-    "reference": Experiment("baseline", "the reference itself"),  # the labeler against itself: the ceiling
-    "constant_normal": Experiment("baseline", "constant normal report"),  # what does "No Finding" alone earn?
-    "best_single_report": Experiment("baseline", "best single training report"),  # and one report for everybody?
-    "nearest_neighbour": Experiment("baseline", "nearest training image's report"),  # and looking without learning?
-    "image_classifier": Experiment("baseline", "image classifier + template sentences"),  # looking without writing?
-    "drawn_template": Experiment("baseline", "template from the drawn observations"),  # and reading the picture perfectly?
-    "pretrained": Experiment("pretrain", "pretrained only"),
-    "sft": Experiment("sft", "SFT", start="pretrained"),
-    "sft_continued": Experiment("sft", "SFT continued", start="sft"),  # as much time as SRL, spent on likelihood
-    "srl_mccs": SRL,  # the paper's reward
-    "srl_label_f1": reward("label F1", label_f1=0.75),  # is the cosine needed?
-    "srl_rouge_l": reward("ROUGE-L", rouge_l=0.75),  # or does wording do?
-    # where the cosine gets its pay: from shared negatives, without a margin most of it
-    "srl_cosine": replace(SRL, label="SRL, cosine without margin", margin=0.0),
-    "srl_margin_10": replace(SRL, label="SRL, MCCS, margin 0.1", margin=0.1),
-    "srl_margin_50": replace(SRL, label="SRL, MCCS, margin 0.5", margin=0.5),
-    "srl_margin_70": replace(SRL, label="SRL, MCCS, margin 0.7", margin=0.7),
-    "srl_positive_cosine": reward("cosine of the positives", positive_cosine=0.75),
-    "srl_bleu": reward("BLEU-4", bleu=0.75),  # the other lexical reward
-    # a price for each kind of error; advantages as they are leave the prices, and are smaller: so is the KL weight
-    "srl_net_benefit": NET_BENEFIT,
-    "srl_net_benefit_scaled": reward("net benefit, scaled by group", net_benefit=0.75),
-    "srl_net_benefit_all_studies": replace(NET_BENEFIT, label="SRL, net benefit, all studies", abnormal=None),
-    "srl_mccs_unscaled": replace(SRL, label="SRL, MCCS, not scaled", scale_rewards="none", beta=0.001),
-    # the rest of the recipe, one change each
-    "srl_all_studies": replace(SRL, label="SRL, MCCS, all studies", abnormal=None),  # does it matter which studies teach?
-    "srl_label_f1_all_studies": replace(reward("label F1, all studies", label_f1=0.75), abnormal=None),
-    "srl_beta_0": replace(SRL, label="SRL, MCCS, KL 0", beta=0.0),
-    "srl_beta_001": replace(SRL, label="SRL, MCCS, KL 0.001", beta=0.001),  # as where advantages are not scaled
-    "srl_beta_01": replace(SRL, label="SRL, MCCS, KL 0.01", beta=0.01),
-    "srl_beta_10": replace(SRL, label="SRL, MCCS, KL 0.1", beta=0.1),
-    "srl_group_4": replace(SRL, label="SRL, MCCS, groups of 4", group_size=4),
-    "srl_group_16": replace(SRL, label="SRL, MCCS, groups of 16", group_size=16),
-    "srl_mix_50": replace(SRL, label="SRL, MCCS, mix 0.5", rewards={"mccs": 0.5, "report_tags": 0.5}),
-    "srl_mix_100": replace(SRL, label="SRL, MCCS, no format reward", rewards={"mccs": 1.0}),
-    # the same arm on faster engines: what they write is not what the policy would, to the last bit
-    "srl_mccs_vllm": replace(SRL, label="SRL, MCCS, vLLM", generation="vllm_colocate"),
-    "srl_mccs_vllm_server": replace(SRL, label="SRL, MCCS, vLLM server", generation="vllm_server"),
-    # and without SFT: the format is not yet a habit of real reports there
-    "srl_no_sft": replace(SRL, label="SRL, MCCS, without SFT", start="pretrained"),
-    "srl_no_sft_mix_100": replace(SRL, label="SRL, MCCS alone, without SFT", start="pretrained", rewards={"mccs": 1.0}),
-}
-EXPERIMENTS = with_twins(ARMS)
+ARMS = with_twins(
+    {
+        "reference": Arm(
+            "baseline", "the reference itself"
+        ),  # the judge against itself: the ceiling
+        "constant_normal": Arm("baseline", "constant normal report"),  # what is "No Finding" worth?
+        "best_single_report": Arm("baseline", "best single training report"),  # one report for all?
+        "nearest_neighbour": Arm("baseline", "nearest training image's report"),  # no learning
+        "image_classifier": Arm("baseline", "image classifier + template sentences"),  # no language
+        "drawn_template": Arm(
+            "baseline", "template from the drawn observations"
+        ),  # a perfect reader
+        "pretrained": Arm("pretrain", "pretrained only"),
+        "sft": Arm("sft", "SFT", start="pretrained", section="no reward"),
+        "sft_continued": Arm(
+            "sft", "SFT continued", start="sft", section="no reward"
+        ),  # the control
+        "srl_mccs": SRL,  # the paper's reward
+        "srl_label_f1": reward("label F1", label_f1=0.75),  # is the cosine needed?
+        "srl_rouge_l": reward("ROUGE-L", "lexical reward", rouge_l=0.75),  # or does wording do?
+        # where the cosine's reward comes from: without a margin, mostly from shared negatives
+        "srl_cosine": srl("cosine without margin", "clinical reward", options={"margin": 0.0}),
+        "srl_margin_10": margin(0.1),
+        "srl_margin_50": margin(0.5),
+        "srl_margin_70": margin(0.7),
+        "srl_positive_cosine": reward("cosine of the positives", positive_cosine=0.75),
+        "srl_bleu": reward("BLEU-4", "lexical reward", bleu=0.75),
+        "srl_net_benefit": NET_BENEFIT,
+        "srl_net_benefit_scaled": reward("net benefit, scaled", "advantage", net_benefit=0.75),
+        "srl_net_benefit_all_studies": replace(
+            NET_BENEFIT,
+            label="SRL, net benefit, all studies",
+            section="studies",
+            abnormal_share=None,
+        ),
+        "srl_mccs_unscaled": srl("MCCS, not scaled", "advantage", **UNSCALED),
+        # the rest of the recipe, one change each
+        "srl_all_studies": srl("MCCS, all studies", "studies", abnormal_share=None),
+        "srl_label_f1_all_studies": replace(
+            reward("label F1, all studies", "studies", label_f1=0.75), abnormal_share=None
+        ),
+        "srl_beta_0": srl("MCCS, KL 0", "KL term", beta=0.0),
+        "srl_beta_001": srl("MCCS, KL 0.001", "KL term", beta=0.001),  # the unscaled arms' weight
+        "srl_beta_01": srl("MCCS, KL 0.01", "KL term", beta=0.01),
+        "srl_beta_10": srl("MCCS, KL 0.1", "KL term", beta=0.1),
+        "srl_group_4": srl("MCCS, groups of 4", "advantage", group_size=4),
+        "srl_group_16": srl("MCCS, groups of 16", "advantage", group_size=16),
+        "srl_mix_50": mix("MCCS, mix 0.5", mccs=0.5, report_tags=0.5),
+        "srl_mix_100": mix("MCCS, no format reward", mccs=1.0),
+        # the same arm with vLLM, whose samples differ slightly from those of transformers
+        "srl_mccs_vllm": srl("MCCS, vLLM", "engine", generation="vllm_colocate"),
+        "srl_mccs_vllm_server": srl("MCCS, vLLM server", "engine", generation="vllm_server"),
+        # without SFT the policy does not yet know the format of real reports
+        "srl_no_sft": srl("MCCS, without SFT", "start", start="pretrained"),
+        "srl_no_sft_mix_100": replace(
+            mix("MCCS alone, without SFT", "start", mccs=1.0), start="pretrained"
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Pretraining on drawn studies; all 0 where a published policy is adopted as it is."""
+
+    phantoms: int = 0  # drawn studies whose radiographs train the vision tower
+    tower_epochs: int = 0
+    named: int = 0  # of these, so many whose observations the policy learns to name
+    reports: int = 0  # and so many whose reports it learns to write
+    epochs: int = 0
+    batch_size: int = 1  # studies per step
+    learning_rate: float = 1e-3  # a new model of 3 million parameters
+    threads: int = 0  # of torch; 0: torch's own choice
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """Supervised finetuning: SFT itself, or its continuation, the control of SRL."""
+
+    epochs: int  # at most: validation chooses the checkpoint; paper value unknown
+    evaluations: int  # on the validation split, evenly spaced
+    batch_size: int  # studies per step; paper value unknown
+    learning_rate: float  # paper value unknown; results/README.md has the trials
+    phantoms: int = 0  # drawn studies among the real ones
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Reinforce:
+    """Semantic-driven reinforcement learning."""
+
+    steps: int  # optimiser steps at most; paper value unknown
+    evaluations: int  # on the validation split, evenly spaced
+    studies_per_step: int  # groups per step; paper value unknown
+    learning_rate: float  # paper value unknown; results/README.md has the trials
+    group_size: int | None = None  # overrides the arm's
+    threads: int = 0
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a study is. Counts are studies; `studies` caps each split (None: all); steps are optimiser steps."""
+    """How large a study is. `studies` caps each split (None: all)."""
 
     policy: str
-    images: str
-    image_size: int  # pixels a side
-    threads: dict[str, int]  # of torch, by stage; what is not named takes torch's own choice
+    images: str  # phantom or files, where the corpus leaves the choice
+    image_size: int  # pixels per side
     studies: dict[str, int | None]
-    phantoms: int  # synthetic studies whose radiographs train the vision tower
-    tower_epochs: int
-    phantoms_named: int  # as many of them are named in words in pretraining
-    phantom_reports: int  # and as many of them have their reports written in pretraining
-    pretrain_epochs: int
-    batch_size: int  # studies a step of pretraining
-    sft_epochs: int
-    sft_continued_epochs: int  # as long as SRL takes, by the clock
-    sft_continued_rate: float  # learning rate of the control; results/README.md has the trials
-    sft_batch_size: int
-    sft_phantoms: int  # reports of pretraining among the real ones of SFT
-    srl_steps: int
-    srl_look: int  # steps between two looks at the validation split
-    studies_per_step: int  # groups a step of SRL
     lora: bool
-    disk_gib: float  # free room that a study asks for before it starts
     max_completion_length: int  # tokens; paper value unknown
-    resamples: int  # of the bootstrap
-    classifier_phantoms: int = 4000  # for notebook 01's visibility check
+    pretrain: Pretrain
+    sft: Finetune
+    sft_continued: Finetune
+    srl: Reinforce
+    classifier_phantoms: int = 4000  # drawn studies of the image classifier
+    judge: str = "rules"  # the labeler that scores all rows of a table
+    resamples: int = 20000  # of the bootstrap
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
     seeds: tuple[int, ...] = (0,)
-    seconds: dict[str, float] = field(default_factory=dict)  # by notebook (and arm), for the first estimate only
-    group_size: int | None = None  # overrides the experiment's
+    final: bool = False  # whether the study always ends with the test split
+    disk_gib: float = 1.0  # free room that a study asks for before it starts
+    gpu_gib: float = 0.0  # memory of each GPU that it asks for; 0: none is needed
 
 
 SCALES = {
@@ -154,98 +232,86 @@ SCALES = {
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads={"pretrain": 2, "sft": 2, "srl": 1},  # a second thread hardly speeds SRL up: two arms run side by side
         studies={"train": 240, "validate": 40, "test": 60},
-        phantoms=640,
-        tower_epochs=2,
-        phantoms_named=320,
-        phantom_reports=640,
-        pretrain_epochs=1,
-        batch_size=8,
-        sft_epochs=4,
-        sft_continued_epochs=1,
-        sft_continued_rate=3e-4,
-        sft_batch_size=8,
-        sft_phantoms=80,
-        srl_steps=10,
-        srl_look=5,
-        studies_per_step=4,
         lora=True,
-        disk_gib=0.5,
         max_completion_length=72,
+        pretrain=Pretrain(
+            phantoms=640,
+            tower_epochs=2,
+            named=320,
+            reports=640,
+            epochs=1,
+            batch_size=8,
+            threads=2,
+        ),
+        sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=2e-3, phantoms=80, threads=2),
+        sft_continued=Finetune(
+            1, evaluations=2, batch_size=8, learning_rate=3e-4, phantoms=80, threads=2
+        ),
+        srl=Reinforce(
+            10, evaluations=2, studies_per_step=4, learning_rate=5e-4, group_size=4, threads=1
+        ),
         resamples=500,
-        group_size=4,
-        seconds={"00": 6, "01": 65, "02": 85, "02 sft_continued": 25, "03": 32, "04": 6, "05": 6},
+        final=True,  # CI walks the whole way; these policies are too small to learn from the score
+        disk_gib=0.5,
     ),
     "laptop": Scale(
         policy="tiny_llava",
         images="phantom",
         image_size=96,
-        threads={"pretrain": 2, "sft": 1, "srl": 1},  # SFT as in its trials; SRL: two arms side by side
         studies={"train": None, "validate": None, "test": None},
-        phantoms=16000,
-        tower_epochs=6,
-        phantoms_named=12800,
-        phantom_reports=16000,
-        pretrain_epochs=1,
-        batch_size=16,
-        sft_epochs=8,
-        sft_continued_epochs=2,
-        sft_continued_rate=3e-4,
-        sft_batch_size=8,
-        sft_phantoms=1200,
-        srl_steps=100,
-        srl_look=25,
-        studies_per_step=4,
         lora=False,
-        disk_gib=1.0,
         max_completion_length=128,
-        resamples=2000,
-        seconds={"00": 6, "01": 100, "02": 2300, "02 sft_continued": 380, "03": 400, "04": 240, "05": 6},
+        pretrain=Pretrain(
+            phantoms=16000,
+            tower_epochs=6,
+            named=12800,
+            reports=16000,
+            epochs=1,
+            batch_size=16,
+            threads=2,
+        ),
+        sft=Finetune(8, evaluations=8, batch_size=8, learning_rate=1e-3, phantoms=1200, threads=1),
+        sft_continued=Finetune(  # as long as SRL by the clock, and evaluated as often
+            2, evaluations=4, batch_size=8, learning_rate=3e-4, phantoms=1200, threads=1
+        ),
+        srl=Reinforce(100, evaluations=4, studies_per_step=4, learning_rate=2e-4, threads=1),
     ),
-    "full": Scale(  # the paper's: a published policy, image files, GPUs; where no source gives a value, ours stands
+    "full": Scale(  # the paper's scale; where no source gives a value, ours stands
         policy="huatuo_7b",
         images="files",
         image_size=512,
-        threads={},
         studies={"train": None, "validate": 400, "test": None},
-        phantoms=0,  # a published policy has seen images and text: nothing is pretrained
-        tower_epochs=0,
-        phantoms_named=0,
-        phantom_reports=0,
-        pretrain_epochs=0,
-        batch_size=1,
-        sft_epochs=3,  # paper value unknown
-        sft_continued_epochs=2,
-        sft_continued_rate=1e-4,
-        sft_batch_size=16,  # paper value unknown
-        sft_phantoms=0,
-        srl_steps=300,  # paper value unknown
-        srl_look=50,
-        studies_per_step=8,  # paper value unknown
         lora=True,
-        disk_gib=25.0,  # a copy of the model, 16 GiB; of all that is trained the adapters alone
         max_completion_length=512,
-        resamples=2000,
+        pretrain=Pretrain(),  # a published policy has seen images and text
+        sft=Finetune(3, evaluations=3, batch_size=16, learning_rate=1e-4),
+        sft_continued=Finetune(2, evaluations=6, batch_size=16, learning_rate=1e-4),
+        srl=Reinforce(300, evaluations=6, studies_per_step=8, learning_rate=2e-5),
+        disk_gib=25.0,  # a copy of the model is 16 GiB; of what is trained, adapters alone
+        gpu_gib=60.0,
     ),
 }
 
 
 def parse_experiment(name: str) -> tuple[str, str]:
-    """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known ones."""
+    """Split a name such as iu_xray/srl_mccs into corpus and arm; ValueError lists the known
+    ones."""
     corpus, _, arm = name.partition("/")
-    if corpus not in PREPARATIONS or arm not in EXPERIMENTS:
+    if corpus not in PREPARATIONS or arm not in ARMS:
         raise ValueError(
-            f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as iu_xray/srl_mccs; "
-            f"known corpora: {', '.join(PREPARATIONS)}; known arms: {', '.join(EXPERIMENTS)}."
+            f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as "
+            f"iu_xray/srl_mccs; known corpora: {', '.join(PREPARATIONS)}; "
+            f"known arms: {', '.join(ARMS)}."
         )
     return corpus, arm
 
 
 def baselines(corpus: str, scale: Scale) -> list[str]:
-    """The arms that train no policy and make sense on a corpus: what was drawn is known of phantoms only."""
+    """The arms without a policy that make sense on a corpus: only phantoms know what was drawn."""
     drawn = (PREPARATIONS[corpus].images or scale.images) == "phantom"
-    return [arm for arm, each in EXPERIMENTS.items() if each.stage == "baseline" and (drawn or arm != "drawn_template")]
+    names = [name for name, arm in ARMS.items() if arm.stage == "baseline"]
+    return [name for name in names if drawn or name != "drawn_template"]
 
 
 def load_scale(name: str) -> Scale:

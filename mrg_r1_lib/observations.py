@@ -1,8 +1,9 @@
-"""The 14 CheXpert observations, the label codes, and the subsets that clinical efficacy is counted over.
+"""The 14 CheXpert observations, the label codes, and the subsets for clinical efficacy (CE).
 
-Order and codes are CheXbert's (Smit et al. 2020, `bert_labeler.py`): a label matrix is `(studies, 14) int8` everywhere.
-MRG-R1 compares signed vectors over the 13 abnormalities: positive +1, uncertain +1, negative -1, blank 0 ("No Finding" left
-out; second-hand note of arXiv:2512.16145v1).
+Order and codes follow CheXbert (Smit et al. 2020, `bert_labeler.py`). A label matrix is
+`(studies, 14) int8` everywhere. MRG-R1 compares signed vectors over the 13 abnormalities, without
+"No Finding": positive +1, uncertain +1, negative -1, blank 0 (second-hand note of
+arXiv:2512.16145v1).
 """
 
 from enum import IntEnum
@@ -28,18 +29,20 @@ OBSERVATIONS = (
 ABNORMALITIES = OBSERVATIONS[:13]
 NO_FINDING = OBSERVATIONS.index("No Finding")
 
-# classes -> column indices: all 14; the 13 without "No Finding"; CheXpert's 5 competition tasks (Irvin et al. 2019)
+# number of classes -> column indices. 13 leaves "No Finding" out; 5 are CheXpert's competition
+# tasks (Irvin et al. 2019)
 CLASSES = {
     14: tuple(range(14)),
     13: tuple(range(13)),
     5: tuple(
-        OBSERVATIONS.index(name) for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
+        OBSERVATIONS.index(name)
+        for name in ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Pleural Effusion")
     ),
 }
 
 
 class Label(IntEnum):
-    """What a report says of one observation; the values are CheXbert's class indices."""
+    """A report's statement on one observation; the values are CheXbert's class indices."""
 
     BLANK = 0
     POSITIVE = 1
@@ -51,20 +54,26 @@ _SIGN = np.array([0.0, 1.0, -1.0, 1.0])  # indexed by Label
 
 
 def check_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
-    """Return `labels` as an int8 array `(…, 14)` of codes 0-3; ValueError names the first bad shape or value."""
+    """Return `labels` as int8 codes 0-3 `(…, 14)`; ValueError names a bad shape or code."""
     array = np.asarray(labels)
     if array.ndim == 0 or array.shape[-1] != len(OBSERVATIONS):
-        raise ValueError(f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}.")
+        raise ValueError(
+            f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}."
+        )
     wrong = ~np.isin(array, list(Label))
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        codes = ", ".join(f"{label.value} ({label.name.lower()})" for label in Label)
         raise ValueError(
-            f"{name}: {int(wrong.sum())} values are no label code, the first is {array[where].item()!r} at {where}. "
-            f"Expected {', '.join(f'{label.value} ({label.name.lower()})' for label in Label)}."
+            f"{name}: {int(wrong.sum())} values are no label code, "
+            f"the first is {array[where].item()!r} at {where}. Expected {codes}."
         )
     return array.astype(np.int8)
 
 
 def signed_vectors(labels: np.ndarray) -> np.ndarray:
-    """Label codes `(n, 14)` -> float `(n, 13)`: positive and uncertain +1, negative -1, blank 0; No Finding left out."""
+    """Label codes `(n, 14)` -> float `(n, 13)`: positive and uncertain +1, negative -1, blank 0.
+
+    "No Finding" is left out.
+    """
     return _SIGN[check_labels(labels)[..., : len(ABNORMALITIES)]]

@@ -1,7 +1,8 @@
-"""One study: the images of a visit, the radiologist's report, and the index terms that a human gave it.
+"""One study: the images of a visit, the radiologist's report, and hand-made index terms.
 
-A corpus is a `Sequence[Study]`. Images are calls, not arrays: a radiograph is read or drawn when somebody looks at it. Only a
-study with FINDINGS has a split: the others cannot be trained on or scored.
+A corpus is a `Sequence[Study]`. Each image is a function without arguments, which reads or draws
+the radiograph on access. Only a study with FINDINGS has a split: the others cannot be trained on
+or scored.
 """
 
 from collections import Counter
@@ -14,15 +15,18 @@ from PIL import Image
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
 SPLITS = ("train", "validate", "test")
-SIDES = ("", "left", "right", "bilateral")  # the patient's side; "" is not said
+SIDES = ("", "left", "right", "bilateral")  # the patient's side; "" where the term names none
 ZONES = ("", "upper", "middle", "lower")
 SIZES = ("", "small", "moderate", "large")
-PIXELS = 96  # a side of the images that baselines and classifiers compare; larger ones are averaged down
+PIXELS = 96  # per side; baselines and classifiers see larger images averaged down to it
 
 
 @dataclass(frozen=True)
 class IndexTerm:
-    """What one hand-made index term asserts: observations (none for "Spine/degenerative"), side, zone and size."""
+    """The assertion of one hand-made index term: observations, side, zone and size.
+
+    `observations` is empty for terms such as "Spine/degenerative".
+    """
 
     term: str
     observations: tuple[str, ...] = ()
@@ -33,10 +37,11 @@ class IndexTerm:
 
 @dataclass(frozen=True)
 class Study:
-    """One study. `images` are zero-argument calls that return a PIL image; `split` is "" where the corpus gives none.
+    """One study. `images` are functions without arguments that return a PIL image.
 
-    `findings` and `impression` are the report's sections, "" where missing. `index_terms` is None where nobody indexed it, and
-    `published_labels`, 14 label codes that the corpus itself comes with, where it has none.
+    `findings` and `impression` are the report's sections, `split` one of SPLITS; each is "" where
+    missing. `index_terms` is None without an index. `published_labels` are 14 codes published with
+    the corpus, or None.
     """
 
     study_id: str
@@ -51,11 +56,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Corpus(Sequence[Study]):
-    """Studies held in memory, and of those that are not among them which kind of reason each has: file or row -> kind."""
+    """Studies held in memory, and the studies that were left out."""
 
     studies: Sequence[Study]
-    layout: str = ""  # as which files it was found
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    layout: str = ""  # the layout of the files that were read
+    left_out: Mapping[str, str] = field(default_factory=dict)  # file or row -> kind of reason
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -71,7 +76,7 @@ class Corpus(Sequence[Study]):
 
 @dataclass(frozen=True)
 class Subset(Sequence[Study]):
-    """Some studies of a corpus by their places in it; each is read when it is looked at."""
+    """Some studies of a corpus, by their places in it; each is read on access."""
 
     corpus: Sequence[Study]
     places: Sequence[int]
@@ -86,10 +91,10 @@ class Subset(Sequence[Study]):
 
 
 def index_labels(studies: Sequence[Study]) -> np.ndarray:
-    """The human index as label codes `(studies, 14) int8`: what a term asserts is positive.
+    """The hand-made index as label codes `(studies, 14) int8`: asserted observations are positive.
 
-    "normal" makes the 13 abnormalities negative and No Finding positive; otherwise silence stays blank, since an indexer
-    does not list what is absent.
+    "normal" makes the 13 abnormalities negative and No Finding positive. Otherwise a missing term
+    stays blank, since indexers do not list absent findings.
     """
     labels = np.full((len(studies), len(OBSERVATIONS)), Label.BLANK, dtype=np.int8)
     for row, study in zip(labels, studies, strict=True):
@@ -104,35 +109,44 @@ def index_labels(studies: Sequence[Study]) -> np.ndarray:
 
 
 def published_labels(studies: Sequence[Study]) -> np.ndarray:
-    """The labels that the corpus comes with as label codes `(studies, 14) int8`; blank where it has none."""
+    """The labels published with the corpus, as codes `(studies, 14) int8`; blank without any."""
     blank = (int(Label.BLANK),) * len(OBSERVATIONS)
-    return np.array([study.published_labels or blank for study in studies], dtype=np.int8).reshape(-1, len(OBSERVATIONS))
+    codes = [study.published_labels or blank for study in studies]
+    return np.array(codes, dtype=np.int8).reshape(-1, len(OBSERVATIONS))
 
 
 def check_studies(studies: Sequence[Study]) -> None:
-    """ValueError for duplicate ids, an unknown split, a study without image, or a patient in two splits."""
+    """ValueError for a repeated id, an unknown split, no image, or a patient in two splits."""
     counts = Counter(study.study_id for study in studies)
     twice = [study_id for study_id, count in counts.items() if count > 1]
     if twice:
-        raise ValueError(f"{len(twice)} study ids occur more than once, the first is {twice[0]}. Each must be unique.")
+        raise ValueError(
+            f"{len(twice)} study ids occur more than once, the first is {twice[0]}. "
+            "Each must be unique."
+        )
     split_of: dict[str, str] = {}
     for study in studies:
         if study.split not in ("", *SPLITS):
-            raise ValueError(f"{study.study_id}: split {study.split!r} is unknown; expected one of {', '.join(SPLITS)}.")
+            raise ValueError(
+                f"{study.study_id}: split {study.split!r} is unknown; "
+                f"expected one of {', '.join(SPLITS)}."
+            )
         if not study.images:
-            raise ValueError(f"{study.study_id}: has no image; leave such studies out of the corpus.")
+            raise ValueError(f"{study.study_id}: has no image; leave it out of the corpus.")
         if study.split and split_of.setdefault(study.patient_id, study.split) != study.split:
             raise ValueError(
-                f"patient {study.patient_id} is in {split_of[study.patient_id]} and, with study {study.study_id}, in "
-                f"{study.split}. Assign splits by patient."
+                f"patient {study.patient_id} is in {split_of[study.patient_id]} and, "
+                f"with study {study.study_id}, in {study.split}. Assign splits by patient."
             )
 
 
 def pixels(studies: Sequence[Study]) -> np.ndarray:
-    """The first image of each study as `(studies, height, width) uint8` grey values, at most 96 pixels a side."""
+    """The first images as grey values `(studies, height, width) uint8`, at most 96 per side."""
     return np.stack([_grey(study.images[0]()) for study in studies])
 
 
 def _grey(image: Image.Image) -> np.ndarray:
     grey = image.convert("L")
-    return np.asarray(grey if max(grey.size) <= PIXELS else grey.resize((PIXELS, PIXELS), Image.Resampling.BOX))
+    if max(grey.size) > PIXELS:
+        grey = grey.resize((PIXELS, PIXELS), Image.Resampling.BOX)
+    return np.asarray(grey)

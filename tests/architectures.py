@@ -1,16 +1,17 @@
-"""Tiny policies of the published architectures, and every stage of a study on one of them, in a process of its own:
+"""Tiny policies of the published architectures, and every stage of a study on one of them, in a
+process of its own:
 
 `python tests/architectures.py NAME RESULTS lora|whole [TORCHVISION]`
 
-NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at. TORCHVISION is a folder that
-holds torchvision alone. Its compiled operators do not load beside the CPU build of torch, and are not needed: of two of them
-it registers a part without having loaded them, so they are declared here, before anything imports it.
+NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at.
+TORCHVISION is a folder that holds torchvision alone. Its compiled operators do not load beside the
+CPU build of torch, and are not needed: of two of them it registers a part without having loaded
+them, so they are declared here, before anything imports it.
 """
 
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,26 +22,39 @@ if __name__ == "__main__" and sys.argv[4:]:
     if torch.version.cuda is None:
         DECLARED = torch.library.Library("torchvision", "DEF")  # as long as it lives
         for operator in ("nms", "qnms"):
-            DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            DECLARED.define(
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
 
 import transformers
-from conftest import few_steps
+from conftest import few_steps, with_changes
 from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
 
-from mrg_r1_lib import experiments, pretrain, sft, srl
-from mrg_r1_lib.base_models import POLICIES, BaseModel
-from mrg_r1_lib.files import file_digest
-from mrg_r1_lib.generate import generate, write_completions
-from mrg_r1_lib.policies import load_policy
-from mrg_r1_lib.prompts import load_split
+from mrg_r1_lib import experiments
+from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation.completions import write_completions
+from mrg_r1_lib.policies.generation import generate
+from mrg_r1_lib.policies.load_save import load_policy, policy_digest
+from mrg_r1_lib.policies.registry import POLICIES, BaseModel
+from mrg_r1_lib.policies.tiny_llava import train_tokenizer
 from mrg_r1_lib.report_format import INSTRUCTION
-from mrg_r1_lib.runs import Run
-from mrg_r1_lib.tiny_llava import train_tokenizer
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training import pretrain, sft, srl
 
-REPORTS = ["The heart is normal in size. The lungs are clear.", "No pleural effusion or pneumothorax."] * 20
-QWEN = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+REPORTS = [
+    "The heart is normal in size. The lungs are clear.",
+    "No pleural effusion or pneumothorax.",
+] * 20
+QWEN = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 PARTS = (
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
@@ -55,15 +69,24 @@ LLAVA_TEMPLATE = (
     + PARTS.replace("IMAGE", "<image>\n")
     + "{% if message['role'] == 'assistant' %}</s>{% endif %} {% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
-TEXT = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+TEXT = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
 VISION = {"hidden_size": 32, "intermediate_size": 64}
 QWEN_VISION = VISION | {"depth": 2, "num_heads": 2, "out_hidden_size": 64}
 
-# configuration, processor, and what its generation_config.json says beside the tokens that end a completion
+# configuration, processor, and what its generation_config.json says beside the tokens that end a
+# completion
 Published = tuple[transformers.PreTrainedConfig, transformers.ProcessorMixin, dict]
 
 
-def tokenizer_of(pad: str, eos: str, others: tuple[str, ...]) -> transformers.PreTrainedTokenizerFast:
+def tokenizer_of(
+    pad: str, eos: str, others: tuple[str, ...]
+) -> transformers.PreTrainedTokenizerFast:
     """A tokenizer of made-up reports whose special tokens are an architecture's."""
     trained = train_tokenizer(REPORTS).backend_tokenizer
     return transformers.PreTrainedTokenizerFast(
@@ -71,30 +94,62 @@ def tokenizer_of(pad: str, eos: str, others: tuple[str, ...]) -> transformers.Pr
     )
 
 
-def tiny_qwen(model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict) -> Published:
-    """A Qwen: special tokens whose ids stand in its configuration, and more rows of weights than it has tokens."""
+def tiny_qwen(
+    model_type: str, text: dict, vision: dict, patch: int, videos: str, generation: dict
+) -> Published:
+    """A Qwen: special tokens whose ids stand in its configuration, and more rows of weights than it
+    has tokens."""
     tokenizer = tokenizer_of("<|endoftext|>", "<|im_end|>", QWEN)
-    named = {"vision_start": "vision_start", "vision_end": "vision_end", "image": "image_pad", "video": "video_pad"}
-    ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>") for name, token in named.items()}
-    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
-    sizes = {"text_config": TEXT | text | ends | {"vocab_size": len(tokenizer) + 7}, "vision_config": QWEN_VISION | vision}
+    named = {
+        "vision_start": "vision_start",
+        "vision_end": "vision_end",
+        "image": "image_pad",
+        "video": "video_pad",
+    }
+    ids = {
+        f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
+        for name, token in named.items()
+    }
+    ends = {
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+    }
+    sizes = {
+        "text_config": TEXT | text | ends | {"vocab_size": len(tokenizer) + 7},
+        "vision_config": QWEN_VISION | vision,
+    }
     config = transformers.AutoConfig.for_model(model_type, **sizes, **ids)
     images = transformers.Qwen2VLImageProcessor(patch_size=patch)
     video = getattr(transformers, videos)(patch_size=patch)
-    processor = {"qwen2_5_vl": transformers.Qwen2_5_VLProcessor, "qwen3_vl": transformers.Qwen3VLProcessor}[model_type]
+    processor = {
+        "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
+        "qwen3_vl": transformers.Qwen3VLProcessor,
+    }[model_type]
     generation = generation | {"eos_token_id": [tokenizer.eos_token_id, tokenizer.pad_token_id]}
     return config, processor(images, tokenizer, video, chat_template=QWEN_TEMPLATE), generation
 
 
 def tiny_qwen25() -> Published:
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
-    published = {"do_sample": True, "temperature": 1e-6, "repetition_penalty": 2.0}  # published: 1.05, too little to show here
+    published = {
+        "do_sample": True,
+        "temperature": 1e-6,
+        "repetition_penalty": 2.0,
+    }  # published: 1.05, too little to show here
     vision = {"fullatt_block_indexes": [1]}
-    return tiny_qwen("qwen2_5_vl", {"rope_parameters": rope}, vision, 14, "Qwen2VLVideoProcessor", published)
+    return tiny_qwen(
+        "qwen2_5_vl", {"rope_parameters": rope}, vision, 14, "Qwen2VLVideoProcessor", published
+    )
 
 
 def tiny_qwen3() -> Published:
-    rope = {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 5e6,
+        "mrope_section": [4, 2, 2],
+        "mrope_interleaved": True,
+    }
     published = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
     text = {"rope_parameters": rope, "head_dim": 16}
     vision = {"deepstack_visual_indexes": [0], "num_position_embeddings": 64}
@@ -102,20 +157,41 @@ def tiny_qwen3() -> Published:
 
 
 def tiny_llava_clip() -> Published:
-    """LLaVA 1.5: the tower is a CLIP, which has a class token, and is read one layer before its last."""
+    """LLaVA 1.5: the tower is a CLIP, which has a class token, and is read one layer before its
+    last."""
     tokenizer = tokenizer_of("<pad>", "</s>", ("<image>",))
-    vision = VISION | {"num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 56, "patch_size": 14}
+    vision = VISION | {
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 56,
+        "patch_size": 14,
+    }
     config = transformers.LlavaConfig(
-        text_config=TEXT | {"model_type": "llama", "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id},
+        text_config=TEXT
+        | {
+            "model_type": "llama",
+            "vocab_size": len(tokenizer),
+            "eos_token_id": tokenizer.eos_token_id,
+        },
         vision_config=vision | {"model_type": "clip_vision_model"},
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=16,
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",  # without the class token
     )
-    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
-    counted = {"patch_size": 14, "num_additional_image_tokens": 1, "vision_feature_select_strategy": "default"}
-    return config, transformers.LlavaProcessor(images, tokenizer, chat_template=LLAVA_TEMPLATE, **counted), {}
+    images = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}
+    )
+    counted = {
+        "patch_size": 14,
+        "num_additional_image_tokens": 1,
+        "vision_feature_select_strategy": "default",
+    }
+    return (
+        config,
+        transformers.LlavaProcessor(images, tokenizer, chat_template=LLAVA_TEMPLATE, **counted),
+        {},
+    )
 
 
 def publish(make: Callable[[], Published], folder: Path, dtype: torch.dtype) -> None:
@@ -123,7 +199,10 @@ def publish(make: Callable[[], Published], folder: Path, dtype: torch.dtype) -> 
     config, processor, generation = make()
     transformers.set_seed(0)
     model = transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype)
-    ends = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
+    ends = {
+        "eos_token_id": processor.tokenizer.eos_token_id,
+        "pad_token_id": processor.tokenizer.pad_token_id,
+    }
     model.generation_config = transformers.GenerationConfig(**ends | generation)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -138,7 +217,8 @@ TINY = {
 
 
 def rewards_that_differ(run: Run, labels) -> list:
-    """The run's reward functions, the clinical one replaced: new weights write no report, and all earned the same by it."""
+    """The run's reward functions, the clinical one replaced: new weights write no report, and all
+    earned the same by it."""
 
     def letters(completions, **_) -> list[float]:
         return [completion[0]["content"].count("e") / 4 for completion in completions]
@@ -152,15 +232,26 @@ reward_functions = srl.reward_functions
 def look(folder: Path, grey: int, size: int) -> tuple[int, torch.Tensor]:
     """How many tokens an image of one grey becomes, and the logits of the first word about it."""
     model, processor = load_policy(folder)
-    content = [{"type": "image", "image": Image.new("RGB", (size, size), (grey,) * 3)}, {"type": "text", "text": INSTRUCTION}]
-    asked = {"tokenize": True, "return_dict": True, "return_tensors": "pt", "add_generation_prompt": True}
+    content = [
+        {"type": "image", "image": Image.new("RGB", (size, size), (grey,) * 3)},
+        {"type": "text", "text": INSTRUCTION},
+    ]
+    asked = {
+        "tokenize": True,
+        "return_dict": True,
+        "return_tensors": "pt",
+        "add_generation_prompt": True,
+    }
     inputs = processor.apply_chat_template([{"role": "user", "content": content}], **asked)
     with torch.inference_mode():
-        return int((inputs["input_ids"] == model.config.image_token_id).sum()), model(**inputs).logits[0, -1]
+        return int((inputs["input_ids"] == model.config.image_token_id).sum()), model(
+            **inputs
+        ).logits[0, -1]
 
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a policy, under the names of its whole model; adapters are merged into it, in float32."""
+    """The weights of a policy, under the names of its whole model; adapters are merged into it, in
+    float32."""
     if not (folder / "adapter_config.json").exists():
         return load_file(folder / "model.safetensors")
     model = load_policy(folder, torch.float32)[0].merge_and_unload()
@@ -171,31 +262,56 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 def changed(before: Path, after: Path) -> list[str]:
     """The names of the tensors that differ between two policies."""
-    old, new = ({name: weight.float() for name, weight in tensors(folder).items()} for folder in (before, after))
-    return [name for name in old.keys() | new.keys() if name not in old or name not in new or not old[name].equal(new[name])]
+    old, new = (
+        {name: weight.float() for name, weight in tensors(folder).items()}
+        for folder in (before, after)
+    )
+    return [
+        name
+        for name in old.keys() | new.keys()
+        if name not in old or name not in new or not old[name].equal(new[name])
+    ]
 
 
 def register(name: str, published: Path, adapters: bool) -> None:
     """Make the tiny policy, and it and a few steps of everything what the smoke scale says."""
     make, described = TINY[name]
-    # as they are published; trained whole, most weights of that precision would not feel a small step
+    # as they are published; trained whole, most weights of that precision would not feel a small
+    # step
     publish(make, published, torch.bfloat16 if adapters else torch.float32)
-    POLICIES["tiny"] = BaseModel(str(published), micro_batch=4, activation_checkpointing=True, **described)
-    scale = few_steps(policy="tiny", lora=adapters, image_size=96, studies={"train": 12, "validate": 2, "test": 3})
-    steps = {"sft_epochs": 2, "sft_batch_size": 4, "srl_steps": 4, "srl_look": 4}
-    threads = dict.fromkeys(scale.threads, 1)
-    experiments.SCALES["smoke"] = replace(scale, sft_phantoms=0, max_completion_length=16, threads=threads, **steps)
+    POLICIES["tiny"] = BaseModel(
+        str(published), micro_batch=4, activation_checkpointing=True, **described
+    )
+    scale = few_steps(
+        policy="tiny", lora=adapters, image_size=96, studies={"train": 12, "validate": 2, "test": 3}
+    )
+    experiments.SCALES["smoke"] = with_changes(
+        scale,
+        max_completion_length=16,
+        pretrain={"threads": 1},
+        sft={"epochs": 2, "evaluations": 2, "batch_size": 4, "phantoms": 0, "threads": 1},
+        srl={"steps": 4, "evaluations": 1, "threads": 1},
+    )
 
 
 def see(run: Run) -> dict:
     """What the finished policy does with images and with the most probable words."""
-    (tokens, dark), (_, bright), (many, _) = (look(run.policy, *image) for image in ((0, 96), (255, 96), (0, 300)))
+    (tokens, dark), (_, bright), (many, _) = (
+        look(run.policy, *image) for image in ((0, 96), (255, 96), (0, 300))
+    )
     model, processor = load_policy(run.policy)
     whole = model.get_base_model() if isinstance(model, PeftModel) else model
     told = whole.generation_config
-    whole.generation_config = transformers.GenerationConfig(eos_token_id=told.eos_token_id, pad_token_id=told.pad_token_id)
+    whole.generation_config = transformers.GenerationConfig(
+        eos_token_id=told.eos_token_id, pad_token_id=told.pad_token_id
+    )
     return {
-        "most_probable": generate(model, processor, load_split(run.corpus, "test", run.size), run.size.max_completion_length),
+        "most_probable": generate(
+            model,
+            processor,
+            load_split(run.corpus, "test", run.settings),
+            run.settings.max_completion_length,
+        ),
         "image_tokens": [tokens, many],
         "image_moves_logits": float((dark - bright).abs().max()),
         "padding_side": processor.tokenizer.padding_side,
@@ -208,9 +324,12 @@ def main(name: str, results: Path, adapters: str) -> None:
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     pretrain.pretrain(run)
     seen = {"losses": sft.sft(run)["loss"].tolist()}
-    digest = file_digest(run.start.weights)
-    seen |= {"log": srl.srl(run).to_dict("list"), "completions": write_completions(run)} | see(run)
-    seen |= {"start_kept": digest == file_digest(run.start.weights)}
+    digest = policy_digest(run.start.policy)
+    seen |= {
+        "log": srl.srl(run).to_dict("list"),
+        "completions": write_completions(run, "test"),
+    } | see(run)
+    seen |= {"start_kept": digest == policy_digest(run.start.policy)}
     seen |= {"tensors": list(tensors(run.policy))}
     for stage, trained in (("sft", run.start), ("srl", run)):
         seen[f"changed_by_{stage}"] = changed(trained.start.policy, trained.policy)

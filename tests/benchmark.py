@@ -1,9 +1,11 @@
-"""How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing is asserted.
+"""How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing
+is asserted.
 
-Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and nothing more, which says the
-same thing on every machine.
+Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and
+nothing more, which says the same thing on every machine.
 """
 
+import csv
 import gzip
 import io
 import random
@@ -19,14 +21,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import trees
+from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
-from mrg_r1_lib.paths import data_root
-from mrg_r1_lib.policies import create_policy, load_policy, save_policy
-from mrg_r1_lib.rebuild import rebuild_tables, study
+from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
+from mrg_r1_lib.storage.paths import data_root
 
 DRAWN = 500  # radiographs
 REPORTS, SENTENCES = 2000, 5  # of a made-up report
@@ -42,10 +44,18 @@ tracemalloc.start()
 load_corpus("mimic_cxr", root=sys.argv[1])
 print(len(corpus), took, tracemalloc.get_traced_memory()[1] / 2**20)
 """
+SCORE = """
+import resource, sys, time
+started = time.perf_counter()
+from mrg_r1_lib.evaluation.score import score
+score([sys.argv[1]])
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+"""
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall seconds of one call, without the garbage collector, which would walk over all that other rows have loaded."""
+    """Wall seconds of one call, without the garbage collector, which would walk over all that other
+    rows have loaded."""
     return timeit.timeit(work, number=1)
 
 
@@ -55,7 +65,8 @@ def median(work: Callable[[], object], times: int = 3) -> float:
 
 
 def read_raw() -> int:
-    """The floor of reading: unpack the reports and parse their XML, without a check, a study or a split."""
+    """The floor of reading: unpack the reports and parse their XML, without a check, a study or a
+    split."""
     files = sorted((data_root() / iu_xray.XML_FOLDER).glob("*.xml"))
     if files:
         return sum(1 for path in files if ElementTree.fromstring(path.read_bytes()) is not None)
@@ -64,7 +75,9 @@ def read_raw() -> int:
     with tarfile.open(fileobj=unpacked, mode="r:") as archive:
         members = [member for member in archive if member.name.endswith(".xml")]
         texts = [archive.extractfile(member).read() for member in members]
-    return sum(1 for text in texts if ElementTree.fromstring(text) is not None)  # no tree is kept: nor does the loader
+    return sum(
+        1 for text in texts if ElementTree.fromstring(text) is not None
+    )  # no tree is kept: nor does the loader
 
 
 def row(name: str, value: float, rate: str = "") -> None:
@@ -74,7 +87,8 @@ def row(name: str, value: float, rate: str = "") -> None:
 
 
 def index_mimic() -> None:
-    """Index a made-up MIMIC-CXR of a quarter of 20,000 studies, a half and all, each in a process of its own."""
+    """Index a made-up MIMIC-CXR of a quarter of 20,000 studies, a half and all, each in a process
+    of its own."""
     with tempfile.TemporaryDirectory() as folder:
         whole = trees.mimic(Path(folder) / "whole", INDEXED)
         split, metadata, _ = trees.mimic_rows(INDEXED)
@@ -84,9 +98,15 @@ def index_mimic() -> None:
             root.mkdir()
             (root / "files").symlink_to(whole / "files")
             images = 2 * studies
-            trees.write_csv(root / "mimic-cxr-2.0.0-split.csv.gz", trees.SPLIT_COLUMNS, split[:images])
-            trees.write_csv(root / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, metadata[:images])
-            done = subprocess.run([sys.executable, "-c", INDEX, str(root)], capture_output=True, text=True, check=True)
+            trees.write_csv(
+                root / "mimic-cxr-2.0.0-split.csv.gz", trees.SPLIT_COLUMNS, split[:images]
+            )
+            trees.write_csv(
+                root / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, metadata[:images]
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", INDEX, str(root)], capture_output=True, text=True, check=True
+            )
             count, took, used = map(float, done.stdout.split())
             measured.append((took, used))
             row(
@@ -95,9 +115,39 @@ def index_mimic() -> None:
                 f"{count / took:>12.0f} studies/s, {used:.1f} MiB at the peak, warm files",
             )
     (half_took, half_used), (took, used) = measured[1:]
-    times = (MIMIC - INDEXED) / (INDEXED / 2)  # by the slope of the last half: what is fixed does not grow
-    seconds_all, used_all = took + times * (took - half_took), used + times * max(used - half_used, 0)
-    row(f"  {MIMIC:,} studies, extrapolated", seconds_all, f"{'':>12} not measured; about {used_all:.0f} MiB")
+    times = (MIMIC - INDEXED) / (
+        INDEXED / 2
+    )  # by the slope of the last half: what is fixed does not grow
+    seconds_all, used_all = (
+        took + times * (took - half_took),
+        used + times * max(used - half_used, 0),
+    )
+    row(
+        f"  {MIMIC:,} studies, extrapolated",
+        seconds_all,
+        f"{'':>12} not measured; about {used_all:.0f} MiB",
+    )
+
+
+def score_pairs(findings: list[str]) -> None:
+    """Score a file as long as MIMIC-CXR and its quarter: FINDINGS, and the same ones shuffled."""
+    with tempfile.TemporaryDirectory() as folder:
+        for pairs in (MIMIC // 4, MIMIC):
+            reference = [findings[place % len(findings)] for place in range(pairs)]
+            generated = random.Random(0).sample(reference, pairs)
+            path = Path(folder) / f"{pairs}.csv"
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(("reference", "generated"))
+                csv.writer(file).writerows(zip(reference, generated, strict=True))
+            done = subprocess.run(
+                [sys.executable, "-c", SCORE, str(path)], capture_output=True, text=True, check=True
+            )
+            took, used = map(float, done.stdout.split())
+            row(
+                f"score {pairs:,} pairs",
+                took,
+                f"{pairs / took:>12.0f} pairs/s, {used:.0f} MiB at the peak, 20,000 resamples",
+            )
 
 
 def main() -> None:
@@ -107,9 +157,15 @@ def main() -> None:
         studies = load_corpus("iu_xray")
     except FileNotFoundError as error:
         sys.exit(str(error))
-    pairs = [(seconds(lambda: load_corpus("iu_xray")), seconds(read_raw)) for _ in range(3)]  # in turn: the same weather
+    pairs = [
+        (seconds(lambda: load_corpus("iu_xray")), seconds(read_raw)) for _ in range(3)
+    ]  # in turn: the same weather
     loading, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
-    row(f"read {len(studies)} studies", loading, f"{loading / floor:>12.2f} times unpacking and parsing the XML alone")
+    row(
+        f"read {len(studies)} studies",
+        loading,
+        f"{loading / floor:>12.2f} times unpacking and parsing the XML alone",
+    )
 
     findings = [study.findings for study in studies if study.findings]
     labeler = load_labeler("rules")
@@ -119,29 +175,57 @@ def main() -> None:
         labeler(reports)
 
     labelling = median(lambda: label(findings))
-    row(f"label {len(findings)} FINDINGS", labelling, f"{len(findings) / labelling:>12.0f} reports/s")
+    row(
+        f"label {len(findings)} FINDINGS",
+        labelling,
+        f"{len(findings) / labelling:>12.0f} reports/s",
+    )
 
-    draw, sentences = random.Random(0), sorted({part.strip(" .") for text in findings for part in text.split(". ")} - {""})
-    unseen = [[f"{part} in zone {draw.random():.12f}" for part in draw.sample(sentences, SENTENCES)] for _ in range(REPORTS)]
+    draw, sentences = (
+        random.Random(0),
+        sorted({part.strip(" .") for text in findings for part in text.split(". ")} - {""}),
+    )
+    unseen = [
+        [f"{part} in zone {draw.random():.12f}" for part in draw.sample(sentences, SENTENCES)]
+        for _ in range(REPORTS)
+    ]
     shuffled = [draw.sample(sentences, SENTENCES) for _ in range(REPORTS)]
     for name, parts in (("unseen sentences", unseen), ("unseen reports", shuffled)):
         reports = [". ".join(report) + "." for report in parts]
-        took = seconds(lambda reports=reports: labeler(reports))  # once: a second time nothing is unseen
-        row(f"label {REPORTS} of {name}", took, f"{REPORTS / took:>12.0f} reports/s, {SENTENCES} sentences each")
+        took = seconds(
+            lambda reports=reports: labeler(reports)
+        )  # once: a second time nothing is unseen
+        row(
+            f"label {REPORTS} of {name}",
+            took,
+            f"{REPORTS / took:>12.0f} reports/s, {SENTENCES} sentences each",
+        )
 
     def ratio(text: str) -> None:
         """A text against its quarter, both read anew: 4 where growth is linear."""
-        whole, quarter = median(lambda: label([text])), median(lambda: label([text[: len(text) // 4]]))
+        whole, quarter = (
+            median(lambda: label([text])),
+            median(lambda: label([text[: len(text) // 4]])),
+        )
         rate = f"{whole / quarter:>12.1f} times its quarter: {text[:24].strip()} ..."
         row(f"label {len(text):,} characters", whole, rate)
 
     ratio((" ".join(findings) * 2)[:1_000_000])
     ratio(" ".join(f"{part}." for part in (sentences * 2)[:10_000]))
-    for words in ("no ", "effusion ", "no effusion or ", "without evidence of ", "(", ", "):  # one sentence without an end
+    for words in (
+        "no ",
+        "effusion ",
+        "no effusion or ",
+        "without evidence of ",
+        "(",
+        ", ",
+    ):  # one sentence without an end
         ratio(words * (200_000 // len(words)))
 
     drawing = median(lambda: [study.images[0]() for study in studies[:DRAWN]])
-    row(f"draw {DRAWN} radiographs", drawing, f"{DRAWN / drawing:>12.0f} radiographs/s, one process")
+    row(
+        f"draw {DRAWN} radiographs", drawing, f"{DRAWN / drawing:>12.0f} radiographs/s, one process"
+    )
 
     run = study("laptop")
     if (run.summary / "tables" / "main.csv").exists():
@@ -152,13 +236,14 @@ def main() -> None:
             row(
                 f"rebuild {len(made)} tables of {runs} runs",
                 took,
-                f"{took / runs:>12.3f} s a run, {run.size.resamples} resamples",
+                f"{took / runs:>12.3f} s a run, {run.settings.resamples} resamples",
             )
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "policy"
         save_policy(*create_policy("tiny_llava", findings[:200], 96, seed=0), path)
         row("load a tiny policy", median(lambda: load_policy(path), times=5))
+    score_pairs(findings)
     index_mimic()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib.runs.run import Run
 
 
 @pytest.fixture(scope="session")
@@ -17,28 +17,37 @@ def indiana():
 
 
 def few_steps(**changes) -> experiments.Scale:
-    """The smoke scale with a few steps of everything."""
-    scale = dataclasses.replace(
+    """The smoke scale with a few steps of everything; a dictionary changes fields of that stage."""
+    scale = with_changes(
         experiments.SCALES["smoke"],
         image_size=48,
         studies={"train": 24, "validate": 4, "test": 6},
-        phantoms=48,
-        tower_epochs=1,
-        phantoms_named=16,
-        phantom_reports=48,
-        pretrain_epochs=12,
-        batch_size=8,
-        sft_epochs=8,
-        sft_batch_size=8,
-        sft_phantoms=8,
-        srl_steps=3,
-        studies_per_step=2,
-        group_size=4,
+        pretrain={
+            "phantoms": 48,
+            "tower_epochs": 1,
+            "named": 16,
+            "reports": 48,
+            "epochs": 12,
+            "batch_size": 8,
+        },
+        sft={"epochs": 8, "evaluations": 8, "batch_size": 8, "phantoms": 8},
+        sft_continued={"epochs": 1, "evaluations": 2, "batch_size": 8, "phantoms": 8},
+        srl={"steps": 3, "evaluations": 1, "studies_per_step": 2, "group_size": 4},
         max_completion_length=48,
         resamples=50,
         classifier_phantoms=32,
     )
-    return dataclasses.replace(scale, **changes)
+    return with_changes(scale, **changes)
+
+
+def with_changes(scale: experiments.Scale, **changes) -> experiments.Scale:
+    """A scale with other fields; a dictionary changes the fields of that stage."""
+    stages = ("pretrain", "sft", "sft_continued", "srl")
+    nested = {
+        name: dataclasses.replace(getattr(scale, name), **value) if name in stages else value
+        for name, value in changes.items()
+    }
+    return dataclasses.replace(scale, **nested)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.text import Text
 from PIL import Image
 
-from mrg_r1_lib.data_card import prevalence_table
+from mrg_r1_lib.corpora.data_card import prevalence_table
 
 COUNTS = pd.DataFrame(
     [
@@ -16,49 +17,80 @@ COUNTS = pd.DataFrame(
     ],
     columns=["kind", "step", "remaining", "left_out", "reason"],
 )
-EPOCHS = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 1.5, 2.0], "f1": [0.0, 0.4, 0.3], "chosen": [False, True, False]})
+EPOCHS = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "loss": [3.0, 1.5, 2.0],
+        "f1": [0.0, 0.4, 0.3],
+        "chosen": [False, True, False],
+    }
+)
 SCORES = pd.DataFrame(
     [
-        ("constant normal report", 0.0, 0.0, 0.0, "trivial"),
-        ("SFT", 0.5, 0.4, 0.6, "policy"),
-        ("template", 0.8, np.nan, np.nan, "ceiling"),
+        ("constant_normal", 0.0, 0.0, 0.0, "trivial"),
+        ("sft", 0.5, 0.4, 0.6, "policy"),
+        ("drawn_template", 0.8, np.nan, np.nan, "ceiling"),
     ],
-    columns=["system", "value", "low", "high", "kind"],
+    columns=["arm", "value", "low", "high", "kind"],
 )
-LOG = pd.DataFrame({"step": [1, 2, 1, 2], "loss": [2.0, 1.0, 3.0, 2.0], "system": ["a", "a", "b", "b"], "seed": 0})
+LOG = pd.DataFrame(
+    {
+        "step": [1, 2, 1, 2],
+        "loss": [2.0, 1.0, 3.0, 2.0],
+        "arm": ["sft"] * 2 + ["srl_mccs"] * 2,
+        "seed": 0,
+    }
+)
 PREVALENCE = prevalence_table(
     {"index": np.eye(14, dtype=np.int8), "labeler": np.ones((14, 14), dtype=np.int8)},
     ["train"] * 8 + ["validate"] * 3 + ["test"] * 3,
 )
 BLACK = Image.new("L", (8, 8))
-PAIR = pd.DataFrame({"system": ["a", "b"], "precision": [0.5, 0.6], "recall": [0.4, 0.3]})
-DIFFERENCES = pd.DataFrame({"system": ["a"], "difference": [0.1], "low": [0.0], "high": [0.2]})
+PAIR = pd.DataFrame(
+    {"arm": ["sft", "srl_mccs"], "precision": [0.5, 0.6], "recall": [0.4, 0.3], "kind": "policy"}
+)
+DIFFERENCES = pd.DataFrame(
+    {
+        "arm": ["sft", "srl_bleu", "srl_rouge_l"],
+        "section": ["one", "one", "two"],
+        "pairs": [5, 2, 0],
+        "difference": [0.1, 0.1, np.nan],
+        "low": [-0.1, 0.05, np.nan],
+        "high": [0.2, 0.2, np.nan],
+    }
+)
 LOOKS = pd.DataFrame(
     {
         "share": [0.5, 1.0] * 3,
         "step": [50, 100] * 3,
         "f1": [0.1, 0.4, 0.2, 0.6, 0.5, 0.5],
-        "system": ["a"] * 4 + ["b"] * 2,
+        "arm": ["sft"] * 4 + ["srl_mccs"] * 2,
         "seed": [0, 0, 1, 1, 0, 0],
         "chosen": [False, True, True, False, False, True],
     }
 )
 OBSERVATION_ROWS = pd.DataFrame(
     [
-        ("Edema", 3, "SFT", 0.2, 0.1, 0.3),
-        ("Edema", 3, "SRL", 0.5, 0.4, 0.6),
-        ("Edema", 3, "difference", 0.3, 0.1, 0.5),
-        ("Fracture", 9, "SFT", 0.2, 0.1, 0.3),
-        ("Fracture", 9, "SRL", 0.25, 0.1, 0.4),
-        ("Fracture", 9, "difference", 0.05, -0.1, 0.2),
+        ("Edema", 3, "sft", None, 0.2, 0.1, 0.3),
+        ("Edema", 3, "srl_mccs", None, 0.5, 0.4, 0.6),
+        ("Edema", 3, "srl_mccs", "sft", 0.3, 0.1, 0.5),
+        ("Fracture", 9, "sft", None, 0.2, 0.1, 0.3),
+        ("Fracture", 9, "srl_mccs", None, 0.25, 0.1, 0.4),
+        ("Fracture", 9, "srl_mccs", "sft", 0.05, -0.1, 0.2),
     ],
-    columns=["observation", "support", "system", "value", "low", "high"],
+    columns=["observation", "support", "arm", "against", "value", "low", "high"],
 )
 GAPS = pd.DataFrame(
-    {"step": [1, 2] * 4, "closed": 0.1, "system": ["a"] * 4 + ["b"] * 4, "seed": 0, "measure": (["own"] * 2 + ["F1"] * 2) * 2}
+    {
+        "step": [1, 2] * 4,
+        "closed": 0.1,
+        "arm": ["sft"] * 4 + ["srl_mccs"] * 4,
+        "seed": 0,
+        "measure": (["own"] * 2 + ["F1"] * 2) * 2,
+    }
 )
 
 
 def texts(figure):
     """All texts that stand in a figure."""
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+    return [text.get_text() for text in figure.findobj(Text)]

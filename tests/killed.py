@@ -1,4 +1,5 @@
-"""One training stage in a process of its own that kills itself: `python tests/killed.py STAGE step|save NUMBER RESULTS`.
+"""One training stage in a process of its own that kills itself: `python tests/killed.py STAGE
+step|save NUMBER RESULTS`.
 
 "step 3" is the end of the third step, "save 2" the middle of writing the second checkpoint.
 """
@@ -11,10 +12,16 @@ from pathlib import Path
 from conftest import few_steps
 from transformers import TrainerCallback
 
-from mrg_r1_lib import checkpoints, experiments, sft, srl, training
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib import experiments
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training import checkpoints, sft, srl
+from mrg_r1_lib.training import trainer as training
 
-SCALE = few_steps(pretrain_epochs=2, sft_epochs=4, srl_steps=6, srl_look=2)  # SRL's steps 4 to 6 are of a second epoch
+SCALE = few_steps(  # SRL's steps 4 to 6 are of a second epoch
+    pretrain={"epochs": 2},
+    sft={"epochs": 4, "evaluations": 4},
+    srl={"steps": 6, "evaluations": 3},
+)
 
 
 def kill(*_, **__) -> None:
@@ -31,7 +38,8 @@ class KilledAt(TrainerCallback):
 
 
 def half_written(number: int):
-    """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the process."""
+    """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the
+    process."""
     whole, calls = checkpoints.save_file, []
 
     def save_file(tensors, path) -> None:

@@ -25,7 +25,7 @@ step processes ./run_all.sh test tests/test_processes.py tests/test_architecture
 
 # a step of SRL: groups of 8, completions of 512 tokens, LoRA; then one change at a time, to see what makes it faster
 for policy in "${policies[@]}"; do
-  timed=(.venv/bin/python -m mrg_r1_lib.benchmark srl --policy "$policy" --group-size 8 --completion-length 512)
+  timed=(.venv/bin/python -m mrg_r1_lib.benchmarks.benchmark srl --policy "$policy" --group-size 8 --completion-length 512)
   step "srl_$policy" "${timed[@]}" --steps 20
   step "srl_${policy}_micro_batch_8" "${timed[@]}" --steps 5 --micro-batch 8
   step "srl_${policy}_micro_batch_16" "${timed[@]}" --steps 5 --micro-batch 16

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mrg_r1_lib.agreement import POOLED, compare_labelers, disagreements
+from mrg_r1_lib.labelers.agreement import POOLED, compare_labelers, disagreements
 from mrg_r1_lib.labelers.coloured import coloured
 from mrg_r1_lib.labelers.rules import label_reports
 from mrg_r1_lib.observations import OBSERVATIONS, Label
@@ -24,13 +24,20 @@ def reading(*asserted: tuple[int, int]) -> np.ndarray:
 
 def test_agreement_by_hand():
     rules = label_reports(REPORTS)  # edema in 0 and 3 (in doubt), the heart in 2
-    table = compare_labelers({"rules": rules, "other": reading((0, EDEMA), (1, EDEMA)), "third": reading()})
+    table = compare_labelers(
+        {"rules": rules, "other": reading((0, EDEMA), (1, EDEMA)), "third": reading()}
+    )
     assert table.groupby(["one", "other"], sort=False).size().tolist() == [15, 15, 15]
     pair = table[(table["one"] == "rules") & (table["other"] == "other")].set_index("observation")
     edema = pair.loc["Edema"]
     assert (edema["one_asserts"], edema["other_asserts"], edema["both"]) == (2, 2, 1)
-    assert edema["f1"] == 0.5 and edema["kappa"] == pytest.approx(0.0)  # 2 of 4 agree, as many as by chance
-    assert pair.loc["Cardiomegaly", "f1"] == 0 and np.isnan(pair.loc["Fracture", ["f1", "kappa"]].astype(float)).all()
+    assert edema["f1"] == 0.5 and edema["kappa"] == pytest.approx(
+        0.0
+    )  # 2 of 4 agree, as many as by chance
+    assert (
+        pair.loc["Cardiomegaly", "f1"] == 0
+        and np.isnan(pair.loc["Fracture", ["f1", "kappa"]].astype(float)).all()
+    )
     assert pair.loc[POOLED, "f1"] == pytest.approx(2 * 1 / 5)
 
 
@@ -62,5 +69,10 @@ def test_colours_change_no_letter_and_stand_on_what_decided():
         "Possible pneumonia.",
         "The trachea is midline.",
     ]
-    for mark, span in ((31, "edema"), (34, "pleural effusion"), (34, "pneumothorax"), (33, "pneumonia")):
+    for mark, span in (
+        (31, "edema"),
+        (34, "pleural effusion"),
+        (34, "pneumothorax"),
+        (33, "pneumonia"),
+    ):
         assert f"\x1b[{mark}m{span}\x1b[0m" in text

@@ -9,15 +9,17 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from mrg_r1_lib.reporting.rebuild import ELSEWHERE, FIGURES, TABLES, rebuild_tables, study
 
-from mrg_r1_lib import audit, verify
-from mrg_r1_lib.audit import DIFFERS, EXACT, ROUNDED, compare_files
 from mrg_r1_lib.experiments import SCALES
-from mrg_r1_lib.paths import REPOSITORY, results_root
-from mrg_r1_lib.rebuild import ELSEWHERE, FIGURES, TABLES, rebuild_tables, study
+from mrg_r1_lib.pipeline import audit, verify
+from mrg_r1_lib.pipeline.audit import DIFFERS, EXACT, ROUNDED, compare_files
+from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 ARMS = ("constant_normal", "sft", "sft_continued", "srl_mccs")
-pytestmark = pytest.mark.skipif(not (results_root() / "laptop").is_dir(), reason="results/laptop is not there")
+pytestmark = pytest.mark.skipif(
+    not (results_root() / "laptop").is_dir(), reason="results/laptop is not there"
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +69,19 @@ def test_what_was_not_touched_is_exact_and_what_needs_the_corpus_is_named(result
 def test_a_changed_digit_of_a_score_is_found_in_the_run_and_in_the_tables(results):
     path = results / "laptop/iu_xray/sft/seed0/metrics.json"
     metrics = json.loads(path.read_text())
-    row = next(row for row in metrics["clinical_efficacy"] if row["classes"] == 13 and row["average"] == "micro")
+    row = next(
+        row
+        for row in metrics["clinical_efficacy"]
+        if row["classes"] == 13 and row["average"] == "micro"
+    )
     row["f1"] += 0.001
     path.write_text(json.dumps(metrics))
     table = audited(results)
     assert table.loc["scores of labels", "verdict"] == DIFFERS
-    assert "1 of 5 runs; sft, seed 0: f1 (micro, 13, positive) saved" in table.loc["scores of labels", "first difference"]
+    assert (
+        "1 of 5 runs; sft, seed 0: f1 (micro, 13, positive) saved"
+        in table.loc["scores of labels", "first difference"]
+    )
     assert table.loc["tables/main.csv", "verdict"] == DIFFERS
     assert "(SFT), value: saved 0." in table.loc["tables/main.csv", "first difference"]
     assert table.loc["tables/planned.csv", "verdict"] == EXACT  # that is of the labels
@@ -94,7 +103,9 @@ def test_a_number_typed_into_a_table_and_a_table_that_is_gone_are_found(results)
     change(path, value, value[:-1] + ("1" if value[-1] != "1" else "2"))
     (results / "laptop/tables/printed/cost.md").unlink()
     table = audited(results)
-    assert table.loc["tables/planned.csv", "first difference"].startswith("row 1 (SRL, MCCS), difference: saved")
+    assert table.loc["tables/planned.csv", "first difference"].startswith(
+        "row 1 (SRL, MCCS), difference: saved"
+    )
     assert table.loc["tables/printed/cost.md", "first difference"].startswith("not saved")
     assert table.loc["tables/seeds.csv", "verdict"] == EXACT
 
@@ -108,7 +119,9 @@ def test_the_command_names_the_table_and_its_exit_status_tells(results, monkeypa
             verify.main()
         assert ended.value.code == status
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split()[0] for line in lines if f" {DIFFERS} " in line] == ["tables/seeds.csv"] * status
+        assert [line.split()[0] for line in lines if f" {DIFFERS} " in line] == [
+            "tables/seeds.csv"
+        ] * status
         if status == 0:
             change(results / "laptop/tables/seeds.csv", value, "0.5")
 
@@ -129,16 +142,24 @@ def test_on_another_system_the_last_digit_may_differ_and_a_count_may_not(tmp_pat
     assert verdict("SFT,0.307922", "SFT,0.307923", same=True) == DIFFERS
     assert verdict("SFT,0.307922", "SFT,0.307942") == DIFFERS
     assert verdict("SFT,1.2e-10", "SFT,-1.3e-10") == ROUNDED
-    assert verdict("SFT,300000", "SFT,300001") == DIFFERS and verdict("SFT,0.5", "SRL,0.5") == DIFFERS
-    assert verdict("SFT,0.566 [0.502; 0.634]", "SFT,0.567 [0.502; 0.634]", name="printed/t.csv") == ROUNDED
-    assert verdict("SFT,0.566 [0.502; 0.634]", "SFT,0.568 [0.502; 0.634]", name="printed/t.csv") == DIFFERS
+    assert (
+        verdict("SFT,300000", "SFT,300001") == DIFFERS and verdict("SFT,0.5", "SRL,0.5") == DIFFERS
+    )
+    assert (
+        verdict("SFT,0.566 [0.502; 0.634]", "SFT,0.567 [0.502; 0.634]", name="printed/t.csv")
+        == ROUNDED
+    )
+    assert (
+        verdict("SFT,0.566 [0.502; 0.634]", "SFT,0.568 [0.502; 0.634]", name="printed/t.csv")
+        == DIFFERS
+    )
 
 
 def test_the_system_that_made_the_results_is_told_from_another(results, monkeypatch):
     run = study("laptop", results=results)
     path = results / "laptop/iu_xray/reference/seed0/manifest.json"
     manifest = json.loads(path.read_text())
-    entry = manifest["mrg_r1_lib.evaluate"]
+    entry = manifest["evaluate"]
     entry["hardware"] |= {"machine": audit.platform.machine(), "system": audit.platform.system()}
     entry["versions"]["numpy"] = audit.np.__version__
     path.write_text(json.dumps(manifest))
@@ -148,10 +169,8 @@ def test_the_system_that_made_the_results_is_told_from_another(results, monkeypa
 
 
 def test_rebuilding_loads_no_torch(results):
-    code = "import sys; from pathlib import Path; from mrg_r1_lib import rebuild; results = Path(sys.argv[1]); "
-    code += (
-        "rebuild.rebuild_tables(rebuild.study('laptop', results=results), results / 'runs'); assert 'torch' not in sys.modules"
-    )
+    code = "import sys; from pathlib import Path; from mrg_r1_lib.reporting import rebuild; results = Path(sys.argv[1]); "
+    code += "rebuild.rebuild_tables(rebuild.study('laptop', results=results), results / 'runs'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(results)], check=True)
     assert (results / "runs" / "tables" / "main.csv").exists()
 
@@ -164,4 +183,6 @@ def test_everything_that_a_notebook_saves_is_rebuilt_or_said_to_need_more(kind, 
         saved |= set(re.findall(rf'/ \\"{kind}\\" / f?\\"(\w+)(?:\.csv)?\\"', source))
     saved -= {"printed", "validation_"}
     elsewhere = {name.partition("/")[2] for name in ELSEWHERE if name.startswith(kind)}
-    assert saved - elsewhere == {name for name in built if name not in elsewhere and not name.startswith("validation_")}
+    assert saved - elsewhere == {
+        name for name in built if name not in elsewhere and not name.startswith("validation_")
+    }

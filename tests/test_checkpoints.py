@@ -9,12 +9,13 @@ import sys
 import pytest
 from killed import SCALE
 
-from mrg_r1_lib import checkpoints, experiments
-from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.pretrain import pretrain
-from mrg_r1_lib.runs import Run
-from mrg_r1_lib.sft import sft
-from mrg_r1_lib.srl import srl
+from mrg_r1_lib import experiments
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.paths import REPOSITORY
+from mrg_r1_lib.training import checkpoints
+from mrg_r1_lib.training.pretrain import pretrain
+from mrg_r1_lib.training.sft import sft
+from mrg_r1_lib.training.srl import srl
 
 STAGES = {"sft": sft, "srl": srl}
 
@@ -30,9 +31,11 @@ def unbroken(indiana, tmp_path_factory):
         yield run
 
 
-def products(run):
+def outputs(run):
     """What a training leaves: log, validation and weights, byte by byte."""
-    return {path.name: path.read_bytes() for path in run.products("train")}
+    weights, *logs = run.outputs("train")
+    files = [*sorted(weights.glob("*.safetensors")), *logs]
+    return {path.name: path.read_bytes() for path in files}
 
 
 @pytest.mark.slow
@@ -40,7 +43,9 @@ def products(run):
     ("stage", "moment", "kept"),
     [("sft", "step 10", 8), ("sft", "save 2", 4), ("srl", "step 5", 4), ("srl", "save 3", 4)],
 )
-def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(unbroken, tmp_path, stage, moment, kept):
+def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(
+    unbroken, tmp_path, stage, moment, kept
+):
     shutil.copytree(unbroken.results, tmp_path / "results")
     run = Run(unbroken.experiment, "smoke", 0, tmp_path / "results").of_stage(stage)
     shutil.rmtree(run.private)
@@ -48,19 +53,23 @@ def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_w
     command = [sys.executable, "tests/killed.py", stage, *moment.split(), str(run.results)]
     killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert checkpoints.last_whole(run).name == f"checkpoint-{kept}"
+    assert checkpoints.last_complete(run).name == f"checkpoint-{kept}"
     STAGES[stage](run)
-    assert products(run) == products(unbroken.of_stage(stage))
+    assert outputs(run) == outputs(unbroken.of_stage(stage))
     assert not checkpoints.trainer_folder(run).exists()
 
 
-def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_whole_one_is_taken(run):
+def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_complete_one_is_taken(
+    run,
+):
     folders = [checkpoints.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
     for folder in folders:
         folder.mkdir(parents=True)
     for folder, state in zip(
-        folders, (run.state("train"), run.state("train"), {"settings": "of another recipe"}), strict=False
+        folders,
+        (run.state("train"), run.state("train"), {"settings": "of another recipe"}),
+        strict=False,
     ):
-        (folder / checkpoints.WHOLE).write_text(json.dumps({"state": state}))
-    assert checkpoints.last_whole(run) == folders[1]
+        (folder / checkpoints.COMPLETE).write_text(json.dumps({"state": state}))
+    assert checkpoints.last_complete(run) == folders[1]
     assert [folder.exists() for folder in folders] == [True, True, False, False]

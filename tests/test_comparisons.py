@@ -1,49 +1,44 @@
-"""The main result's tables, from made-up scores whose differences can be worked by hand."""
+"""Planned comparisons and their checks, from made-up scores whose differences can be worked by
+hand.
+"""
+
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
+from saved_scores import codes, write
 
-from mrg_r1_lib import comparisons
-from mrg_r1_lib.data_card import held_out_table
-from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.corpora.data_card import held_out_table
+from mrg_r1_lib.metrics import holm
+from mrg_r1_lib.observations import OBSERVATIONS
+from mrg_r1_lib.reporting import build, by_observation, checks, comparisons
+from mrg_r1_lib.reporting.comparisons import Pair
 from mrg_r1_lib.study import Study
 
 STUDIES = 40
-EDEMA, FRACTURE, DEVICES = (OBSERVATIONS.index(name) for name in ("Edema", "Fracture", "Support Devices"))
+REFERENCE = codes(STUDIES, **{"Edema": 20, "Support Devices": 10})
 
 
-def codes(**columns):
-    """Codes of 40 studies: each named column positive in its first so many studies."""
-    labels = np.zeros((STUDIES, 14), dtype=np.int8)
-    for name, count in columns.items():
-        labels[:count, {"edema": EDEMA, "fracture": FRACTURE, "devices": DEVICES}[name]] = Label.POSITIVE
-    return labels
-
-
-def write(results, arm, seed, labels):
-    folder = results / "smoke" / "iu_xray" / arm / f"seed{seed}"
-    folder.mkdir(parents=True)
-    table = pd.DataFrame(labels, columns=list(OBSERVATIONS))
-    table.insert(0, "study_id", [f"CXR{number}" for number in range(STUDIES)])
-    table.to_csv(folder / "labels_per_study.csv", index=False)
-    (folder / "metrics.json").write_text("{}")
+def add(results, arm, seed, **positive):
+    write(results, arm, seed, codes(STUDIES, **positive), REFERENCE)
 
 
 @pytest.fixture
 def results(tmp_path):
-    """Reference: edema in 20 studies, devices in 10. SFT finds 10 edemas; SRL 20 (seed 0) or 10 (seed 1), and a device."""
-    write(tmp_path, "reference", 0, codes(edema=20, devices=10))
+    """Reference: edema in 20 studies, devices in 10. SFT finds 10 edemas; SRL 20 (seed 0) or 10
+    (seed 1), and a device."""
+    write(tmp_path, "reference", 0, REFERENCE, REFERENCE)
     for seed in (0, 1):
-        write(tmp_path, "sft", seed, codes(edema=10))
-        write(tmp_path, "sft_continued", seed, codes(edema=20 - 10 * seed))
-        write(tmp_path, "srl_mccs", seed, codes(edema=20 - 10 * seed, devices=1))
+        add(tmp_path, "sft", seed, Edema=10)
+        add(tmp_path, "sft_continued", seed, Edema=20 - 10 * seed)
+        add(tmp_path, "srl_mccs", seed, **{"Edema": 20 - 10 * seed, "Support Devices": 1})
     return tmp_path
 
 
 @pytest.fixture
 def held_out():
-    table = pd.DataFrame(codes(edema=20, fracture=20), columns=list(OBSERVATIONS))
+    table = pd.DataFrame(codes(STUDIES, Edema=20, Fracture=20), columns=list(OBSERVATIONS))
     table.insert(0, "study_id", [f"CXR{number}" for number in range(STUDIES)])
     table.insert(1, "verbatim", np.arange(STUDIES) < 10)
     return table
@@ -54,91 +49,137 @@ def f1(both, written, wanted):
 
 
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
-    np.testing.assert_allclose(comparisons.holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
-    assert comparisons.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
 
 
-def test_each_seed_has_its_own_difference(results):
-    table = comparisons.seed_differences(results, "smoke").set_index(["against", "seed"])
-    assert table.loc[("SFT", 0), "f1"] == pytest.approx(f1(21, 21, 30) - f1(10, 10, 30))
-    assert table.loc[("SFT", 1), "f1"] == pytest.approx(f1(11, 11, 30) - f1(10, 10, 30))
-    assert table.loc[("SFT", 0), "recall"] == pytest.approx(11 / 30) and table.loc[("SFT", 0), "precision"] == 0
-    assert table.loc[("SFT continued", 1), "f1"] == table.loc[("SFT", 1), "f1"]
+def test_each_seed_has_its_own_difference(results, run):
+    table = comparisons.seed_table(run).set_index(["against", "seed"])
+    assert table.loc[("sft", 0), "f1"] == pytest.approx(f1(21, 21, 30) - f1(10, 10, 30))
+    assert table.loc[("sft", 1), "f1"] == pytest.approx(f1(11, 11, 30) - f1(10, 10, 30))
+    assert table.loc[("sft", 0), "recall"] == pytest.approx(11 / 30)
+    assert table.loc[("sft", 0), "precision"] == 0
+    assert table.loc[("sft_continued", 1), "f1"] == table.loc[("sft", 1), "f1"]
 
 
-def test_planned_differences_pool_the_seeds_and_correct_f1_alone(results):
-    table = comparisons.planned_comparisons(results, "smoke").set_index(["against", "measure"])
-    row = table.loc[("SFT", "f1")]
+def test_planned_differences_pool_the_seeds_and_correct_f1_alone(results, run):
+    table = comparisons.comparison_table(run).set_index(["against", "measure"])
+    row = table.loc[("sft", "f1")]
     assert row["difference"] == pytest.approx(f1(32, 32, 60) - f1(20, 20, 60)) and row["seeds"] == 2
     assert row["low"] <= row["difference"] <= row["high"] and row["p_holm"] >= row["p"]
-    assert table["p_holm"].notna().tolist() == [measure == "f1" for _, measure in table.index]
+    corrected = [measure == "f1" for _, measure in table.index]
+    assert table["p_holm"].notna().tolist() == corrected
+    assert table["corrected_low"].notna().tolist() == corrected
 
 
-def test_the_checks_change_reference_observations_or_studies_as_they_say(results, held_out):
-    scores = comparisons.checked_scores(results, "smoke", held_out, ("sft", "srl_mccs", "image_classifier"))
-    table = scores.set_index(["system", "check"])["f1"]
-    assert table["SFT", "as planned"] == pytest.approx(f1(10, 10, 30))
-    assert table["SFT", "against the MeSH terms"] == pytest.approx(f1(10, 10, 40))
-    assert table["SRL, MCCS", "without Support Devices"] == pytest.approx(f1(30, 30, 40))
-    assert table["SFT", "reports that training has not"] == 0  # its ten edemas are among those that training has
-    assert scores.set_index("check").loc["reports that training has not", "studies"].tolist() == [30, 30]
-    assert set(scores["system"]) == {"SFT", "SRL, MCCS"}  # what has not run has no row
-    differences = comparisons.checked_differences(results, "smoke", held_out).set_index(["check", "against"])["difference"]
-    assert differences["without Support Devices", "SFT continued"] == 0
+def test_the_interval_of_a_family_of_two_is_corrected_to_97_5_percent(results, run):
+    row = comparisons.comparison_table(run).iloc[0]
+    scored = comparisons.read_scores(run)
+    wider = comparisons.compared(
+        scored, Pair(row["arm"], row["against"]), [0, 1], run.settings.resamples, level=0.975
+    )
+    assert (row["corrected_low"], row["corrected_high"]) == (wider["low"], wider["high"])
+    assert row["corrected_low"] <= row["low"] and row["high"] <= row["corrected_high"]
 
 
-def test_without_an_index_nothing_is_compared_with_one(results, held_out):
+def test_seeds_that_suggested_a_comparison_do_not_confirm_it(results, run):
+    family = "own reward, all studies"
+    for seed, found in ((0, 20), (1, 12), (2, 11)):
+        add(results, "srl_net_benefit_all_studies", seed, Edema=found)
+        add(results, "srl_all_studies", seed, Edema=10)
+    table = comparisons.comparison_table(run).query("measure == 'f1'").set_index("family")
+    led, confirming = (table.loc[family].query(f"confirming == {each}") for each in (False, True))
+    assert led["seeds"].tolist() == [3] and led[["p_holm", "corrected_low"]].isna().all(axis=None)
+    assert confirming["seeds"].tolist() == [2]
+    assert confirming["difference"].iloc[0] == pytest.approx(f1(23, 23, 60) - f1(20, 20, 60))
+    # the family has one confirming row: Holm multiplies its p by one
+    assert confirming["p_holm"].iloc[0] == confirming["p"].iloc[0]
+
+
+def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
+    assert comparisons.comparison_table(run)["t_low"].isna().all()
+    for arm, found in (("sft", 10), ("srl_mccs", 14)):
+        add(results, arm, 2, Edema=found)
+    row = (
+        comparisons.comparison_table(run).query("against == 'sft' and measure == 'recall'").iloc[0]
+    )
+    values = np.array([11, 1, 4]) / 30
+    half = 4.302653 * values.std(ddof=1) / np.sqrt(3)  # the t quantile of 2 degrees of freedom
+    assert row["t_low"] == pytest.approx(values.mean() - half, abs=1e-6)
+    assert row["t_high"] == pytest.approx(values.mean() + half, abs=1e-6)
+
+
+def test_the_checks_change_reference_observations_or_studies_as_they_say(results, run, held_out):
+    table = checks.checked_scores(run, held_out)
+    f1s = table.set_index(["arm", "check"])["f1"]
+    assert f1s["sft", "as planned"] == pytest.approx(f1(10, 10, 30))
+    assert f1s["sft", "against the MeSH terms"] == pytest.approx(f1(10, 10, 40))
+    assert f1s["srl_mccs", "without Support Devices"] == pytest.approx(f1(30, 30, 40))
+    # the ten edemas of SFT are in reports that training has word for word
+    assert f1s["sft", "reports that training has not"] == 0
+    assert set(table[table["check"] == "reports that training has not"]["studies"]) == {30}
+    assert set(table["arm"]) == {"sft", "sft_continued", "srl_mccs"}
+    compared = checks.checked_comparisons(run, held_out).set_index(["check", "against"])
+    assert compared.loc[("without Support Devices", "sft_continued"), "difference"] == 0
+    planned = comparisons.comparison_table(run).query("measure == 'f1'").set_index("against")
+    for against in ("sft", "sft_continued"):
+        same = ["difference", "low", "high", "p"]
+        assert compared.loc[("as planned", against), same].equals(planned.loc[against, same])
+
+
+def test_without_an_index_nothing_is_compared_with_one(results, run, held_out):
     held_out[list(OBSERVATIONS)] = 0
-    assert "against the MeSH terms" not in set(comparisons.checked_differences(results, "smoke", held_out)["check"])
+    assert checks.INDEX not in set(checks.checked_comparisons(run, held_out)["check"])
 
 
-def test_another_order_of_studies_is_an_error(results, held_out):
-    with pytest.raises(ValueError, match=r"not the studies of the reference.*notebook 01"):
-        comparisons.checked_differences(results, "smoke", held_out[::-1])
+def test_another_order_of_studies_is_an_error(results, run, held_out):
+    with pytest.raises(ValueError, match=r"not the studies of the reference.*01_data_preparation"):
+        checks.checked_comparisons(run, held_out[::-1])
 
 
-def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside_the_index(results, held_out):
-    write(results, "srl_mccs", 2, codes(fracture=1))
-    write(results, "sft", 2, codes(edema=1))
-    changed = comparisons.changed_studies(results, "smoke", held_out, seed=2)
-    assert changed[["study_id", "observation", "report", "index", "outcome"]].to_numpy().tolist() == [
-        ["CXR0", "Edema", True, True, "missed"],
-        ["CXR0", "Fracture", False, True, "invented"],
+def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside_the_index(
+    results, run, held_out
+):
+    add(results, "srl_mccs", 2, Fracture=1)
+    add(results, "sft", 2, Edema=1)
+    changed = checks.changed_studies(dataclasses.replace(run, seed=2), held_out)
+    assert changed.to_numpy().tolist() == [
+        ["CXR0", "Edema", True, True, True, False, "missed"],
+        ["CXR0", "Fracture", False, True, False, True, "invented"],
     ]
 
 
 def test_the_held_out_table_marks_what_training_says_word_for_word():
     def study(name, findings):
-        return Study(study_id=name, patient_id=name, images=(), findings=findings, impression="", split="test")
+        return Study(
+            study_id=name,
+            patient_id=name,
+            images=(),
+            findings=findings,
+            impression="",
+            split="test",
+        )
 
     table = held_out_table([study("a", "Clear.")], [study("b", "Clear."), study("c", "Clear .")])
     assert table["verbatim"].tolist() == [True, False] and table["study_id"].tolist() == ["b", "c"]
     assert held_out_table([], [study("b", "Clear.")], private=True)["study_id"].tolist() == [0]
 
 
-def test_scores_that_are_asked_for_before_they_are_there_name_the_notebook_that_makes_them(results, tmp_path):
-    comparisons.require_scores(results, "smoke")
-    with pytest.raises(FileNotFoundError, match=r"iu_xray/sft, seed 2, .*Run notebooks/02_supervised_finetuning\.ipynb"):
-        comparisons.require_scores(results, "smoke", seed=2)
-    with pytest.raises(FileNotFoundError, match=r"held_out\.csv.*Run notebooks/01_data_preparation\.ipynb"):
-        comparisons.read_held_out(tmp_path)
-
-
-def test_the_held_out_studies_are_read_as_they_were_saved(held_out, tmp_path):
-    (tmp_path / "tables").mkdir()
-    held_out.to_csv(tmp_path / "tables" / "held_out.csv", index=False)
-    assert comparisons.read_held_out(tmp_path).equals(held_out.astype({name: int for name in OBSERVATIONS}))
-
-
-def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results):
-    table = comparisons.observation_scores(results, "smoke").set_index(["observation", "system"])
-    assert table.loc[("Edema", "SFT"), "value"] == pytest.approx(f1(20, 20, 40))
-    assert table.loc[("Edema", "SRL, MCCS"), "value"] == pytest.approx(f1(30, 30, 40))
-    row = table.loc[("Edema", "difference")]
-    assert (
-        row["support"] == 20
-        and row["low"] <= row["value"] == pytest.approx(30 * 2 / 70 - 2 / 3)
-        and row["value"] <= row["high"]
-    )
-    assert table.loc[("Fracture", "difference"), ["value", "low", "high"]].tolist() == [0, 0, 0]  # nobody speaks of it
+def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results, run):
+    table = by_observation.observation_intervals(run)
     assert len(table) == 3 * len(OBSERVATIONS)
+    alone = table[table["against"].isna()].set_index(["observation", "arm"])
+    assert alone.loc[("Edema", "sft"), "value"] == pytest.approx(f1(20, 20, 40))
+    assert alone.loc[("Edema", "srl_mccs"), "value"] == pytest.approx(f1(30, 30, 40))
+    differences = table.dropna(subset="against").set_index("observation")
+    row = differences.loc["Edema"]
+    assert row["support"] == 20 and row["value"] == pytest.approx(30 * 2 / 70 - 2 / 3)
+    assert row["low"] <= row["value"] <= row["high"]
+    # nobody asserts a fracture
+    assert differences.loc["Fracture", ["value", "low", "high"]].tolist() == [0, 0, 0]
+
+
+def test_without_a_trained_arm_the_tables_are_empty_and_can_be_saved(tmp_path, run):
+    write(tmp_path, "reference", 0, REFERENCE, REFERENCE)
+    for name in ("comparisons", "comparisons_by_seed", "observation_intervals"):
+        assert build.show(name, run).empty and build.read(name, run).empty

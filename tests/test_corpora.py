@@ -14,7 +14,9 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, Label
 from mrg_r1_lib.study import check_studies, index_labels
 
-MESH_TERMS = Path(__file__).parent / "labels" / "mesh_terms.csv"  # the corpus's own terms; facts, no report text
+MESH_TERMS = (
+    Path(__file__).parent / "labels" / "mesh_terms.csv"
+)  # the corpus's own terms; facts, no report text
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +72,18 @@ def test_the_table_reproduces_the_observations_of_every_term_of_the_corpus():
         ("Pneumothorax/apex/right/moderate", "right", "upper", "moderate"),
         ("Density/lung/base/left/retrocardiac", "left", "lower", ""),
         ("Opacity/lung/lingula", "left", "middle", ""),  # the lingula is part of the left lung
-        ("Pulmonary Atelectasis/middle lobe", "right", "middle", ""),  # the middle lobe, of the right one
-        ("Opacity/lung/middle lobe/bilateral", "bilateral", "middle", ""),  # a named side beats the implied one
+        (
+            "Pulmonary Atelectasis/middle lobe",
+            "right",
+            "middle",
+            "",
+        ),  # the middle lobe, of the right one
+        (
+            "Opacity/lung/middle lobe/bilateral",
+            "bilateral",
+            "middle",
+            "",
+        ),  # a named side beats the implied one
         ("Opacity/lung/upper lobe/hilum/left", "left", "upper", ""),  # a lobe beats the hilum
         ("normal", "", "", ""),
     ],
@@ -89,7 +101,9 @@ def test_a_phantom_study_depends_on_its_seed_and_number_alone():
     said = [(study.study_id, study.findings, study.index_terms) for study in many]
     assert [(study.study_id, study.findings, study.index_terms) for study in few] == said[:3]
     assert said[0][0] == "phantom-5-0"
-    assert [study.findings for study in load_corpus("phantom", studies=9, seed=6)] != [text for _, text, _ in said]
+    assert [study.findings for study in load_corpus("phantom", studies=9, seed=6)] != [
+        text for _, text, _ in said
+    ]
 
 
 def test_the_phantom_corpus_is_a_sequence(phantoms):
@@ -109,7 +123,11 @@ def test_a_phantom_radiograph_has_the_size_asked_for_and_is_the_same_on_every_lo
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"studies": 0}, "studies=0"), ({"split": "dev"}, "'dev' is unknown"), ({"root": "here"}, "root='here'")],
+    [
+        ({"studies": 0}, "studies=0"),
+        ({"split": "dev"}, "'dev' is unknown"),
+        ({"root": "here"}, "root='here'"),
+    ],
 )
 def test_settings_without_meaning_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
@@ -148,8 +166,13 @@ def test_side_zone_and_size_of_every_term_stand_in_the_text(phantoms):
     for study in phantoms[:300]:
         text = study.findings.lower().replace("both", "bilateral")
         for term in study.index_terms:
-            size = term.term.rsplit("/", 1)[-1] if term.size else ""  # the term's own word: mild, not small
-            assert all(word in text for word in (term.side, term.zone, size)), (term, study.findings)
+            size = (
+                term.term.rsplit("/", 1)[-1] if term.size else ""
+            )  # the term's own word: mild, not small
+            assert all(word in text for word in (term.side, term.zone, size)), (
+                term,
+                study.findings,
+            )
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -160,7 +183,9 @@ def test_an_abnormality_has_three_wordings_a_value_with_the_slots_that_its_terms
         patterns = {w.pattern for w in wordings() if w.observations == (name,) and w.value == value}
         assert len(patterns) >= 3
         for pattern in patterns:
-            assert {slot for slot in words if slot in pattern} == (set() if value == Label.NEGATIVE else filled)
+            assert {slot for slot in words if slot in pattern} == (
+                set() if value == Label.NEGATIVE else filled
+            )
 
 
 def test_every_wording_occurs():
@@ -168,7 +193,12 @@ def test_every_wording_occurs():
     sides, zones = ("", "left", "right", "bilateral"), ("", "upper", "middle", "lower")
     sizes = ("", "small", "moderate", "large", "mild", "severe")
     for wording in wordings():
-        sentences = {fill(wording.pattern, side, zone, size) for side in sides for zone in zones for size in sizes}
+        sentences = {
+            fill(wording.pattern, side, zone, size)
+            for side in sides
+            for zone in zones
+            for size in sizes
+        }
         assert any(sentence in text for sentence in sentences), wording
 
 

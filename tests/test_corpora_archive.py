@@ -55,7 +55,9 @@ def test_a_wheel_is_fetched_once_by_download_and_never_installed(tmp_path, monke
 
 def test_a_wheel_of_another_digest_never_takes_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", Pip("thing-1.whl", b"another"))
-    with pytest.raises(ValueError, match=rf"thing-1\.whl: its SHA-256 is \w+, expected {SHA256}.*thrown away"):
+    with pytest.raises(
+        ValueError, match=rf"thing-1\.whl: its SHA-256 is \w+, expected {SHA256}.*thrown away"
+    ):
         archive.fetch_wheel("thing==1", tmp_path / "thing-1.whl", SHA256)
     assert list(tmp_path.iterdir()) == []
 
@@ -63,20 +65,31 @@ def test_a_wheel_of_another_digest_never_takes_its_name(tmp_path, monkeypatch):
 def test_a_damaged_wheel_in_place_is_named_and_kept(tmp_path, monkeypatch):
     (tmp_path / "thing-1.whl").write_bytes(WHEEL[:-1])
     monkeypatch.setattr(subprocess, "run", Pip("thing-1.whl", WHEEL))
-    with pytest.raises(ValueError, match=r"expected .*damaged or another file: delete .* and fetch again"):
+    with pytest.raises(
+        ValueError, match=r"expected .*damaged or another file: delete .* and fetch again"
+    ):
         archive.fetch_wheel("thing==1", tmp_path / "thing-1.whl", SHA256)
     assert (tmp_path / "thing-1.whl").exists()
 
 
 def test_offline_the_error_gives_pips_last_word_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", Pip("thing-1.whl", said="WARNING: retrying\nERROR: no matching distribution\n"))
-    with pytest.raises(RuntimeError, match=r"fetch thing==1 \(exit 1: ERROR: no matching.*Try again with a network"):
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        Pip("thing-1.whl", said="WARNING: retrying\nERROR: no matching distribution\n"),
+    )
+    with pytest.raises(
+        RuntimeError, match=r"fetch thing==1 \(exit 1: ERROR: no matching.*Try again with a network"
+    ):
         archive.fetch_wheel("thing==1", tmp_path / "thing-1.whl", SHA256)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_files_of_an_archive_are_read_with_their_paths():
-    assert archive.read_tar_gz(tar_gz(("a/1.xml", b"one"), ("a/2.xml", b"")), "t") == [("a/1.xml", b"one"), ("a/2.xml", b"")]
+    assert archive.read_tar_gz(tar_gz(("a/1.xml", b"one"), ("a/2.xml", b"")), "t") == [
+        ("a/1.xml", b"one"),
+        ("a/2.xml", b""),
+    ]
 
 
 @pytest.mark.parametrize("name", ["../1.xml", "/1.xml", "a/../../1.xml", "..\\1.xml"])
@@ -85,10 +98,14 @@ def test_a_member_that_climbs_out_refuses_the_archive(name):
         archive.read_tar_gz(tar_gz(("good.xml", b"x"), (name, b"x")), "reports.tgz")
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+)
 def test_a_link_or_device_refuses_the_archive(kind):
     with pytest.raises(ValueError, match=r"'1\.xml' is a link or device"):
-        archive.read_tar_gz(tar_gz(("1.xml", b""), type=kind, linkname="/etc/hostname"), "reports.tgz")
+        archive.read_tar_gz(
+            tar_gz(("1.xml", b""), type=kind, linkname="/etc/hostname"), "reports.tgz"
+        )
 
 
 def test_a_member_or_an_archive_above_its_limit_is_refused():

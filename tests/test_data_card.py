@@ -5,7 +5,7 @@ import pytest
 import trees
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.data_card import (
+from mrg_r1_lib.corpora.data_card import (
     duplicates_table,
     filter_counts,
     prevalence_table,
@@ -25,7 +25,9 @@ DENIED = [Label.BLANK, Label.NEGATIVE] + [Label.BLANK] * 12
 
 def study(number, findings, split="", impression=""):
     name = f"S{number}"
-    return Study(name, name, images=(lambda: None,), findings=findings, impression=impression, split=split)
+    return Study(
+        name, name, images=(lambda: None,), findings=findings, impression=impression, split=split
+    )
 
 
 SIX = [
@@ -45,7 +47,15 @@ def by(table, column):
 
 
 def test_a_word_is_a_lower_case_run_of_letters_and_digits_with_hyphens_inside():
-    assert words("Left-sided, T12; patient's_ 1.5 cm -- XXXX.") == ["left-sided", "t12", "patient's", "1", "5", "cm", "xxxx"]
+    assert words("Left-sided, T12; patient's_ 1.5 cm -- XXXX.") == [
+        "left-sided",
+        "t12",
+        "patient's",
+        "1",
+        "5",
+        "cm",
+        "xxxx",
+    ]
 
 
 def test_what_each_filter_leaves_out_adds_up():
@@ -57,7 +67,12 @@ def test_what_each_filter_leaves_out_adds_up():
 
 def test_a_report_is_a_duplicate_where_another_training_report_says_the_same():
     table = by(duplicates_table(SIX, SIX_LABELS), "split")
-    assert table["verbatim"].to_dict() == {"train": 2, "validate": 0, "test": 1, "all": 3}  # study 3 is not its own double
+    assert table["verbatim"].to_dict() == {
+        "train": 2,
+        "validate": 0,
+        "test": 1,
+        "all": 3,
+    }  # study 3 is not its own double
     assert table["normalised"].to_dict() == {"train": 2, "validate": 1, "test": 1, "all": 4}
     assert table["distinct"].to_dict() == {"train": 2, "validate": 1, "test": 2, "all": 4}
     assert table.loc["test", "verbatim_share"] == pytest.approx(1 / 2)
@@ -65,7 +80,9 @@ def test_a_report_is_a_duplicate_where_another_training_report_says_the_same():
 
 def test_the_normal_share_of_duplicates_stands_beside_that_of_all_reports():
     table = by(duplicates_table(SIX, SIX_LABELS), "split")
-    assert table.loc["all", ["normal_share", "reports_normal_share"]].tolist() == pytest.approx([3 / 4, 3 / 6])
+    assert table.loc["all", ["normal_share", "reports_normal_share"]].tolist() == pytest.approx(
+        [3 / 4, 3 / 6]
+    )
     assert table.loc["test", "normal_share"] == 0
 
 
@@ -77,9 +94,19 @@ def test_duplicates_need_a_row_of_labels_for_each_study():
 def test_words_are_new_only_where_the_training_split_does_not_have_them():
     table = by(vocabulary_table(SIX), "split")
     train, test = table.loc["train"], table.loc["test"]
-    assert train[["reports", "words", "distinct", "once", "unseen_share", "with_xxxx"]].tolist() == [3, 8, 6, 4, 0, 1]
-    assert test[["words", "distinct", "once", "mean", "max"]].tolist() == [8, 6, 5, 4, 4]  # heart thrice, five others once
-    assert test[["unseen_share", "unseen_distinct_share"]].tolist() == pytest.approx([1 / 8, 1 / 6])  # "odd"
+    assert train[
+        ["reports", "words", "distinct", "once", "unseen_share", "with_xxxx"]
+    ].tolist() == [3, 8, 6, 4, 0, 1]
+    assert test[["words", "distinct", "once", "mean", "max"]].tolist() == [
+        8,
+        6,
+        5,
+        4,
+        4,
+    ]  # heart thrice, five others once
+    assert test[["unseen_share", "unseen_distinct_share"]].tolist() == pytest.approx(
+        [1 / 8, 1 / 6]
+    )  # "odd"
 
 
 def test_words_of_an_empty_split_are_no_error():
@@ -93,7 +120,9 @@ def test_prevalence_counts_the_uncertain_with_wilsons_interval():
     heart = by(table[table["observation"] == "Cardiomegaly"], "split")
     assert heart["positives"].to_dict() == {"train": 1, "validate": 0, "test": 2}
     # Wilson, z = 1.96, 1 of 3: centre (1/3 + z²/6) / (1 + z²/3) = 0.427, half width 0.365
-    assert heart.loc["train", ["share", "low", "high"]].tolist() == pytest.approx([1 / 3, 0.0615, 0.7923], abs=1e-4)
+    assert heart.loc["train", ["share", "low", "high"]].tolist() == pytest.approx(
+        [1 / 3, 0.0615, 0.7923], abs=1e-4
+    )
     assert heart.loc["test", "high"] == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 import trees
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.data_card import filter_counts
+from mrg_r1_lib.corpora.data_card import filter_counts
 
 BUILD = {"open_i": trees.open_i, "r2gen": trees.r2gen, "kaggle": trees.kaggle}
 
@@ -21,9 +21,13 @@ def load(root, **settings):
 def first_image(root):
     """An image file of the first study, the one that is shown first."""
     found = sorted(
-        path for path in root.rglob("*.png") if re.match(r"(CXR)?1_", path.name) or path.parent.name.startswith("CXR1_")
+        path
+        for path in root.rglob("*.png")
+        if re.match(r"(CXR)?1_", path.name) or path.parent.name.startswith("CXR1_")
     )
-    return found[1] if (root / "indiana_reports.csv").exists() else found[0]  # kaggle lists the lateral view first
+    return (
+        found[1] if (root / "indiana_reports.csv").exists() else found[0]
+    )  # kaggle lists the lateral view first
 
 
 @pytest.mark.parametrize("layout", BUILD)
@@ -34,7 +38,11 @@ def test_a_layout_is_detected_and_read_whole(tmp_path, layout, views):
         corpus = load(BUILD[layout](tmp_path), views=views, image_size=32)
     assert (corpus.layout, len(corpus), dict(corpus.left_out)) == (layout, 40, {})
     study = corpus[0]
-    assert study.study_id.startswith("CXR1") and study.patient_id == "CXR1" and study.findings == trees.FINDINGS
+    assert (
+        study.study_id.startswith("CXR1")
+        and study.patient_id == "CXR1"
+        and study.findings == trees.FINDINGS
+    )
     assert [image().size for image in study.images] == [(32, 32)] * views
     assert {name: corpus.splits.count(name) for name in ("train", "validate", "test")} == {
         "train": 28,
@@ -45,7 +53,9 @@ def test_a_layout_is_detected_and_read_whole(tmp_path, layout, views):
 
 def test_the_same_study_has_the_same_split_and_pixels_in_open_is_and_kaggles_layout(tmp_path):
     one, other = load(trees.open_i(tmp_path / "a")), load(trees.kaggle(tmp_path / "b"))
-    assert [(s.study_id, s.split, s.findings) for s in one] == [(s.study_id, s.split, s.findings) for s in other]
+    assert [(s.study_id, s.split, s.findings) for s in one] == [
+        (s.study_id, s.split, s.findings) for s in other
+    ]
     np.testing.assert_array_equal(np.asarray(one[0].images[0]()), np.asarray(other[0].images[0]()))
 
 
@@ -82,22 +92,34 @@ def test_r2gens_split_is_taken_and_a_patient_in_two_splits_stops(tmp_path):
     assert load(tmp_path).splits == ["train"] * 7 + ["validate", "test", "validate"]
     entries["test"].append(entries["train"][0] | {"id": "CXR1_IM-0001-9"})
     path.write_text(json.dumps(entries))
-    with pytest.raises(ValueError, match="patient CXR1 is in train and, with study CXR1_IM-0001-9, in test"):
+    with pytest.raises(
+        ValueError, match="patient CXR1 is in train and, with study CXR1_IM-0001-9, in test"
+    ):
         load(tmp_path)
 
 
 def test_kaggle_shows_the_frontal_view_first_and_reads_its_index_terms(tmp_path):
     corpus = load(trees.kaggle(tmp_path, 4), views=2)
-    assert [call.args[0].name for call in corpus[0].images] == ["1_IM-0001-2001.dcm.png", "1_IM-0001-1001.dcm.png"]
-    assert [term.term for term in corpus[0].index_terms] == ["Cardiomegaly/mild", "Spine/degenerative"]
+    assert [call.args[0].name for call in corpus[0].images] == [
+        "1_IM-0001-2001.dcm.png",
+        "1_IM-0001-1001.dcm.png",
+    ]
+    assert [term.term for term in corpus[0].index_terms] == [
+        "Cardiomegaly/mild",
+        "Spine/degenerative",
+    ]
 
 
 def test_several_layouts_in_one_folder_are_listed_and_one_may_be_chosen(tmp_path):
     trees.kaggle(trees.open_i(tmp_path, 4), 4)
-    with pytest.raises(ValueError, match=r"several layouts.*open_i \(.*\.xml\); kaggle \(.*indiana_reports\.csv\)"):
+    with pytest.raises(
+        ValueError, match=r"several layouts.*open_i \(.*\.xml\); kaggle \(.*indiana_reports\.csv\)"
+    ):
         load(tmp_path)
     assert load(tmp_path, layout="kaggle").layout == "kaggle"
-    with pytest.raises(ValueError, match="unknown layout 'openi'; known layouts: open_i, r2gen, kaggle, wheel"):
+    with pytest.raises(
+        ValueError, match="unknown layout 'openi'; known layouts: open_i, r2gen, kaggle, wheel"
+    ):
         load(tmp_path, layout="openi")
 
 
@@ -111,7 +133,9 @@ def test_a_folder_of_ones_own_in_the_data_root_comes_before_the_wheel(tmp_path, 
 
 
 def test_phantoms_need_index_terms_and_files_need_images(tmp_path):
-    with pytest.raises(ValueError, match=r"no index terms to draw phantoms from\. Choose images='files'"):
+    with pytest.raises(
+        ValueError, match=r"no index terms to draw phantoms from\. Choose images='files'"
+    ):
         load_corpus("iu_xray", root=trees.r2gen(tmp_path / "a", 4))
     (tmp_path / "torchxrayvision-1.5.7-py3-none-any.whl").touch()
     with pytest.raises(FileNotFoundError, match="reports without images"):
@@ -133,8 +157,12 @@ def test_a_bad_image_is_named_and_no_other_study_is_lost(tmp_path, layout, bad):
     content, reason = BAD_IMAGES[bad]
     path = first_image(BUILD[layout](tmp_path))
     data = path.read_bytes()
-    path.unlink() if content is None else path.write_bytes(data[: len(data) // 2] if content == "half" else content)
-    with pytest.warns(UserWarning, match=rf"1 files or rows of 40 studies .*{re.escape(path.name)} \(({reason})"):
+    path.unlink() if content is None else path.write_bytes(
+        data[: len(data) // 2] if content == "half" else content
+    )
+    with pytest.warns(
+        UserWarning, match=rf"1 files or rows of 40 studies .*{re.escape(path.name)} \(({reason})"
+    ):
         corpus = load(tmp_path)
     assert len(corpus) == 40  # its other view is good
     next(other for other in sorted(path.parent.glob(f"{path.name.split('_')[0]}_*")) or [path] if other != path) \
@@ -149,7 +177,10 @@ def test_a_bad_image_is_named_and_no_other_study_is_lost(tmp_path, layout, bad):
 def test_without_any_image_the_load_stops(tmp_path, layout):
     for path in BUILD[layout](tmp_path).rglob("*.png"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"80 files or rows of 40 studies.* and 70 more\. At most 5% may be left out"):
+    with pytest.raises(
+        ValueError,
+        match=r"80 files or rows of 40 studies.* and 70 more\. At most 5% may be left out",
+    ):
         load(tmp_path)
 
 
@@ -164,7 +195,9 @@ def test_a_report_without_an_image_is_no_fault_but_counted(tmp_path):
 def test_every_mode_becomes_eight_grey_bits(tmp_path, mode):
     from mrg_r1_lib.corpora.image_files import check_image, read_image
 
-    path = trees.write_image(tmp_path / ("x.jpg" if mode == "CMYK" else "x.png"), trees.picture(mode))
+    path = trees.write_image(
+        tmp_path / ("x.jpg" if mode == "CMYK" else "x.png"), trees.picture(mode)
+    )
     image = read_image(path, 48)
     assert (check_image(path), image.mode, image.size) == ("", "L", (48, 48))
     grey = np.asarray(image)[:, 6:42]  # 60 x 80 leaves 6 black columns on either side
@@ -209,9 +242,14 @@ def test_an_image_path_that_climbs_out_is_refused_in_every_layout(tmp_path, name
     _, projections = trees.kaggle_rows()
     trees.kaggle(tmp_path / "c")
     projections[4]["filename"] = name
-    trees.write_csv(tmp_path / "c" / "indiana_projections.csv", trees.PROJECTION_COLUMNS, projections)
+    trees.write_csv(
+        tmp_path / "c" / "indiana_projections.csv", trees.PROJECTION_COLUMNS, projections
+    )
     for folder, left in (("a", 39), ("b", 39), ("c", 40)):  # Kaggle's study 3 keeps its other row
-        with pytest.warns(UserWarning, match=r"(3\.xml|train\[2\]|projections\.csv row 5) \(the path .* climbs out"):
+        with pytest.warns(
+            UserWarning,
+            match=r"(3\.xml|train\[2\]|projections\.csv row 5) \(the path .* climbs out",
+        ):
             assert len(load(tmp_path / folder)) == left
 
 
@@ -247,18 +285,25 @@ def test_byte_order_mark_and_crlf_change_nothing(tmp_path):
         ("indiana_reports", trees.REPORT_COLUMNS[::-1], reports),
         ("indiana_projections", trees.PROJECTION_COLUMNS[::-1], projections),
     ):
-        trees.write_csv(tmp_path / "c" / f"{name}.csv", columns, rows, encoding="utf-8-sig", newline="\r\n")
+        trees.write_csv(
+            tmp_path / "c" / f"{name}.csv", columns, rows, encoding="utf-8-sig", newline="\r\n"
+        )
     path = trees.r2gen(tmp_path / "b", 4) / "annotation.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b", ", b",\r\n"))
     for folder in "abc":
         assert [study.findings for study in load(tmp_path / folder)] == [trees.FINDINGS] * 4
 
 
-@pytest.mark.parametrize(("table", "column"), [("reports", "findings"), ("projections", "filename")])
+@pytest.mark.parametrize(
+    ("table", "column"), [("reports", "findings"), ("projections", "filename")]
+)
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path, table, column):
     path = trees.kaggle(tmp_path, 4) / f"indiana_{table}.csv"
     path.write_text(path.read_text().replace(column, "other", 1))
-    with pytest.raises(ValueError, match=rf"{path.name}: lacks the column '{column}'; its first line has uid, .*other"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{path.name}: lacks the column '{column}'; its first line has uid, .*other",
+    ):
         load(tmp_path)
 
 
@@ -296,7 +341,9 @@ def test_a_bad_row_is_named_and_no_other_study_is_lost(tmp_path, old, new, reaso
         ({"report": "caf\udce9"}, "not UTF-8"),
     ],
 )
-def test_a_bad_entry_of_the_annotation_is_named_and_no_other_study_is_lost(tmp_path, change, reason):
+def test_a_bad_entry_of_the_annotation_is_named_and_no_other_study_is_lost(
+    tmp_path, change, reason
+):
     path = trees.r2gen(tmp_path) / "annotation.json"
     entries = json.loads(path.read_text())
     entries["train"][2] |= change
@@ -308,15 +355,21 @@ def test_a_bad_entry_of_the_annotation_is_named_and_no_other_study_is_lost(tmp_p
 @pytest.mark.parametrize("text", ["", "[]", '{"train": []}', "{"])
 def test_a_file_that_is_no_annotation_is_named(tmp_path, text):
     (trees.r2gen(tmp_path, 4) / "annotation.json").write_text(text)
-    with pytest.raises(ValueError, match=r"annotation\.json: is no annotation with train, val, test"):
+    with pytest.raises(
+        ValueError, match=r"annotation\.json: is no annotation with train, val, test"
+    ):
         load(tmp_path)
 
 
 def test_more_than_one_bad_study_in_twenty_stops_the_load(tmp_path):
     for number in (1, 2, 3):
-        (tmp_path / "ecgen-radiology" / f"{number}.xml").write_text("") if number > 1 else trees.open_i(tmp_path)
+        (tmp_path / "ecgen-radiology" / f"{number}.xml").write_text(
+            ""
+        ) if number > 1 else trees.open_i(tmp_path)
     with pytest.warns(UserWarning, match="2 files or rows of 40"):
         assert len(load(tmp_path)) == 38
     (tmp_path / "ecgen-radiology" / "1.xml").write_text("")
-    with pytest.raises(ValueError, match=r"3 files or rows of 40 studies .*1\.xml .*2\.xml .*At most 5%"):
+    with pytest.raises(
+        ValueError, match=r"3 files or rows of 40 studies .*1\.xml .*2\.xml .*At most 5%"
+    ):
         load(tmp_path)

@@ -11,11 +11,18 @@ from mrg_r1_lib.labelers.rules import label_reports
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
 LABELS = Path(__file__).parent / "labels"
-REPORTS = ["Heart size is normal. No effusion.", "", "Mild edema, possible pneumonia.", "Right PICC. No pneumothorax."]
+REPORTS = [
+    "Heart size is normal. No effusion.",
+    "",
+    "Mild edema, possible pneumonia.",
+    "Right PICC. No pneumothorax.",
+]
 # --- the contract of every labeler
 
 
-@pytest.fixture(params=sorted(set(LABELERS) - {"chexbert"}))  # its weights are the user's: tested with small ones of its own
+@pytest.fixture(
+    params=sorted(set(LABELERS) - {"chexbert"})
+)  # its weights are the user's: tested with small ones of its own
 def labeler(request):
     return load_labeler(request.param)
 
@@ -34,7 +41,9 @@ def test_the_empty_report_is_all_blank(labeler):
 def test_labels_depend_neither_on_batch_nor_order_nor_surrounding_white_space(labeler):
     labels = labeler(REPORTS)
     np.testing.assert_array_equal(labeler(REPORTS[::-1])[::-1], labels)
-    np.testing.assert_array_equal(np.vstack([labeler([f"\n  {report}\t "]) for report in REPORTS]), labels)
+    np.testing.assert_array_equal(
+        np.vstack([labeler([f"\n  {report}\t "]) for report in REPORTS]), labels
+    )
 
 
 @pytest.mark.parametrize("entry", [None, 3, b"Edema.", float("nan")], ids=repr)

@@ -7,13 +7,30 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from mrg_r1_lib.experiments import EXPERIMENTS
-from mrg_r1_lib.files import file_digest
+from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation.evaluate import evaluate
+from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.labelers import LABELERS
 from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER, WORDS, fetch, load_chexbert
 from mrg_r1_lib.observations import NO_FINDING
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import file_digest
 
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "edema", "small", "effusion", "the", "heart", "##s", "."]
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "no",
+    "edema",
+    "small",
+    "effusion",
+    "the",
+    "heart",
+    "##s",
+    ".",
+]
 CONFIG = BertConfig(
     vocab_size=len(VOCABULARY),
     hidden_size=32,
@@ -22,19 +39,29 @@ CONFIG = BertConfig(
     intermediate_size=64,
     initializer_range=0.5,
 )
-REPORTS = ["No edema.", "", "Small  effusions.\nThe heart.", "edema " * 700, "Small effusion. No edema. No effusion."]
+REPORTS = [
+    "No edema.",
+    "",
+    "Small  effusions.\nThe heart.",
+    "edema " * 700,
+    "Small effusion. No edema. No effusion.",
+]
 
 
 def published(bert: BertModel, heads: list[torch.nn.Linear]) -> dict:
     """A checkpoint as CheXbert's authors save it: behind DataParallel, with the older names and buffers of its time."""
     weights = {f"module.bert.{name}": tensor for name, tensor in bert.state_dict().items()}
     weights = {
-        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): tensor
         for name, tensor in weights.items()
     }
     weights["module.bert.embeddings.position_ids"] = torch.arange(512)[None]
     for i, head in enumerate(heads):
-        weights |= {f"module.linear_heads.{i}.{name}": tensor for name, tensor in head.state_dict().items()}
+        weights |= {
+            f"module.linear_heads.{i}.{name}": tensor for name, tensor in head.state_dict().items()
+        }
     return {"model_state_dict": weights, "epoch": 1}
 
 
@@ -73,13 +100,17 @@ def test_labels_depend_neither_on_batch_nor_order_nor_white_space(small):
     labeler = load_chexbert(small[0], CONFIG)
     labels = labeler(REPORTS)
     np.testing.assert_array_equal(labeler(REPORTS[::-1])[::-1], labels)
-    np.testing.assert_array_equal(np.vstack([labeler([f" \n{report}\t"]) for report in REPORTS]), labels)
+    np.testing.assert_array_equal(
+        np.vstack([labeler([f" \n{report}\t"]) for report in REPORTS]), labels
+    )
     with pytest.raises(TypeError, match=r"reports\[1\]"):
         labeler(["edema", None])
 
 
 def test_without_weights_the_error_says_where_they_are_published(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"chexbert.pth of StanfordAIMI/RRG_scorers.*MRG_R1_DATA"):
+    with pytest.raises(
+        FileNotFoundError, match=r"chexbert.pth of StanfordAIMI/RRG_scorers.*MRG_R1_DATA"
+    ):
         load_chexbert(tmp_path)
 
 
@@ -88,7 +119,9 @@ def test_a_checkpoint_of_another_layout_is_refused_by_the_name_of_a_tensor(small
     saved = published(bert, heads)
     saved["model_state_dict"]["module.linear_heads.13.weight"] = torch.zeros(4, 32)
     torch.save(saved, folder / CHECKPOINT)
-    with pytest.raises(ValueError, match=r"'linear_heads.13.weight' is \(4, 32\), in CheXbert's layout \(2, 32\)"):
+    with pytest.raises(
+        ValueError, match=r"'linear_heads.13.weight' is \(4, 32\), in CheXbert's layout \(2, 32\)"
+    ):
         load_chexbert(folder, CONFIG)
     del saved["model_state_dict"]["module.linear_heads.13.weight"]
     torch.save(saved, folder / CHECKPOINT)
@@ -106,7 +139,9 @@ class Runs:
     """An object that only unpickling could make."""
 
 
-def test_fetching_takes_files_by_path_or_hub_id_and_prints_the_digest(small, tmp_path_factory, monkeypatch):
+def test_fetching_takes_files_by_path_or_hub_id_and_prints_the_digest(
+    small, tmp_path_factory, monkeypatch
+):
     folder = small[0]
     root = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("MRG_R1_DATA", str(root))
@@ -123,21 +158,18 @@ def test_fetching_takes_files_by_path_or_hub_id_and_prints_the_digest(small, tmp
     assert (root / "chexbert" / CHECKPOINT).read_bytes() == (folder / CHECKPOINT).read_bytes()
 
 
-def test_the_digest_of_the_weights_is_part_of_a_runs_state_and_manifest(small, tmp_path, monkeypatch):
+def test_the_digest_of_the_judges_weights_stands_in_the_manifest(
+    small, tmp_path, monkeypatch, minute_scale, indiana
+):
     folder, *_ = small
     (tmp_path / FOLDER).mkdir()
     (folder / CHECKPOINT).rename(tmp_path / FOLDER / CHECKPOINT)
-    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
-    monkeypatch.setitem(EXPERIMENTS, "constant_normal", replace(EXPERIMENTS["constant_normal"], labeler="chexbert"))
     run = Run("iu_xray/constant_normal", "smoke", 0, tmp_path / "results")
-    run.update_manifest("mrg_r1_lib.evaluate")
-    digest = file_digest(tmp_path / FOLDER / CHECKPOINT)
-    assert run.read_manifest()["mrg_r1_lib.evaluate"]["labeler_digest"] == digest
-    run.make_private()
-    for path in run.products("test"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-    run.mark_finished("test")
-    assert run.finished("test")
-    (tmp_path / FOLDER / CHECKPOINT).write_bytes(b"other weights")
-    assert not run.finished("test")
+    monkeypatch.setitem(SCALES, "smoke", replace(minute_scale, judge="chexbert"))
+    monkeypatch.setitem(LABELERS, "chexbert", LABELERS["rules"])
+    studies = load_split("iu_xray", "validate", run.settings)
+    monkeypatch.setattr("mrg_r1_lib.evaluation.evaluate.load_split", lambda *_: studies)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    evaluate(run)
+    entry = run.read_manifest()["evaluate_validate"]
+    assert entry["judge_weights"] == file_digest(tmp_path / FOLDER / CHECKPOINT)

@@ -30,7 +30,8 @@ def written(sentences: list[str]) -> list[str]:
     """The rules' labels as the table writes them: "+opacity ?pneumonia"."""
     names = NAMES.split()
     return [
-        " ".join(SIGNS[Label(code)] + names[i] for i, code in enumerate(row) if code) for row in rules.label_reports(sentences)
+        " ".join(SIGNS[Label(code)] + names[i] for i, code in enumerate(row) if code)
+        for row in rules.label_reports(sentences)
     ]
 
 
@@ -43,7 +44,9 @@ def right(rows: list[dict[str, str]]) -> float:
 def test_the_two_labellings_are_of_the_same_sentences_and_agree():
     assert [row["sentence"] for row in FIRST] == [row["sentence"] for row in SECOND]
     assert len(FIRST) >= 150 and len({row["case"] for row in FIRST}) == 12
-    assert sum(one["labels"] == other["labels"] for one, other in zip(FIRST, SECOND, strict=True)) >= 0.95 * len(FIRST)
+    assert sum(
+        one["labels"] == other["labels"] for one, other in zip(FIRST, SECOND, strict=True)
+    ) >= 0.95 * len(FIRST)
 
 
 @pytest.mark.parametrize("rows", [FIRST, SECOND], ids=["first", "second"])
@@ -72,7 +75,9 @@ def test_a_rule_that_is_switched_off_is_missed(kinds, monkeypatch):
     assert set(kinds) <= set(KINDS)
     whole = right(FIRST)
     text = Path(rules.__file__).with_name("vocabulary.csv").read_text(encoding="utf-8")
-    without = Vocabulary(row for row in csv.DictReader(text.splitlines()) if row["kind"] not in kinds)
+    without = Vocabulary(
+        row for row in csv.DictReader(text.splitlines()) if row["kind"] not in kinds
+    )
     monkeypatch.setattr(rules, "load_vocabulary", lambda: without)
     rules._read_sentence.cache_clear()
     try:

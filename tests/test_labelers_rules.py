@@ -139,7 +139,13 @@ def test_over_a_report_positive_beats_uncertain_beats_negative():
 
 
 @pytest.mark.parametrize(
-    "text", ["No acute cardiopulmonary abnormality.", "Clear lungs.", "Normal chest.", "No edema. Right PICC."]
+    "text",
+    [
+        "No acute cardiopulmonary abnormality.",
+        "Clear lungs.",
+        "Normal chest.",
+        "No edema. Right PICC.",
+    ],
 )
 def test_a_report_that_denies_disease_has_no_finding(text):
     assert no_finding(text) == 1
@@ -147,7 +153,13 @@ def test_a_report_that_denies_disease_has_no_finding(text):
 
 @pytest.mark.parametrize(
     "other",
-    ["Emphysema.", "Calcified granuloma.", "Hiatal hernia.", "Degenerative changes of the spine.", "Possible scoliosis."],
+    [
+        "Emphysema.",
+        "Calcified granuloma.",
+        "Hiatal hernia.",
+        "Degenerative changes of the spine.",
+        "Possible scoliosis.",
+    ],
 )
 def test_an_abnormality_beyond_the_13_denies_no_finding(other):
     assert no_finding(f"No acute disease. {other}") == 0
@@ -164,8 +176,18 @@ def test_views_and_technique_alone_say_nothing():
 
 def test_a_decision_names_its_sentence_words_cue_and_rule():
     first, second = explain("Mild edema. Pneumonia is not excluded.")
-    assert (first.observation, first.label, first.span, first.cue, first.rule) == ("Edema", 1, "edema", "", "asserted")
-    assert (second.sentence, second.cue, second.rule) == ("Pneumonia is not excluded", "is not excluded", "uncertainty after")
+    assert (first.observation, first.label, first.span, first.cue, first.rule) == (
+        "Edema",
+        1,
+        "edema",
+        "",
+        "asserted",
+    )
+    assert (second.sentence, second.cue, second.rule) == (
+        "Pneumonia is not excluded",
+        "is not excluded",
+        "uncertainty after",
+    )
 
 
 def test_every_label_is_explained_and_nothing_else_is(indiana):
@@ -197,7 +219,23 @@ def test_decimal_points_do_not_end_sentences():
 
 
 PIECES = st.sampled_from(
-    ["no", "effusion", "edema", ",", "or", "but", ".", "heart", "is", "normal", "may be", "not seen", "XXXX", "5", "é"]
+    [
+        "no",
+        "effusion",
+        "edema",
+        ",",
+        "or",
+        "but",
+        ".",
+        "heart",
+        "is",
+        "normal",
+        "may be",
+        "not seen",
+        "XXXX",
+        "5",
+        "é",
+    ]
 )
 
 

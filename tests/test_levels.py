@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from mrg_r1_lib.paths import REPOSITORY
-from mrg_r1_lib.sources import direct_imports
+from mrg_r1_lib.pipeline.sources import direct_imports
+from mrg_r1_lib.storage.paths import REPOSITORY
 
 LEVELS = [
     ["observations", "report_format", "paths", "privacy", "advantage", "base_models", "clock"],
@@ -52,7 +52,9 @@ def room(module: str) -> str:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_only_lower_levels_and_its_own_package(module):
     for imported in direct_imports(module):
-        assert room(imported) == room(module) or LEVEL_OF[room(imported)] < LEVEL_OF[room(module)], imported
+        assert (
+            room(imported) == room(module) or LEVEL_OF[room(imported)] < LEVEL_OF[room(module)]
+        ), imported
 
 
 def test_only_paths_reads_environment_variables():

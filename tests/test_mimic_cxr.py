@@ -8,7 +8,7 @@ import pytest
 import trees
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.data_card import filter_counts
+from mrg_r1_lib.corpora.data_card import filter_counts
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.study import check_studies, published_labels
 
@@ -28,7 +28,11 @@ def test_the_tree_is_read_whole_without_a_warning(tmp_path):
     assert [corpus.splits.count(name) for name in ("train", "validate", "test")] == [28, 4, 8]
     study = corpus[0]
     assert (study.study_id, study.patient_id, study.split) == ("s50414267", "p10000032", "train")
-    assert (study.findings, study.impression, study.index_terms) == (trees.FINDINGS, "No acute process.", None)
+    assert (study.findings, study.impression, study.index_terms) == (
+        trees.FINDINGS,
+        "No acute process.",
+        None,
+    )
     assert [image().size for image in study.images] == [(32, 32)]
     check_studies(corpus)
     assert [s.study_id for s in corpus[1:3]] == [corpus[1].study_id, corpus[2].study_id]
@@ -45,7 +49,10 @@ def test_the_data_root_holds_it_under_its_name(tmp_path, monkeypatch):
 def test_tables_may_be_plain_or_gzipped_with_columns_in_any_order_a_mark_and_crlf(tmp_path, suffix):
     trees.mimic(tmp_path, 4, suffix=suffix)
     split, metadata, _ = trees.mimic_rows(4)
-    for name, columns, rows in (("split", trees.SPLIT_COLUMNS, split), ("metadata", trees.METADATA_COLUMNS, metadata)):
+    for name, columns, rows in (
+        ("split", trees.SPLIT_COLUMNS, split),
+        ("metadata", trees.METADATA_COLUMNS, metadata),
+    ):
         path = tmp_path / f"mimic-cxr-2.0.0-{name}{suffix}"
         trees.write_csv(path, columns[::-1], rows, encoding="utf-8-sig", newline="\r\n")
     assert [(study.study_id, study.split) for study in load(tmp_path)] == [
@@ -68,15 +75,25 @@ def test_views_rank_pa_ap_unknown_other_lateral(tmp_path):
         row["ViewPosition"] = position
     trees.write_csv(tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, metadata)
     with_two = load(tmp_path, views=2)
-    assert [call.args[0].stem for call in with_two[0].images] == [metadata[1]["dicom_id"], metadata[0]["dicom_id"]]
-    assert [call.args[0].stem for call in with_two[1].images] == [metadata[3]["dicom_id"], metadata[2]["dicom_id"]]
+    assert [call.args[0].stem for call in with_two[0].images] == [
+        metadata[1]["dicom_id"],
+        metadata[0]["dicom_id"],
+    ]
+    assert [call.args[0].stem for call in with_two[1].images] == [
+        metadata[3]["dicom_id"],
+        metadata[2]["dicom_id"],
+    ]
 
 
 def test_published_labels_are_read_in_our_order_and_are_optional(tmp_path):
     corpus = load(trees.mimic(tmp_path, 4))
     codes = dict(zip(OBSERVATIONS, published_labels(corpus)[2], strict=True))
     named = {name: Label(code) for name, code in codes.items() if code}
-    assert named == {"Cardiomegaly": Label.POSITIVE, "Edema": Label.UNCERTAIN, "Pneumothorax": Label.NEGATIVE}
+    assert named == {
+        "Cardiomegaly": Label.POSITIVE,
+        "Edema": Label.UNCERTAIN,
+        "Pneumothorax": Label.NEGATIVE,
+    }
     (tmp_path / "mimic-cxr-2.0.0-chexpert.csv.gz").unlink()
     assert load(tmp_path)[0].published_labels is None
     assert not published_labels(load(tmp_path)).any()
@@ -97,18 +114,46 @@ def test_a_report_without_findings_is_a_study_without_a_split(tmp_path):
     path = trees.mimic(tmp_path) / FOLDER / f"{STUDY}.txt"
     path.write_text(" IMPRESSION:  Normal.\n")
     corpus = load(tmp_path)
-    assert len(corpus) == 40 and corpus.splits[1] == "" == corpus[1].split and corpus[1].impression == "Normal."
+    assert (
+        len(corpus) == 40
+        and corpus.splits[1] == "" == corpus[1].split
+        and corpus[1].impression == "Normal."
+    )
     path.write_text("COMPARISON: None.\n\n INDICATION: Cough.\n")
     assert load(tmp_path)[1].findings == ""
 
 
 BAD = {
-    "missing report": (lambda f: (f / f"{STUDY}.txt").unlink(), rf"{STUDY}\.txt \(no such file", "report unreadable"),
-    "empty report": (lambda f: (f / f"{STUDY}.txt").write_text(" \n"), rf"{STUDY}\.txt \(empty file", "report unreadable"),
-    "not UTF-8": (lambda f: (f / f"{STUDY}.txt").write_bytes(b"FINDINGS: \x92"), r"not UTF-8 \(byte 10", "report unreadable"),
-    "huge": (lambda f: (f / f"{STUDY}.txt").write_bytes(b"x" * (2 << 20)), "larger than 1048576 bytes", "report unreadable"),
-    "no images": (lambda f: [p.unlink() for p in (f / STUDY).iterdir()], r"\(no such file", "image unreadable"),
-    "zero bytes": (lambda f: [p.write_bytes(b"") for p in (f / STUDY).iterdir()], r"\(empty file", "image unreadable"),
+    "missing report": (
+        lambda f: (f / f"{STUDY}.txt").unlink(),
+        rf"{STUDY}\.txt \(no such file",
+        "report unreadable",
+    ),
+    "empty report": (
+        lambda f: (f / f"{STUDY}.txt").write_text(" \n"),
+        rf"{STUDY}\.txt \(empty file",
+        "report unreadable",
+    ),
+    "not UTF-8": (
+        lambda f: (f / f"{STUDY}.txt").write_bytes(b"FINDINGS: \x92"),
+        r"not UTF-8 \(byte 10",
+        "report unreadable",
+    ),
+    "huge": (
+        lambda f: (f / f"{STUDY}.txt").write_bytes(b"x" * (2 << 20)),
+        "larger than 1048576 bytes",
+        "report unreadable",
+    ),
+    "no images": (
+        lambda f: [p.unlink() for p in (f / STUDY).iterdir()],
+        r"\(no such file",
+        "image unreadable",
+    ),
+    "zero bytes": (
+        lambda f: [p.write_bytes(b"") for p in (f / STUDY).iterdir()],
+        r"\(empty file",
+        "image unreadable",
+    ),
     "truncated": (
         lambda f: [p.write_bytes(p.read_bytes()[:300]) for p in (f / STUDY).iterdir()],
         r"\((truncated JPEG|neither|damaged)",
@@ -158,7 +203,11 @@ def test_a_bad_row_is_named_and_no_other_study_is_lost(tmp_path, table, column, 
 def test_an_image_that_is_listed_twice_is_named(tmp_path):
     trees.mimic(tmp_path)
     _, metadata, _ = trees.mimic_rows()
-    trees.write_csv(tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, [*metadata, metadata[0]])
+    trees.write_csv(
+        tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz",
+        trees.METADATA_COLUMNS,
+        [*metadata, metadata[0]],
+    )
     with pytest.warns(UserWarning, match=f"{metadata[0]['dicom_id']} .listed twice"):
         assert len(load(tmp_path)) == 40
 
@@ -167,9 +216,16 @@ def test_a_study_without_a_split_or_an_image_row_is_counted(tmp_path):
     trees.mimic(tmp_path)
     split, metadata, _ = trees.mimic_rows()
     trees.write_csv(tmp_path / "mimic-cxr-2.0.0-split.csv.gz", trees.SPLIT_COLUMNS, split[2:])
-    trees.write_csv(tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, [*metadata[:2], *metadata[4:]])
+    trees.write_csv(
+        tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz",
+        trees.METADATA_COLUMNS,
+        [*metadata[:2], *metadata[4:]],
+    )
     corpus = load(tmp_path)
-    assert len(corpus) == 38 and sorted(corpus.left_out.values()) == ["no image", "not in the split file"]
+    assert len(corpus) == 38 and sorted(corpus.left_out.values()) == [
+        "no image",
+        "not in the split file",
+    ]
 
 
 def test_a_patient_in_two_splits_stops(tmp_path):
@@ -177,11 +233,16 @@ def test_a_patient_in_two_splits_stops(tmp_path):
     split, _, _ = trees.mimic_rows()
     split[2]["split"] = split[3]["split"] = "test"
     trees.write_csv(tmp_path / "mimic-cxr-2.0.0-split.csv.gz", trees.SPLIT_COLUMNS, split)
-    with pytest.raises(ValueError, match=r"1 patients are in two splits, the first is p10000032\. Use the official file"):
+    with pytest.raises(
+        ValueError,
+        match=r"1 patients are in two splits, the first is p10000032\. Use the official file",
+    ):
         load(tmp_path)
 
 
-@pytest.mark.parametrize(("table", "column"), [("split", "split"), ("metadata", "ViewPosition"), ("chexpert", "Edema")])
+@pytest.mark.parametrize(
+    ("table", "column"), [("split", "split"), ("metadata", "ViewPosition"), ("chexpert", "Edema")]
+)
 def test_a_missing_column_is_named(tmp_path, table, column):
     path = trees.mimic(tmp_path, 4, suffix=".csv") / f"mimic-cxr-2.0.0-{table}.csv"
     path.write_text(path.read_text().replace(column, "other", 1))
@@ -194,7 +255,8 @@ def test_a_missing_a_doubled_and_a_damaged_table_are_named(tmp_path):
     data = path.read_bytes()
     (tmp_path / "mimic-cxr-2.1.0-split.csv").write_bytes(gzip.decompress(data))
     with pytest.raises(
-        ValueError, match=r"several files for one: mimic-cxr-2\.0\.0-split\.csv\.gz, mimic-cxr-2\.1\.0-split\.csv"
+        ValueError,
+        match=r"several files for one: mimic-cxr-2\.0\.0-split\.csv\.gz, mimic-cxr-2\.1\.0-split\.csv",
     ):
         load(tmp_path)
     (tmp_path / "mimic-cxr-2.1.0-split.csv").unlink()
@@ -202,7 +264,9 @@ def test_a_missing_a_doubled_and_a_damaged_table_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"split\.csv\.gz: is truncated or damaged"):
         load(tmp_path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"has no mimic-cxr-2\.0\.0-split\.csv or \.csv\.gz"):
+    with pytest.raises(
+        FileNotFoundError, match=r"has no mimic-cxr-2\.0\.0-split\.csv or \.csv\.gz"
+    ):
         load(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"has no folder files/"):
         load(tmp_path / "nowhere")
@@ -218,11 +282,16 @@ def test_beyond_a_share_of_bad_studies_the_load_stops(tmp_path):
 def test_phantoms_are_refused_and_the_text_may_be_normalised(tmp_path):
     with pytest.raises(ValueError, match="no index terms to draw from"):
         load(trees.mimic(tmp_path, 4), images="phantom")
-    assert load(tmp_path, text="r2gen")[0].findings == "heart size is normal . lungs are clear . no pleural effusion ."
+    assert (
+        load(tmp_path, text="r2gen")[0].findings
+        == "heart size is normal . lungs are clear . no pleural effusion ."
+    )
 
 
 def test_a_corpus_is_indexed_in_numbers_not_in_texts(tmp_path):
     corpus = load(trees.mimic(tmp_path))
-    held = sum(array.nbytes for array in (corpus.rows, corpus.dicoms, corpus.has_findings, corpus.labels))
+    held = sum(
+        array.nbytes for array in (corpus.rows, corpus.dicoms, corpus.has_findings, corpus.labels)
+    )
     assert held / len(corpus) < 100  # bytes a study
     assert np.array_equal(corpus.rows, np.sort(corpus.rows))

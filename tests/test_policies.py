@@ -3,14 +3,26 @@ import pytest
 import torch
 from peft import get_peft_model
 from PIL import Image
+from safetensors.torch import save_file
 
-from mrg_r1_lib.base_models import POLICIES
-from mrg_r1_lib.generate import generate
-from mrg_r1_lib.policies import create_policy, load_policy, lora, new_adapters, save_policy
+from mrg_r1_lib.policies.generation import generate
+from mrg_r1_lib.policies.load_save import (
+    create_policy,
+    freeze_vision,
+    load_policy,
+    lora,
+    new_adapters,
+    policy_digest,
+    save_policy,
+)
+from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
 from mrg_r1_lib.study import Study
 
-TEXTS = ["The heart is normal in size. The lungs are clear.", "No pleural effusion or pneumothorax."] * 20
+TEXTS = [
+    "The heart is normal in size. The lungs are clear.",
+    "No pleural effusion or pneumothorax.",
+] * 20
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +41,25 @@ def test_an_unknown_policy_lists_the_known_ones():
         create_policy("tiny_llava", TEXTS, 50, 0)
 
 
+def test_a_policy_without_hub_and_maker_says_what_it_lacks(monkeypatch):
+    monkeypatch.setitem(POLICIES, "mine", POLICIES["tiny_llava"])
+    with pytest.raises(ValueError, match=r"mine has no `hub` .* no maker in MADE_HERE"):
+        create_policy("mine", TEXTS, 48, 0)
+
+
 def test_any_text_survives_the_tokenizer_and_the_tags_are_single_tokens(policy):
     tokenizer = policy[1].tokenizer
-    text = render_target("Edema", "XXXX-year-old: 5 mm nodule, unchanged (see CT).\nHeart 50% – ÄÖÜ.")
+    text = render_target(
+        "Edema", "XXXX-year-old: 5 mm nodule, unchanged (see CT).\nHeart 50% – ÄÖÜ."
+    )
     assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text
     assert len(tokenizer("<think></think><report></report>").input_ids) == 4
 
 
 def test_the_seed_decides_the_weights(policy):
-    first, again, other = (create_policy("tiny_llava", TEXTS, 48, seed)[0].state_dict() for seed in (0, 0, 1))
+    first, again, other = (
+        create_policy("tiny_llava", TEXTS, 48, seed)[0].state_dict() for seed in (0, 0, 1)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
@@ -56,7 +78,9 @@ def adapted(policy, tmp_path, request):
     return adapted, processor, tmp_path
 
 
-def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_wherever_the_results_lie(adapted):
+def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_wherever_the_results_lie(
+    adapted,
+):
     model, processor, results = adapted
     before = generate(model, processor, [study(0), study(200)], 8)
     moved = results.rename(results.with_name(f"{results.name}_moved"))
@@ -74,14 +98,19 @@ def test_a_change_far_below_the_precision_of_the_model_survives_saving(adapted):
             parameter += 1e-6
     save_policy(model, processor, results / "again" / "policy")
     loaded = dict(load_policy(results / "again" / "policy")[0].named_parameters())
-    assert weights and all(torch.equal(parameter, loaded[name]) for name, parameter in weights.items())
+    assert weights and all(
+        torch.equal(parameter, loaded[name]) for name, parameter in weights.items()
+    )
     assert all(loaded[name].requires_grad for name in weights)
 
 
 def test_adapters_without_their_model_say_where_it_should_be(adapted):
     results = adapted[2]
     (results / "base").rename(results / "elsewhere")
-    with pytest.raises(FileNotFoundError, match=r"expected a whole model .* found adapters without it, .*base/policy\.$"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"expected a whole model .* found adapters without it, .*base/policy\.$",
+    ):
         load_policy(results / "adapted" / "policy")
 
 
@@ -91,7 +120,9 @@ def test_only_a_model_without_adapters_is_given_new_ones(adapted):
 
 
 def test_adapters_never_touch_vision_tower_or_projector():
-    model = get_peft_model(create_policy("tiny_llava", TEXTS, 48, 0)[0], lora(POLICIES["tiny_llava"]))
+    model = get_peft_model(
+        create_policy("tiny_llava", TEXTS, 48, 0)[0], lora(POLICIES["tiny_llava"])
+    )
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert trained and not [name for name in trained if "vision" in name or "projector" in name]
 
@@ -99,7 +130,9 @@ def test_adapters_never_touch_vision_tower_or_projector():
 def test_a_completion_does_not_depend_on_its_neighbours(policy):
     model, processor = create_policy("tiny_llava", TEXTS, 48, 3)
     both = generate(model, processor, [study(30), study(220)], 6)
-    assert both == generate(model, processor, [study(30)], 6) + generate(model, processor, [study(220)], 6)
+    assert both == generate(model, processor, [study(30)], 6) + generate(
+        model, processor, [study(220)], 6
+    )
 
 
 def test_the_image_reaches_the_policy(policy):
@@ -108,15 +141,36 @@ def test_the_image_reaches_the_policy(policy):
         [
             {
                 "role": "user",
-                "content": [{"type": "image", "image": Image.fromarray(image)}, {"type": "text", "text": INSTRUCTION}],
+                "content": [
+                    {"type": "image", "image": Image.fromarray(image)},
+                    {"type": "text", "text": INSTRUCTION},
+                ],
             }
         ]
         for image in (np.zeros((48, 48, 3), np.uint8), np.full((48, 48, 3), 255, np.uint8))
     ]
     inputs = [
-        processor.apply_chat_template(p, tokenize=True, return_dict=True, return_tensors="pt", add_generation_prompt=True)
+        processor.apply_chat_template(
+            p, tokenize=True, return_dict=True, return_tensors="pt", add_generation_prompt=True
+        )
         for p in prompt
     ]
     with torch.inference_mode():
         dark, bright = (model(**each).logits[0, -1] for each in inputs)
     assert not torch.allclose(dark, bright)
+
+
+def test_a_policy_whose_vision_tower_has_an_unknown_name_is_an_error():
+    blind = torch.nn.ModuleDict({"eyes": torch.nn.Linear(2, 2), "speech": torch.nn.Linear(2, 2)})
+    with pytest.raises(
+        ValueError, match=r"no parameter of a vision tower .* policies/load_save\.py"
+    ):
+        freeze_vision(blind)
+
+
+def test_weights_in_several_files_have_one_digest(tmp_path):
+    for name in ("model-00001-of-00002", "model-00002-of-00002"):
+        save_file({"w": torch.ones(2)}, tmp_path / f"{name}.safetensors")
+    first = policy_digest(tmp_path)
+    save_file({"w": torch.zeros(2)}, tmp_path / "model-00002-of-00002.safetensors")
+    assert len(first) == 64 and policy_digest(tmp_path) != first

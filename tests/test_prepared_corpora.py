@@ -1,17 +1,17 @@
-"""Real image files take the path of drawn ones: a corpus in each preparation trains and is scored."""
+"""Real image files take the path of drawn ones: a corpus in each preparation trains and is
+scored."""
 
 import pandas as pd
 import pytest
 import trees
 
-from mrg_r1_lib import prompts
-from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.evaluate import evaluate
+from mrg_r1_lib.corpora import load_corpus, splits
+from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import PREPARATIONS, baselines, load_scale, parse_experiment
-from mrg_r1_lib.pretrain import pretrain
-from mrg_r1_lib.runs import Run
-from mrg_r1_lib.sft import sft
-from mrg_r1_lib.srl import srl
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training.pretrain import pretrain
+from mrg_r1_lib.training.sft import sft
+from mrg_r1_lib.training.srl import srl
 
 pytestmark = pytest.mark.usefixtures("minute_scale")
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.usefixtures("minute_scale")
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
-    prompts._studies.cache_clear()
+    splits._studies.cache_clear()
     yield tmp_path / "data"
-    prompts._studies.cache_clear()
+    splits._studies.cache_clear()
 
 
 @pytest.mark.slow
@@ -29,14 +29,14 @@ def test_two_views_in_r2gens_layout_and_words_train_and_are_scored(data, tmp_pat
     phantoms = load_corpus("phantom", studies=61)
     trees.r2gen(data / "iu_xray", 60, findings=lambda number: phantoms[number].findings)
     run = Run("iu_xray_r2gen/srl_mccs", "smoke", 0, tmp_path / "results")
-    (first, *_) = prompts.load_split(run.corpus, "train", run.size)
+    (first, *_) = splits.load_split(run.corpus, "train", run.settings)
     assert len(first.images) == 2 and first.findings == first.findings.lower()
     pretrain(run), sft(run), srl(run)
-    assert evaluate(run)["studies"] == 6
+    assert evaluate(run)["studies"] == 4
     assert run.read_manifest()["preparation"] == {
-        "name": "iu_xray_r2gen", "corpus": "iu_xray", "images": "files", "views": 2, "text": "r2gen"
+        "name": "iu_xray_r2gen", "corpus": "iu_xray", "public": True, "images": "files", "views": 2, "text": "r2gen"
     }  # fmt: skip
-    table = pd.read_csv(run.folder / "labels_per_study.csv")
+    table = pd.read_csv(run.folder / "labels_per_study_validate.csv")
     assert table["study_id"].str.fullmatch(r"CXR\d+_IM-\d+").all()
 
 
@@ -44,21 +44,28 @@ def test_scores_of_a_credentialed_corpus_stand_under_row_numbers(data, tmp_path)
     trees.mimic(data / "mimic_cxr", 60)
     run = Run("mimic_cxr/nearest_neighbour", "smoke", 0, tmp_path / "results")
     evaluate(run)
-    assert pd.read_csv(run.folder / "labels_per_study.csv")["study_id"].tolist() == list(range(6))
+    assert pd.read_csv(run.folder / "labels_per_study_validate.csv")["study_id"].tolist() == list(
+        range(4)
+    )
 
 
 def test_a_preparation_is_part_of_a_run(tmp_path):
-    one, other = (Run(f"{name}/sft", "smoke", 0, tmp_path) for name in ("mimic_cxr", "mimic_cxr_r2gen"))
-    assert one.fingerprint() != other.fingerprint() and one.folder != other.folder
+    one, other = (
+        Run(f"{name}/sft", "smoke", 0, tmp_path) for name in ("mimic_cxr", "mimic_cxr_r2gen")
+    )
+    assert one.described() != other.described() and one.folder != other.folder
 
 
 def test_only_phantoms_have_a_template_of_what_was_drawn():
     scale = load_scale("smoke")
-    assert {name: "drawn_template" in baselines(name, scale) for name in PREPARATIONS} == {
-        "iu_xray": True, "iu_xray_files": False, "iu_xray_r2gen": False, "mimic_cxr": False, "mimic_cxr_r2gen": False
-    }  # fmt: skip
+    for name, preparation in PREPARATIONS.items():
+        drawn = (preparation.images or scale.images) == "phantom"
+        assert ("drawn_template" in baselines(name, scale)) == drawn
 
 
 def test_an_unknown_preparation_lists_the_known_ones():
-    with pytest.raises(ValueError, match="known corpora: iu_xray, iu_xray_files, iu_xray_r2gen, mimic_cxr, mimic_cxr_r2gen"):
+    with pytest.raises(
+        ValueError,
+        match=f"known corpora: {', '.join(PREPARATIONS)}",
+    ):
         parse_experiment("chexpert/sft")

@@ -6,17 +6,21 @@ import pytest
 import trees
 from PIL import Image
 
-from mrg_r1_lib import figures, steps
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.files import save_table, write_text
-from mrg_r1_lib.privacy import is_credentialed, quotable, require_unquoted
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib.pipeline import steps
+from mrg_r1_lib.reporting import figures
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import save_table, write_text
+from mrg_r1_lib.storage.privacy import is_credentialed, quotable, require_unquoted
 
 STUDY, IMAGE = "50414267", trees.dicom(50414267, 0)
 
 
 def test_a_credentialed_corpus_is_known_in_every_preparation():
-    assert [is_credentialed(name) for name in ("mimic_cxr", "mimic_cxr_r2gen", "iu_xray", "iu_xray_r2gen")] == [1, 1, 0, 0]
+    assert [
+        is_credentialed(name)
+        for name in ("mimic_cxr", "mimic_cxr_r2gen", "iu_xray", "iu_xray_r2gen")
+    ] == [1, 1, 0, 0]
     assert quotable("iu_xray", [1]) == [1] and quotable("mimic_cxr_r2gen", [1]) == []
 
 
@@ -42,9 +46,18 @@ def test_a_table_with_text_or_ids_is_refused_below_a_credentialed_corpus_only(tm
 
 
 def test_numbers_and_names_are_written(tmp_path):
-    row = {"system": "template from the drawn observations", "seed": 0, "metric": "ce_f1", "value": 0.51414267, "low": None}
+    row = {
+        "system": "template from the drawn observations",
+        "seed": 0,
+        "metric": "ce_f1",
+        "value": 0.51414267,
+        "low": None,
+    }
     save_table(pd.DataFrame([row]), tmp_path / "laptop" / "mimic_cxr_r2gen" / "tables" / "x.csv")
-    write_text(tmp_path / "laptop" / "mimic_cxr" / "sft" / "metrics.json", '{"f1": 0.5, "average": "micro"}')
+    write_text(
+        tmp_path / "laptop" / "mimic_cxr" / "sft" / "metrics.json",
+        '{"f1": 0.5, "average": "micro"}',
+    )
 
 
 def test_numbers_as_they_are_printed_are_numbers_and_words_between_them_are_not(tmp_path):
@@ -63,7 +76,10 @@ def test_numbers_as_they_are_printed_are_numbers_and_words_between_them_are_not(
             write_text(path, pd.DataFrame([row | {"F1": cell}]).to_csv(index=False))
 
 
-@pytest.mark.parametrize("text", [f'{{"id": "s{STUDY}"}}', '{"a": ["The heart is enlarged, and a small effusion is seen."]}'])
+@pytest.mark.parametrize(
+    "text",
+    [f'{{"id": "s{STUDY}"}}', '{"a": ["The heart is enlarged, and a small effusion is seen."]}'],
+)
 def test_a_json_file_with_an_id_or_a_sentence_is_refused(tmp_path, text):
     with pytest.raises(PermissionError, match="holds"):
         write_text(tmp_path / "full" / "mimic_cxr" / "metrics.json", text)
@@ -73,9 +89,14 @@ def test_five_words_of_a_report_are_a_quote_and_the_librarys_own_words_are_none(
     reports = ["Moderate cardiomegaly with small bilateral effusions, new since Monday."]
     require_unquoted(tmp_path, ["with small bilateral effusions"], [], reports)
     with pytest.raises(PermissionError, match="5 words in a row"):
-        require_unquoted(tmp_path, ["<td>cardiomegaly, WITH small\n bilateral effusions</td>"], [], reports)
+        require_unquoted(
+            tmp_path, ["<td>cardiomegaly, WITH small\n bilateral effusions</td>"], [], reports
+        )
     require_unquoted(
-        tmp_path, ["cardiomegaly with small bilateral effusions"], ["cardiomegaly with small bilateral effusions"], reports
+        tmp_path,
+        ["cardiomegaly with small bilateral effusions"],
+        ["cardiomegaly with small bilateral effusions"],
+        reports,
     )
     with pytest.raises(PermissionError, match="id of a patient, study or image"):
         require_unquoted(tmp_path, [f"p{10000032}"], [], [])
@@ -97,9 +118,13 @@ def notebook(tmp_path, monkeypatch):
     """A draft with one output of `kind`, and the step it belongs to; the corpus is a small tree."""
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
     trees.mimic(
-        tmp_path / "mimic_cxr", 4, findings=lambda number: f"Wombats hide behind the left heart border, number {number}."
+        tmp_path / "mimic_cxr",
+        4,
+        findings=lambda number: f"Wombats hide behind the left heart border, number {number}.",
     )
-    step = steps.Step("02_supervised_finetuning", Run("mimic_cxr/srl_mccs", "smoke", 0, tmp_path / "results"))
+    step = steps.Step(
+        "02_supervised_finetuning", Run("mimic_cxr/srl_mccs", "smoke", 0, tmp_path / "results")
+    )
 
     def write(output):
         cell = nbformat.v4.new_code_cell("report", id="report", outputs=[output])
@@ -111,7 +136,9 @@ def notebook(tmp_path, monkeypatch):
 
 
 def test_an_executed_notebook_that_quotes_a_report_is_not_published(notebook):
-    draft, step = notebook(nbformat.v4.new_output("execute_result", {"text/plain": "behind the left heart border"}))
+    draft, step = notebook(
+        nbformat.v4.new_output("execute_result", {"text/plain": "behind the left heart border"})
+    )
     with pytest.raises(PermissionError, match="5 words in a row of a report or completion"):
         steps.publish(draft, step)
     assert draft.exists() and not step.output.exists()
@@ -121,11 +148,15 @@ def test_an_executed_notebook_that_quotes_a_report_is_not_published(notebook):
     "output",
     [
         nbformat.v4.new_output("stream", name="stdout", text="behind the left heart border"),
-        nbformat.v4.new_output("display_data", {"text/html": "<pre>behind the left heart border</pre>"}),
+        nbformat.v4.new_output(
+            "display_data", {"text/html": "<pre>behind the left heart border</pre>"}
+        ),
     ],
     ids=["printed", "displayed by a library"],
 )
 def test_what_was_printed_logged_or_displayed_is_not_published(notebook, output):
     draft, step = notebook(output)
     steps.publish(draft, step)
-    assert "border" not in step.output.read_text() and "mimic_cxr/notebooks" in step.output.as_posix()
+    assert (
+        "border" not in step.output.read_text() and "mimic_cxr/notebooks" in step.output.as_posix()
+    )

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.prompts import load_split, sft_rows, srl_rows
+from mrg_r1_lib.policies.prompts import sft_rows, srl_rows
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.study import SPLITS
 
@@ -19,10 +20,14 @@ def test_a_scale_takes_the_first_studies_with_findings_of_each_split(indiana):
     ids = set()
     for split in SPLITS:
         chosen = load_split("iu_xray", split, SMOKE)
-        assert len(chosen) == SMOKE.studies[split] and all(study.findings and study.split == split for study in chosen)
+        assert len(chosen) == SMOKE.studies[split] and all(
+            study.findings and study.split == split for study in chosen
+        )
         ids |= {study.study_id for study in chosen}
     assert len(ids) == sum(SMOKE.studies.values())
-    with pytest.raises(ValueError, match="Unknown split 'dev'; known splits: train, validate, test"):
+    with pytest.raises(
+        ValueError, match="Unknown split 'dev'; known splits: train, validate, test"
+    ):
         load_split("iu_xray", "dev", SMOKE)
 
 
@@ -39,6 +44,11 @@ def test_an_sft_target_thinks_the_positive_observations_and_reports_the_findings
 def test_srl_rows_carry_the_reference_and_its_labels_beside_its_own_image(studies):
     labels = load_labeler("rules")([study.findings for study in studies])
     rows = srl_rows(studies, labels)
-    assert rows[3]["reference"] == studies[3].findings and rows[3]["reference_labels"] == labels[3].tolist()
-    np.testing.assert_array_equal(np.asarray(rows[3]["images"][0]), np.asarray(studies[3].images[0]().convert("RGB")))
+    assert (
+        rows[3]["reference"] == studies[3].findings
+        and rows[3]["reference_labels"] == labels[3].tolist()
+    )
+    np.testing.assert_array_equal(
+        np.asarray(rows[3]["images"][0]), np.asarray(studies[3].images[0]().convert("RGB"))
+    )
     assert "completion" not in rows[3]

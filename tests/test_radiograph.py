@@ -1,4 +1,5 @@
-"""Phantom radiographs: the same bytes for the same key, one sign a term, on the side that the term names."""
+"""Phantom radiographs: the same bytes for the same key, one sign a term, on the side that the term
+names."""
 
 import hashlib
 import subprocess
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mrg_r1_lib.image_classifier import auroc_by_observation, train_image_classifier
 from mrg_r1_lib.observations import ABNORMALITIES
-from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.policies.image_classifier import auroc_by_observation, train_image_classifier
+from mrg_r1_lib.radiographs.draw import draw_radiograph
 from mrg_r1_lib.study import IndexTerm
 
 # not tied to one side of the film, or (devices) crossing the midline
@@ -33,9 +34,12 @@ def change(observation, key, *, film=96, **where):
 
 
 def halves(difference):
-    """Energy in the image's left and right half; the middle fifth, where the mediastinum lies, is left out."""
+    """Energy in the image's left and right half; the middle fifth, where the mediastinum lies, is
+    left out."""
     size = len(difference)
-    return (difference[:, : int(0.4 * size)] ** 2).sum(), (difference[:, int(0.6 * size) :] ** 2).sum()
+    return (difference[:, : int(0.4 * size)] ** 2).sum(), (
+        difference[:, int(0.6 * size) :] ** 2
+    ).sum()
 
 
 def test_the_same_terms_and_key_give_the_same_bytes():
@@ -45,11 +49,13 @@ def test_the_same_terms_and_key_give_the_same_bytes():
 
 def test_a_fresh_interpreter_draws_the_same_bytes():
     code = (
-        "import hashlib; from mrg_r1_lib.radiograph import draw_radiograph; from mrg_r1_lib.study import IndexTerm; "
+        "import hashlib; from mrg_r1_lib.radiographs.draw import draw_radiograph; from mrg_r1_lib.study import IndexTerm; "
         "terms = [IndexTerm('Edema', ('Edema',)), IndexTerm('Fracture', ('Fracture',), 'left')]; "
         "print(hashlib.sha256(draw_radiograph(terms, 'CXR7').tobytes()).hexdigest())"
     )
-    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     here = draw_radiograph([term("Edema"), term("Fracture", "left")], "CXR7")
     assert fresh == hashlib.sha256(here.tobytes()).hexdigest()
 
@@ -69,13 +75,19 @@ def test_every_size_gives_a_grey_film_with_sane_contrast(size):
 
 def test_lungs_are_darker_than_heart_and_belly():
     films = np.mean([pixels([], key) for key in KEYS], axis=0)
-    lung, heart, belly = films[35:50, 20:28].mean(), films[58:66, 50:58].mean(), films[86:92, 20:40].mean()
+    lung, heart, belly = (
+        films[35:50, 20:28].mean(),
+        films[58:66, 50:58].mean(),
+        films[86:92, 20:40].mean(),
+    )
     assert lung + 40 < min(heart, belly)
 
 
 def test_the_heart_lies_mostly_in_the_images_right_half():
     films = np.mean([pixels([], f"CXR{number}") for number in range(40)], axis=0)
-    heart = films[60, 20:76] > (films[60, 24] + films[60, 52]) / 2  # 28 pixels on each side of the midline
+    heart = (
+        films[60, 20:76] > (films[60, 24] + films[60, 52]) / 2
+    )  # 28 pixels on each side of the midline
     assert heart[28:].sum() > 1.3 * heart[:28].sum()
 
 
@@ -109,21 +121,40 @@ def test_a_bilateral_sign_changes_both_halves(observation):
 
 
 @pytest.mark.parametrize(
-    "observation", ["Cardiomegaly", "Enlarged Cardiomediastinum", "Edema", "Pleural Effusion", "Pneumothorax", "Lung Opacity"]
+    "observation",
+    [
+        "Cardiomegaly",
+        "Enlarged Cardiomediastinum",
+        "Edema",
+        "Pleural Effusion",
+        "Pneumothorax",
+        "Lung Opacity",
+    ],
 )
 def test_a_large_sign_changes_more_than_a_small_one(observation):
     energy = {
-        size: sum((change(observation, key, side="left", zone="middle", size=size) ** 2).sum() for key in KEYS)
+        size: sum(
+            (change(observation, key, side="left", zone="middle", size=size) ** 2).sum()
+            for key in KEYS
+        )
         for size in ("small", "large")
     }
     assert energy["large"] > 1.5 * energy["small"]
 
 
-@pytest.mark.parametrize("observation", ["Lung Opacity", "Lung Lesion", "Consolidation", "Pneumonia"])
+@pytest.mark.parametrize(
+    "observation", ["Lung Opacity", "Lung Lesion", "Consolidation", "Pneumonia"]
+)
 def test_an_upper_sign_lies_above_a_lower_one(observation):
     rows = np.arange(96)[:, None]
     centre = {
-        zone: np.mean([np.average(rows + 0 * d, weights=d**2) for key in KEYS for d in [change(observation, key, zone=zone)]])
+        zone: np.mean(
+            [
+                np.average(rows + 0 * d, weights=d**2)
+                for key in KEYS
+                for d in [change(observation, key, zone=zone)]
+            ]
+        )
         for zone in ("upper", "lower")
     }
     assert centre["upper"] + 15 < centre["lower"]
@@ -145,7 +176,9 @@ def test_an_effusion_brightens_the_base_and_a_pneumothorax_darkens_the_apex():
 
 def test_one_term_does_not_move_the_sign_of_another():
     alone = change("Lung Lesion", "CXR1", side="left", zone="upper")
-    both = pixels([term("Pleural Effusion", "right"), term("Lung Lesion", "left", "upper")], "CXR1") - pixels([], "CXR1")
+    both = pixels(
+        [term("Pleural Effusion", "right"), term("Lung Lesion", "left", "upper")], "CXR1"
+    ) - pixels([], "CXR1")
     np.testing.assert_array_equal(both[:45, 55:], alone[:45, 55:])
 
 
@@ -155,8 +188,12 @@ def test_a_consolidation_that_is_also_indexed_as_opacity_is_drawn_once():
 
 
 def test_terms_without_a_sign_draw_nothing_and_hyperdistention_lowers_the_diaphragm():
-    np.testing.assert_array_equal(pixels([IndexTerm("Spine/degenerative")], "CXR1"), pixels([], "CXR1"))
-    assert (pixels([IndexTerm("Lung/hyperdistention")], "CXR1") - pixels([], "CXR1"))[65:80, 20:35].mean() < -10
+    np.testing.assert_array_equal(
+        pixels([IndexTerm("Spine/degenerative")], "CXR1"), pixels([], "CXR1")
+    )
+    assert (pixels([IndexTerm("Lung/hyperdistention")], "CXR1") - pixels([], "CXR1"))[
+        65:80, 20:35
+    ].mean() < -10
 
 
 def test_the_name_of_a_term_decides_the_kind_of_device():
@@ -176,7 +213,10 @@ def test_an_unknown_observation_and_a_tiny_size_are_refused_with_what_was_expect
 def large_hearts():
     labels = np.arange(160)[:, None] % 2
     terms = [term("Cardiomegaly", size="large")]
-    images = [draw_radiograph(terms if label else [], f"CXR{number}", 64) for number, label in enumerate(labels[:, 0])]
+    images = [
+        draw_radiograph(terms if label else [], f"CXR{number}", 64)
+        for number, label in enumerate(labels[:, 0])
+    ]
     return np.stack([np.asarray(image) for image in images]), labels
 
 
@@ -202,7 +242,10 @@ def test_the_classifier_refuses_label_codes_and_colour(large_hearts):
 
 
 def test_auroc_is_the_share_of_pairs_in_order_and_nan_without_both_classes():
-    labels, scores = np.array([[0, 1], [1, 1], [0, 1], [1, 1]]), np.array([[0.1, 0.5], [0.4, 0.5], [0.5, 0.5], [0.9, 0.5]])
+    labels, scores = (
+        np.array([[0, 1], [1, 1], [0, 1], [1, 1]]),
+        np.array([[0.1, 0.5], [0.4, 0.5], [0.5, 0.5], [0.9, 0.5]]),
+    )
     frame = auroc_by_observation(labels, scores, ["Edema", "Fracture"])
     assert frame.auroc[0] == 0.75 and np.isnan(frame.auroc[1])
     assert frame.positives.tolist() == [2, 4]

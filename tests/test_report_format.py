@@ -37,5 +37,15 @@ def test_think_text_inside_the_report_never_reaches_the_report():
 
 
 def test_a_completion_may_be_a_string_or_messages():
-    parts = [{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]
-    assert completion_text("ab") == completion_text(parts) == completion_text([{"role": "assistant", "content": "ab"}]) == "ab"
+    parts = [
+        {
+            "role": "assistant",
+            "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+        }
+    ]
+    assert (
+        completion_text("ab")
+        == completion_text(parts)
+        == completion_text([{"role": "assistant", "content": "ab"}])
+        == "ab"
+    )

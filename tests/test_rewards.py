@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mrg_r1_lib.advantage import group_advantage
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards.advantage import group_advantage
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.rewards.label_f1 import positive_f1
 from mrg_r1_lib.rewards.mccs import cosine, margin_cosine
@@ -35,17 +35,39 @@ def labeler(reports):
     return np.array([codes(report) for report in reports], dtype=np.int8).reshape(-1, 14)
 
 
-REFERENCES = ["Edema, no Fracture", "no Edema, no Pneumothorax", "Cardiomegaly, maybe Edema", "Lungs clear.", "No Finding"]
+REFERENCES = [
+    "Edema, no Fracture",
+    "no Edema, no Pneumothorax",
+    "Cardiomegaly, maybe Edema",
+    "Lungs clear.",
+    "No Finding",
+]
 REPORTS = ["Edema", "no Edema, no Pneumothorax", "Fracture, no Cardiomegaly", "Edema", "No Finding"]
 COMPLETIONS = [f"<think>seen</think>\n<report>{report}</report>" for report in REPORTS]
-BROKEN = ["", "Edema", "<report>", "</report>Edema<report>", "<report></report>", "<think>Edema", "<report>Edema"]
+BROKEN = [
+    "",
+    "Edema",
+    "<report>",
+    "</report>Edema<report>",
+    "<report></report>",
+    "<think>Edema",
+    "<report>Edema",
+]
 UNSCORED = {"mccs": [3, 4]}  # the references above that assert nothing over the 13
 
 
 def call(name, completions, references=REFERENCES, **columns):
-    """The reward called as TRL does: everything by keyword, with columns that no reward asks for."""
-    trl = {"prompts": ["?"] * len(completions), "completion_ids": [[1]] * len(completions), "trainer_state": None}
-    rows = {"reference": list(references), "reference_labels": [codes(reference) for reference in references]}
+    """The reward called as TRL does: everything by keyword, with columns that no reward asks
+    for."""
+    trl = {
+        "prompts": ["?"] * len(completions),
+        "completion_ids": [[1]] * len(completions),
+        "trainer_state": None,
+    }
+    rows = {
+        "reference": list(references),
+        "reference_labels": [codes(reference) for reference in references],
+    }
     return build_reward(name, labeler=labeler)(completions=completions, **trl, **rows, **columns)
 
 
@@ -70,28 +92,39 @@ def test_a_reward_gives_one_float_from_0_to_1_a_completion_and_none_only_where_i
 def test_a_reward_does_not_depend_on_the_order_or_the_company_of_completions(name):
     rewards = call(name, COMPLETIONS)
     assert call(name, COMPLETIONS[::-1], REFERENCES[::-1]) == rewards[::-1]
-    alone = [call(name, [completion], [reference])[0] for completion, reference in zip(COMPLETIONS, REFERENCES, strict=True)]
+    alone = [
+        call(name, [completion], [reference])[0]
+        for completion, reference in zip(COMPLETIONS, REFERENCES, strict=True)
+    ]
     assert alone == rewards
 
 
 @every_reward
 def test_a_reward_reads_a_message_list_like_its_text(name):
     as_text = [[{"role": "assistant", "content": completion}] for completion in COMPLETIONS]
-    as_parts = [[{"role": "assistant", "content": [{"type": "text", "text": completion}]}] for completion in COMPLETIONS]
+    as_parts = [
+        [{"role": "assistant", "content": [{"type": "text", "text": completion}]}]
+        for completion in COMPLETIONS
+    ]
     assert call(name, as_text) == call(name, as_parts) == call(name, COMPLETIONS)
 
 
 @every_reward
 def test_the_think_text_does_not_change_a_reward(name):
     telling = [
-        f"<think>{reference}</think>\n<report>{report}</report>" for reference, report in zip(REFERENCES, REPORTS, strict=True)
+        f"<think>{reference}</think>\n<report>{report}</report>"
+        for reference, report in zip(REFERENCES, REPORTS, strict=True)
     ]
     assert call(name, telling) == call(name, COMPLETIONS)
 
 
 @every_reward
 def test_text_outside_the_report_earns_nothing(name):
-    rewards = call(name, ["Edema, no Fracture <think>Edema, no Fracture</think> Edema <report></report>"], REFERENCES[:1])
+    rewards = call(
+        name,
+        ["Edema, no Fracture <think>Edema, no Fracture</think> Edema <report></report>"],
+        REFERENCES[:1],
+    )
     assert rewards == [0.0]
 
 
@@ -99,7 +132,9 @@ def test_text_outside_the_report_earns_nothing(name):
 def test_a_broken_completion_is_scored_without_an_error(name):
     rewards = call(name, BROKEN, ["Edema"] * len(BROKEN))
     assert rewards[:-1] == [0.0] * (len(BROKEN) - 1)  # none of them has a report
-    assert rewards[-1] == (0.0 if name == "report_tags" else 1.0)  # a report that was cut off counts as far as it got
+    assert rewards[-1] == (
+        0.0 if name == "report_tags" else 1.0
+    )  # a report that was cut off counts as far as it got
 
 
 @every_reward
@@ -109,48 +144,70 @@ def test_no_completions_give_no_rewards(name):
 
 @every_reward
 def test_a_misspelt_parameter_is_an_error_that_names_the_reward_and_what_it_takes(name):
-    taken = {"mccs": "margin", "net_benefit": "threshold"}.get(name, "none")
+    known = [key for key in inspect.signature(REWARDS[name]).parameters if key != "labeler"]
+    taken = ", ".join(known) or "none"
     with pytest.raises(ValueError, match=f"{name}.*'margni'; it takes {taken}"):
         build_reward(name, labeler=labeler, margni=0.5)
 
 
-@pytest.mark.parametrize("name", [name for name in REWARDS if "labeler" in inspect.signature(REWARDS[name]).parameters])
+@pytest.mark.parametrize(
+    "name", [name for name in REWARDS if "labeler" in inspect.signature(REWARDS[name]).parameters]
+)
 def test_a_reward_over_labels_built_without_a_labeler_says_so(name):
     with pytest.raises(ValueError, match=f"{name}.*labeler=load_labeler"):
         build_reward(name)
 
 
 def test_an_unknown_reward_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'bleurt' is unknown; expected one of mccs, report_tags, net_benefit"):
+    with pytest.raises(
+        ValueError, match="'bleurt' is unknown; expected one of mccs, report_tags, net_benefit"
+    ):
         build_reward("bleurt")
 
 
 def test_only_report_text_reaches_the_labeler():
     seen = []
     build_reward("mccs", labeler=lambda reports: seen.extend(reports) or labeler(reports))(
-        completions=["<think>Edema</think> aside <report>Clear.</report>", "<report>Cut<think>Edema", "Edema"],
+        completions=[
+            "<think>Edema</think> aside <report>Clear.</report>",
+            "<report>Cut<think>Edema",
+            "Edema",
+        ],
         reference_labels=[codes("Edema")] * 3,
     )
     assert seen == ["Clear.", "Cut", ""]
 
 
 def test_a_column_cannot_replace_a_bound_parameter():
-    assert call("mccs", COMPLETIONS, margin=[0.9] * 5, labeler=[None] * 5) == call("mccs", COMPLETIONS)
+    assert call("mccs", COMPLETIONS, margin=[0.9] * 5, labeler=[None] * 5) == call(
+        "mccs", COMPLETIONS
+    )
 
 
 def test_mccs_on_three_completions_by_hand():
     # reference (+, +, -) on Edema, Fracture, Pneumothorax, norm sqrt 3; margin 0.3
     reference = "Edema, Fracture, no Pneumothorax"
-    rewards = call("mccs", [f"<report>{text}</report>" for text in (reference, "Edema", "no Edema, Fracture")], [reference] * 3)
+    rewards = call(
+        "mccs",
+        [f"<report>{text}</report>" for text in (reference, "Edema", "no Edema, Fracture")],
+        [reference] * 3,
+    )
     # cosines 1; 1/sqrt 3 = 0.57735; (-1 + 1)/(sqrt 2 sqrt 3) = 0
     assert rewards == pytest.approx([1.0, (0.57735 - 0.3) / 0.7, 0.0], abs=1e-5)
 
 
 def test_mccs_binds_its_margin():
-    columns = {"completions": ["<report>Edema</report>"], "reference_labels": [codes("Edema, Fracture")]}
+    columns = {
+        "completions": ["<report>Edema</report>"],
+        "reference_labels": [codes("Edema, Fracture")],
+    }
     # cosine 1/sqrt 2 = 0.70711
-    assert build_reward("mccs", labeler=labeler, margin=0.0)(**columns) == pytest.approx([0.70711], abs=1e-5)
-    assert build_reward("mccs", labeler=labeler, margin=0.5)(**columns) == pytest.approx([0.41421], abs=1e-5)
+    assert build_reward("mccs", labeler=labeler, margin=0.0)(**columns) == pytest.approx(
+        [0.70711], abs=1e-5
+    )
+    assert build_reward("mccs", labeler=labeler, margin=0.5)(**columns) == pytest.approx(
+        [0.41421], abs=1e-5
+    )
 
 
 def test_uncertain_counts_as_positive_in_the_cosine_and_no_finding_is_left_out():
@@ -165,7 +222,8 @@ def test_opposite_reports_have_cosine_minus_1_and_earn_0():
 
 
 def test_shared_negatives_alone_earn_a_reward_that_the_margin_takes_away():
-    # reference: 1 positive, 3 negatives; the generated report names the negatives only: 3 / (sqrt 3 sqrt 4) = 0.86603
+    # reference: 1 positive, 3 negatives; the generated report names the negatives only: 3 / (sqrt 3
+    # sqrt 4) = 0.86603
     negatives = "no Pneumothorax, no Pleural Effusion, no Fracture"
     generated, reference = labeler([negatives]), labeler([f"Edema, {negatives}"])
     assert margin_cosine(generated, reference, 0.0) == pytest.approx([0.86603], abs=1e-5)
@@ -178,7 +236,9 @@ def test_a_blank_reference_gives_nan_and_a_blank_report_0():
 
 
 @pytest.mark.parametrize("margin", [-0.1, 1.0, 1.5, math.nan])
-def test_a_margin_outside_0_to_1_is_refused_when_the_reward_is_built_and_when_it_is_computed(margin):
+def test_a_margin_outside_0_to_1_is_refused_when_the_reward_is_built_and_when_it_is_computed(
+    margin,
+):
     with pytest.raises(ValueError, match=r"margin: .* outside \[0, 1\)"):
         build_reward("mccs", labeler=labeler, margin=margin)
     with pytest.raises(ValueError, match=r"margin: .* outside \[0, 1\)"):
@@ -215,7 +275,8 @@ def test_rewards_of_positives_pay_nothing_for_silence_on_a_normal_study(name):
 
 
 def test_label_f1_by_hand():
-    # {C, E} and {E, F}: 2 * 1 / 4; {} and {}: 1; {} and {E}: 0; {E} and {}: 0; negatives and No Finding do not count
+    # {C, E} and {E, F}: 2 * 1 / 4; {} and {}: 1; {} and {E}: 0; {E} and {}: 0; negatives and No
+    # Finding do not count
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema", "No Finding"])
     assert positive_f1(generated, reference).tolist() == [0.5, 1.0, 0.0, 0.0]
@@ -223,32 +284,48 @@ def test_label_f1_by_hand():
 
 def test_positive_cosine_by_hand():
     # {C, E} and {E, F}: 1 / sqrt 4; {} and {}: 1; {} and {E}: 0; {E, F, C} and {E}: 1 / sqrt 3
-    generated = labeler(["Cardiomegaly, maybe Edema", "no Edema", "no Edema", "Edema, Fracture, Cardiomegaly"])
+    generated = labeler(
+        ["Cardiomegaly, maybe Edema", "no Edema", "no Edema", "Edema, Fracture, Cardiomegaly"]
+    )
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema", "Edema, no Fracture"])
     np.testing.assert_allclose(positive_cosine(generated, reference), [0.5, 1.0, 0.0, 3**-0.5])
 
 
 def test_net_benefit_by_hand():
-    # one missed and one invented: 1 - (1 + 3/7) / 13; nothing wrong; one missed; one invented; denials are free
+    # one missed and one invented: 1 - (1 + 3/7) / 13; nothing wrong; one missed; one invented;
+    # denials are free
     generated = labeler(["Cardiomegaly, maybe Edema", "no Edema, No Finding", "no Edema", "Edema"])
     reference = labeler(["Edema, Fracture, no Pneumonia", "", "Edema, no Pneumonia", "No Finding"])
-    np.testing.assert_allclose(net_benefit(generated, reference, 0.3), [1 - 10 / 91, 1, 1 - 1 / 13, 1 - 3 / 91])
-    assert net_benefit(labeler(["Edema"]), labeler([""]), 0.5).tolist() == [1 - 1 / 13]  # at 1/2 both errors cost the same
+    np.testing.assert_allclose(
+        net_benefit(generated, reference, 0.3), [1 - 10 / 91, 1, 1 - 1 / 13, 1 - 3 / 91]
+    )
+    assert net_benefit(labeler(["Edema"]), labeler([""]), 0.5).tolist() == [
+        1 - 1 / 13
+    ]  # at 1/2 both errors cost the same
 
 
 def test_surprise_weighs_both_errors_of_an_observation_alike():
     prevalence = np.full(13, 0.1)
-    prevalence[OBSERVATIONS.index("Fracture")] = 0.001  # three times the surprise: weights 13/15 and 39/15
+    prevalence[OBSERVATIONS.index("Fracture")] = (
+        0.001  # three times the surprise: weights 13/15 and 39/15
+    )
     reward = build_reward("net_benefit", labeler=labeler, prevalence=prevalence)
-    completions = [f"<report>{report}</report>" for report in ("Clear.", "Clear.", "Edema", "Fracture")]
+    completions = [
+        f"<report>{report}</report>" for report in ("Clear.", "Clear.", "Edema", "Fracture")
+    ]
     columns = {"reference_labels": [codes(text) for text in ("Edema", "Fracture", "", "")]}
-    assert reward(completions, **columns) == pytest.approx([1 - 1 / 15, 1 - 3 / 15, 1 - 3 / 7 / 15, 1 - 9 / 7 / 15])
+    assert reward(completions, **columns) == pytest.approx(
+        [1 - 1 / 15, 1 - 3 / 15, 1 - 3 / 7 / 15, 1 - 9 / 7 / 15]
+    )
 
 
 @given(st.integers(0, 100), st.sampled_from([0.1, 0.3, 0.5]))
 def test_net_benefit_is_highest_for_asserting_what_is_likelier_than_its_threshold(there, threshold):
     reference = labeler(["Edema"] * there + ["no Edema"] * (100 - there))
-    asserted, denied = (net_benefit(labeler([text] * 100), reference, threshold).mean() for text in ("Edema", "no Edema"))
+    asserted, denied = (
+        net_benefit(labeler([text] * 100), reference, threshold).mean()
+        for text in ("Edema", "no Edema")
+    )
     gain = asserted - denied
     assert np.sign(gain.round(12)) == np.sign(round(there / 100 - threshold, 12))
 
@@ -256,7 +333,9 @@ def test_net_benefit_is_highest_for_asserting_what_is_likelier_than_its_threshol
 def test_scaling_by_the_group_undoes_the_prices_of_net_benefit():
     sampled = labeler(["Edema", "Edema", "", ""])
     there, absent = (net_benefit(sampled, labeler([text] * 4)) for text in ("Edema", ""))
-    assert there[0] - there[2] == pytest.approx(7 / 3 * (absent[2] - absent[0]))  # a miss is worse, by the price
+    assert there[0] - there[2] == pytest.approx(
+        7 / 3 * (absent[2] - absent[0])
+    )  # a miss is worse, by the price
     advantages = group_advantage([there, absent])
     assert advantages[0] == pytest.approx(-advantages[1], abs=0.01)  # and not once it is divided
 
@@ -268,28 +347,49 @@ def test_a_threshold_outside_0_to_a_half_is_refused_when_the_reward_is_built(thr
 
 
 def test_bleu_by_hand():
-    # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two words for four: exp(1 - 4/2)
+    # "clear lungs" of "the lungs are clear": 1-grams 2/2, no 2-gram of 1, which counts half; two
+    # words for four: exp(1 - 4/2)
     reports = ["Clear lungs", "The lungs are clear"]
-    rewards = call("bleu", [f"<report>{report}</report>" for report in reports], ["the lungs are clear"] * 2)
+    rewards = call(
+        "bleu", [f"<report>{report}</report>" for report in reports], ["the lungs are clear"] * 2
+    )
     assert rewards == pytest.approx([math.exp(-1) * 0.5**0.5, 1.0])
 
 
 def test_rouge_l_by_hand():
-    # "the lungs are clear" and "lungs clear today": common subsequence 2; P 2/3, R 2/4, F 4/7; case and dots do not count
+    # "the lungs are clear" and "lungs clear today": common subsequence 2; P 2/3, R 2/4, F 4/7; case
+    # and dots do not count
     rewards = call("rouge_l", ["<report>Lungs clear today.</report>"], ["The lungs are clear."])
     assert rewards == pytest.approx([4 / 7])
 
 
 def test_report_tags_wants_the_whole_contract():
     whole = "<think></think><report>Clear.</report>"
-    half = ["<report>Clear.</report>", whole + " More.", whole[: -len("</report>")], "<think></think><report> </report>"]
+    half = [
+        "<report>Clear.</report>",
+        whole + " More.",
+        whole[: -len("</report>")],
+        "<think></think><report> </report>",
+    ]
     assert call("report_tags", [whole, *half], ["Clear."] * 5) == [1.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_counts_are_of_the_13_abnormalities_and_carry_their_names():
     reference = codes("Edema, maybe Fracture, no Pneumonia")
-    completions = [f"<think>Edema</think>\n<report>{text}</report>" for text in ("maybe Edema, Cardiomegaly, no Pneumonia", "")]
-    columns = {"completions": completions, "reference_labels": [reference] * 2, "prompts": ["?"] * 2}
+    completions = [
+        f"<think>Edema</think>\n<report>{text}</report>"
+        for text in ("maybe Edema, Cardiomegaly, no Pneumonia", "")
+    ]
+    columns = {
+        "completions": completions,
+        "reference_labels": [reference] * 2,
+        "prompts": ["?"] * 2,
+    }
     counted = {count.__name__: count(**columns) for count in build_counts(labeler)}
-    assert counted == {"positives": [2.0, 0.0], "hits": [1.0, 0.0], "wanted": [2.0, 2.0], "negatives": [1.0, 0.0]}
+    assert counted == {
+        "positives": [2.0, 0.0],
+        "hits": [1.0, 0.0],
+        "wanted": [2.0, 2.0],
+        "negatives": [1.0, 0.0],
+    }
     assert list(counted) == list(COUNTS)

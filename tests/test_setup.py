@@ -4,7 +4,7 @@ import re
 import subprocess
 import tomllib
 
-from mrg_r1_lib.paths import REPOSITORY
+from mrg_r1_lib.storage.paths import REPOSITORY
 
 LOCK = dict(
     re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line).groups()
@@ -51,7 +51,11 @@ def copy_of_script(folder, **files):
 
 def call(script, *arguments, **environment):
     return subprocess.run(
-        [script, *arguments], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", **environment}
+        [script, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **environment},
     )
 
 
@@ -60,7 +64,11 @@ def test_an_old_python_is_named_with_what_to_do(tmp_path):
     script = copy_of_script(tmp_path, old_python=old)
     answer = call(script, "smoke", PYTHON=str(tmp_path / "old_python"))
     assert answer.returncode == 1
-    assert "Python 3.8.1" in answer.stderr and "3.11 or newer" in answer.stderr and "PYTHON=/path/to" in answer.stderr
+    assert (
+        "Python 3.8.1" in answer.stderr
+        and "3.11 or newer" in answer.stderr
+        and "PYTHON=/path/to" in answer.stderr
+    )
     assert not (tmp_path / ".venv").exists()
 
 

@@ -7,14 +7,25 @@ from mrg_r1_lib.study import IndexTerm, Study, check_studies, index_labels, pixe
 
 
 def study(study_id, patient_id=None, split="train", terms=None, grey=0):
-    return Study(study_id, patient_id or study_id, (lambda: Image.new("L", (4, 4), grey),), "Clear.", "", terms, split)
+    return Study(
+        study_id,
+        patient_id or study_id,
+        (lambda: Image.new("L", (4, 4), grey),),
+        "Clear.",
+        "",
+        terms,
+        split,
+    )
 
 
 def test_index_terms_become_labels_and_silence_is_absence_only_where_indexed_normal():
     edema = study("a", terms=(IndexTerm("Pulmonary Edema", ("Edema",)),))
     normal = study("b", terms=(IndexTerm("normal"),))
     labels = index_labels([edema, normal, study("c")])
-    assert labels[0, OBSERVATIONS.index("Edema")] == Label.POSITIVE and (labels[0] != Label.BLANK).sum() == 1
+    assert (
+        labels[0, OBSERVATIONS.index("Edema")] == Label.POSITIVE
+        and (labels[0] != Label.BLANK).sum() == 1
+    )
     assert (labels[1, :13] == Label.NEGATIVE).all() and labels[1, NO_FINDING] == Label.POSITIVE
     assert (labels[2] == Label.BLANK).all()
 

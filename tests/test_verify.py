@@ -5,12 +5,14 @@ import shutil
 
 import pytest
 
-from mrg_r1_lib import verify
-from mrg_r1_lib.paths import results_root
-from mrg_r1_lib.runs import Run
+from mrg_r1_lib.pipeline import verify
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.paths import results_root
 
 RUNS = ("sft", "srl_mccs")
-pytestmark = pytest.mark.skipif(not (results_root() / "laptop").is_dir(), reason="results/laptop is not there")
+pytestmark = pytest.mark.skipif(
+    not (results_root() / "laptop").is_dir(), reason="results/laptop is not there"
+)
 
 
 @pytest.fixture
@@ -45,10 +47,16 @@ def test_the_same_files_are_exact_one_digit_is_within_the_interval_and_a_third_d
     }
     assert list(table["files"]) == [0, 1, 1]
     assert list(table)[1:] == ["committed", "reproduced", "tolerance", "reason", "files", "verdict"]
-    assert table.loc["iu_xray/reference", ["tolerance", "reason"]].tolist() == ["none", "the same files"]
+    assert table.loc["iu_xray/reference", ["tolerance", "reason"]].tolist() == [
+        "none",
+        "the same files",
+    ]
     low, high = map(float, table.loc["iu_xray/sft", "tolerance"].split(" to "))
     assert low < table.loc["iu_xray/sft", "committed"] < high
-    assert table.loc["iu_xray/sft", "reason"] == "packages and system are named the same: 95 % interval over studies"
+    assert (
+        table.loc["iu_xray/sft", "reason"]
+        == "packages and system are named the same: 95 % interval over studies"
+    )
 
 
 def test_other_packages_are_named_as_the_reason_of_a_tolerance(folders):
@@ -56,7 +64,7 @@ def test_other_packages_are_named_as_the_reason_of_a_tolerance(folders):
     rescore(reproduced, "sft", 0.001)
     path = Run("iu_xray/sft", "laptop", 0, reproduced).folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["mrg_r1_lib.evaluate"]["versions"]["torch"] = "0"
+    manifest["evaluate"]["versions"]["torch"] = "0"
     path.write_text(json.dumps(manifest))
     table = verify.compare(committed, reproduced, "laptop").set_index("experiment")
     assert table.loc["iu_xray/sft", "reason"] == "other packages: 95 % interval over studies"
@@ -65,7 +73,9 @@ def test_other_packages_are_named_as_the_reason_of_a_tolerance(folders):
 def test_only_an_exact_re_run_makes_changed_sources_equal(folders, monkeypatch):
     committed, reproduced = folders
     monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
-    monkeypatch.setattr("mrg_r1_lib.runs.source_digest", lambda module, rewards, published: f"present {module}")
+    monkeypatch.setattr(
+        "mrg_r1_lib.runs.run.source_digest", lambda module, rewards, published: f"present {module}"
+    )
     with pytest.raises(ValueError, match="was repeated with the present sources"):
         verify.equal_sources(committed, reproduced, "laptop", "HEAD")
     for path in reproduced.rglob("manifest.json"):
@@ -74,10 +84,13 @@ def test_only_an_exact_re_run_makes_changed_sources_equal(folders, monkeypatch):
             manifest[module]["source_digest"] = f"present {module}"
         path.write_text(json.dumps(manifest))
     table = verify.equal_sources(committed, reproduced, "laptop", "HEAD")
-    assert {("iu_xray/srl_mccs", "mrg_r1_lib.srl"), ("iu_xray/sft", "mrg_r1_lib.evaluate")} <= set(
-        zip(table["experiment"], table["module"], strict=True)
-    )
-    assert (table["equal"] == "present " + table["module"]).all() and not (table["made"] == table["equal"]).any()
+    assert {
+        ("iu_xray/srl_mccs", "srl"),
+        ("iu_xray/sft", "evaluate"),
+    } <= set(zip(table["experiment"], table["module"], strict=True))
+    assert (table["equal"] == "present " + table["module"]).all() and not (
+        table["made"] == table["equal"]
+    ).any()
     rescore(reproduced, "sft", 1e-9)
     with pytest.raises(ValueError, match="1 of 3 runs are not exactly the same"):
         verify.equal_sources(committed, reproduced, "laptop", "HEAD")
@@ -98,12 +111,16 @@ def test_the_command_prints_verdicts_and_its_exit_status_tells(folders, monkeypa
     monkeypatch.setattr(verify, "results_root", lambda: committed)
     monkeypatch.setattr(verify, "repeat_study", lambda scale, into: None)
     monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
-    monkeypatch.setattr(Run, "source_digest", lambda run, module: run.read_manifest()[module]["source_digest"])
+    monkeypatch.setattr(
+        Run, "source_digest", lambda run, module: run.read_manifest()[module]["source_digest"]
+    )
     monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced), "--accept", "HEAD"])
     with pytest.raises(SystemExit) as ended:
         verify.main()
     assert ended.value.code == 0 and capsys.readouterr().out.count(" exact") == 3
-    assert (committed / "laptop" / verify.EQUAL).read_text() == "experiment,seed,module,made,equal\n"
+    assert (
+        committed / "laptop" / verify.EQUAL
+    ).read_text() == "experiment,seed,module,made,equal\n"
     rescore(reproduced, "sft", -0.3)
     monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced)])
     with pytest.raises(SystemExit) as ended:

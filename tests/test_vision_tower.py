@@ -3,13 +3,20 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from mrg_r1_lib.vision_tower import ConvStemVisionConfig, ConvStemVisionModel, train_tower
+from mrg_r1_lib.policies.vision_tower import ConvStemVisionConfig, ConvStemVisionModel, train_tower
 
 
 def new_tower(seed=0):
     torch.manual_seed(seed)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return ConvStemVisionModel(ConvStemVisionConfig(image_size=48, patch_size=16, vision_use_head=False, **sizes))
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    return ConvStemVisionModel(
+        ConvStemVisionConfig(image_size=48, patch_size=16, vision_use_head=False, **sizes)
+    )
 
 
 @pytest.fixture(scope="module")

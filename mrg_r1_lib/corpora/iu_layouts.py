@@ -1,11 +1,14 @@
-"""IU X-Ray's reports as three publishers lay them out; each reader gives `Report`s and names in the account what it cannot use.
+"""IU X-Ray's reports in three published layouts; each reader yields `Report`s.
 
-    open_i  ecgen-radiology/1.xml …, and the files of NLMCXR_png.tgz (CXR1_1_IM-0001-3001.png) in NLMCXR_png/, images/ or beside
-    r2gen   annotation.json {"train": [{"id", "report", "image_path"}], "val", "test"}, images/<id>/0.png, 1.png (or <id>_0.png)
-    kaggle  indiana_reports.csv, indiana_projections.csv, images/images_normalized/1_IM-0001-4001.dcm.png
+    open_i  ecgen-radiology/1.xml …; the files of NLMCXR_png.tgz (CXR1_1_IM-0001-3001.png)
+            in NLMCXR_png/, images/ or beside the XML files
+    r2gen   annotation.json {"train": [{"id", "report", "image_path"}], "val", "test"};
+            images/<id>/0.png, 1.png (or <id>_0.png)
+    kaggle  indiana_reports.csv, indiana_projections.csv;
+            images/images_normalized/1_IM-0001-4001.dcm.png
 
-Only kaggle names the projection: there frontal views come first; elsewhere images stand in the publisher's order. Only r2gen
-has a split; it has neither index terms nor IMPRESSION.
+Only kaggle names the projection, so frontal views come first there; elsewhere images keep the
+publisher's order. Only r2gen has a split; it has neither index terms nor IMPRESSION.
 """
 
 import json
@@ -37,7 +40,7 @@ R2GEN_SPLITS = {"train": "train", "val": "validate", "test": "test"}
 
 @dataclass(frozen=True)
 class Report:
-    """One report as it was found; `name` is its file or row, `images` its image files as they are listed, best view first."""
+    """One report as published: `name` is its file or row, `images` its image files in order."""
 
     name: str
     study_id: str
@@ -50,23 +53,23 @@ class Report:
 
 
 def image_folder(folder: Path, layout: str) -> Path:
-    """Where a layout's images lie: the first of its usual places that holds a PNG file."""
+    """The folder of a layout's images: the first usual place that holds a PNG file."""
     places = [folder / name for name in IMAGE_FOLDERS[layout]]
     return next((place for place in places if next(place.glob("*.png"), None)), places[0])
 
 
 def read_open_i(folder: Path, account: Account) -> Iterator[Report]:
-    """The reports of `ecgen-radiology/*.xml`; hidden files are none."""
+    """The reports of `ecgen-radiology/*.xml`, without hidden files."""
     images = image_folder(folder, "open_i")
     for path in sorted((folder / XML_FOLDER).glob("*.xml")):
         if not path.name.startswith("."):
             with path.open("rb") as file:
-                data = file.read(MEMBER_LIMIT + 1)  # parse_report refuses what is longer
+                data = file.read(MEMBER_LIMIT + 1)  # parse_report refuses longer files
             yield from read_xml(path.name, data, images, account)
 
 
 def read_xml(name: str, data: bytes, images: Path, account: Account) -> Iterator[Report]:
-    """The one report of an XML file, or none and a word in the account."""
+    """The one report of an XML file; an unusable file goes to the account instead."""
     try:
         yield parse_report(name, data, images)
     except (ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
@@ -75,7 +78,11 @@ def read_xml(name: str, data: bytes, images: Path, account: Account) -> Iterator
 
 
 def parse_report(name: str, data: bytes, images: Path) -> Report:
-    """One report file; ParseError or ValueError for what is no report, a DTD, an entity, or an image outside its folder."""
+    """One report from the bytes of an XML file; `images` is the image folder.
+
+    ParseError or ValueError for a file that is no report, a DTD, an entity, or an image outside its
+    folder.
+    """
     if len(data) > MEMBER_LIMIT:
         raise ValueError(f"larger than {MEMBER_LIMIT} bytes")
     tree = fromstring(data, forbid_dtd=True)
@@ -83,26 +90,30 @@ def parse_report(name: str, data: bytes, images: Path) -> Report:
     study_id = "" if uid is None else uid.get("id", "")
     if not re.fullmatch(r"CXR\d+", study_id):
         raise ValueError(f"expected an id such as CXR1 in <uId>, got {study_id!r}")
+    listed = [image.get("id", "") for image in tree.iterfind("parentImage")]
     return Report(
         name,
         study_id,
-        study_id,
-        _section(tree, "FINDINGS"),
-        _section(tree, "IMPRESSION"),
-        parse_terms([major.text or "" for major in tree.iterfind("MeSH/major")]),
-        tuple(inside(images, f"{image.get('id', '')}.png") for image in tree.iterfind("parentImage")),
+        patient_id=study_id,
+        findings=_section(tree, "FINDINGS"),
+        impression=_section(tree, "IMPRESSION"),
+        index_terms=parse_terms([major.text or "" for major in tree.iterfind("MeSH/major")]),
+        images=tuple(inside(images, f"{image_id}.png") for image_id in listed),
     )
 
 
 def parse_terms(majors: list[str]) -> tuple[IndexTerm, ...] | None:
-    """Index terms as written -> parsed, each once (three reports name a term twice); None where there are none."""
+    """Index terms as written -> parsed terms, each once, or None without any.
+
+    Three reports name a term twice.
+    """
     written = [" ".join(major.split()) for major in majors]
     return tuple(parse_index_term(term) for term in dict.fromkeys(written) if term) or None
 
 
 def _section(tree: Element, label: str) -> str:
-    texts = ("".join(part.itertext()) for part in tree.iter("AbstractText") if part.get("Label") == label)
-    return _squeezed(" ".join(texts))
+    parts = [part for part in tree.iter("AbstractText") if part.get("Label") == label]
+    return _squeezed(" ".join("".join(part.itertext()) for part in parts))
 
 
 def _squeezed(text: str) -> str:
@@ -110,24 +121,34 @@ def _squeezed(text: str) -> str:
 
 
 def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
-    """The entries of R2Gen's annotation file, with its split; a report of Indiana counts as the patient of its entries.
+    """The entries of R2Gen's annotation file, with its split.
 
-    ValueError for a file that is no such annotation.
+    All entries of one report of Indiana count as one patient. ValueError for another file.
     """
     path, images = folder / ANNOTATION, image_folder(folder, "r2gen")
     try:
         entries = json.loads(path.read_bytes().decode("utf-8-sig", errors="surrogateescape"))
-        parts = [(split, number, entry) for split in R2GEN_SPLITS for number, entry in enumerate(entries[split])]
+        parts = [
+            (split, number, entry)
+            for split in R2GEN_SPLITS
+            for number, entry in enumerate(entries[split])
+        ]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({reason}). Use R2Gen's file.") from error
+        raise ValueError(
+            f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({_reason(error)}). "
+            "Use R2Gen's file."
+        ) from error
     for split, number, entry in parts:
         name = f"{path.name} {split}[{number}]"
         try:
             yield _entry(name, entry, R2GEN_SPLITS[split], images)
         except (ValueError, TypeError, KeyError) as error:
-            account.fault(name, f"lacks {error}" if isinstance(error, KeyError) else str(error))
+            account.fault(name, _reason(error))
             account.leave_out(name, BAD_REPORT)
+
+
+def _reason(error: Exception) -> str:
+    return f"lacks {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _entry(name: str, entry: dict[str, Any], split: str, images: Path) -> Report:
@@ -138,32 +159,53 @@ def _entry(name: str, entry: dict[str, Any], split: str, images: Path) -> Report
         raise ValueError("expected a text as report and a list as image_path")
     if not is_utf8(report):
         raise ValueError("not UTF-8")
-    files = tuple(_as_it_lies(images, str(path)) for path in paths)
-    return Report(name, study_id, re.match(r"CXR\d+", study_id)[0], _squeezed(report), images=files, split=split)
+    files = tuple(_nested_or_flat(images, str(path)) for path in paths)
+    patient_id = re.match(r"CXR\d+", study_id)[0]
+    return Report(name, study_id, patient_id, _squeezed(report), images=files, split=split)
 
 
-def _as_it_lies(images: Path, name: str) -> Path:
-    """The file of `<id>/0.png`; where that is missing and a flat `<id>_0.png` or `<id>-0.png` is there, that one."""
+def _nested_or_flat(images: Path, name: str) -> Path:
+    """`<id>/0.png` below `images`, or a flat `<id>_0.png` or `<id>-0.png` if only that exists."""
     path = inside(images, name)
     flat = (images / name.replace("/", joint) for joint in "_-")
-    return path if path.exists() else next((file for file in flat if file.exists()), path)
+    return next((file for file in (path, *flat) if file.exists()), path)
 
 
 def read_kaggle(folder: Path, account: Account) -> Iterator[Report]:
-    """The rows of Kaggle's two tables; its uid is the number of Open-i's report, its MeSH the same index, joined by ";"."""
-    images = image_folder(folder, "kaggle")
-    listed: dict[str, list[tuple[bool, Path]]] = {}
-    for name, row in read_rows(folder / KAGGLE_PROJECTIONS, ("uid", "filename", "projection"), account):
-        try:
-            listed.setdefault(row["uid"], []).append((row["projection"] != "Frontal", inside(images, row["filename"])))
-        except ValueError as error:
-            account.fault(name, str(error))
-    for name, row in read_rows(folder / KAGGLE_REPORTS, ("uid", "MeSH", "findings", "impression"), account):
+    """The rows of Kaggle's two tables.
+
+    uid is the number of Open-i's report; MeSH is Open-i's index, joined by ";".
+    """
+    files = _kaggle_images(folder, account)
+    columns = ("uid", "MeSH", "findings", "impression")
+    for name, row in read_rows(folder / KAGGLE_REPORTS, columns, account):
         if not row["uid"].isdecimal():
             account.fault(name, f"expected a number as uid, got {row['uid']!r}")
             account.leave_out(name, BAD_REPORT)
             continue
         study_id = f"CXR{int(row['uid'])}"
-        files = tuple(path for _, path in sorted(listed.get(row["uid"], []), key=lambda item: item[0]))  # else as listed
-        terms = parse_terms(row["MeSH"].split(";"))
-        yield Report(name, study_id, study_id, _squeezed(row["findings"]), _squeezed(row["impression"]), terms, files)
+        yield Report(
+            name,
+            study_id,
+            patient_id=study_id,
+            findings=_squeezed(row["findings"]),
+            impression=_squeezed(row["impression"]),
+            index_terms=parse_terms(row["MeSH"].split(";")),
+            images=files.get(row["uid"], ()),
+        )
+
+
+def _kaggle_images(folder: Path, account: Account) -> dict[str, tuple[Path, ...]]:
+    """uid -> image files, frontal views first, in the table's order."""
+    images = image_folder(folder, "kaggle")
+    views: dict[str, list[tuple[bool, Path]]] = {}
+    columns = ("uid", "filename", "projection")
+    for name, row in read_rows(folder / KAGGLE_PROJECTIONS, columns, account):
+        try:
+            view = (row["projection"] != "Frontal", inside(images, row["filename"]))
+        except ValueError as error:
+            account.fault(name, str(error))
+        else:
+            views.setdefault(row["uid"], []).append(view)
+    ordered = {uid: sorted(listed, key=lambda view: view[0]) for uid, listed in views.items()}
+    return {uid: tuple(path for _, path in listed) for uid, listed in ordered.items()}

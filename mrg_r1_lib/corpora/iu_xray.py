@@ -1,10 +1,12 @@
-"""IU X-Ray (Indiana University, Open-i): 3,955 radiograph reports with hand-made index terms, CC BY-NC-ND 4.0.
+"""IU X-Ray (Indiana University, Open-i): 3,955 reports with hand-made index terms, CC BY-NC-ND 4.0.
 
-A folder in one of the three published layouts (`iu_layouts`) or, with nothing at hand but the data root, the wheel of
-torchxrayvision, which carries the reports without images; `python -m mrg_r1_lib.corpora.iu_xray` fetches it. Decisions: text is
-kept but for white space; images are phantoms drawn from the index terms, or the files; with phantoms every report is a study,
-with files those that have an image; the corpus names no patients, so each report counts as its own; the split is R2Gen's in
-R2Gen's layout, else by report, 70/10/20, without a seed, over all reports with FINDINGS, the same with phantoms and files.
+The reports come from a folder in one of three published layouts (`iu_layouts`), else from the wheel
+of torchxrayvision, which `python -m mrg_r1_lib.corpora.iu_xray` fetches. Decisions:
+- Text is kept, but for white space. Images are phantoms drawn from the index terms, or the files.
+- With phantoms every report is a study; with files every report with an image is one.
+- The corpus names no patients, so each report counts as one patient.
+- The split is R2Gen's in R2Gen's layout. Else it is 70/10/20 by report, without a seed, over all
+  reports with FINDINGS; it is the same with phantoms and files.
 """
 
 import hashlib
@@ -30,8 +32,8 @@ from mrg_r1_lib.corpora.iu_layouts import (
     read_xml,
 )
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS
-from mrg_r1_lib.paths import data_root
-from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.radiographs.draw import draw_radiograph
+from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import Corpus, Study, check_studies
 
 REQUIREMENT = "torchxrayvision==1.5.7"
@@ -41,7 +43,7 @@ REPORTS = "torchxrayvision/data/NLMCXR_reports.tgz"
 REPORTS_SHA256 = "8fb6de7eec73d8c3665067ad4bb003ccd57f971ae316d2642e1627ac7268667a"
 FETCH = "python -m mrg_r1_lib.corpora.iu_xray"
 LAYOUTS = {"open_i": read_open_i, "r2gen": read_r2gen, "kaggle": read_kaggle}
-MARKS = {  # a file of each layout, as a pattern
+MARKS = {  # layout -> patterns of the files that reveal it
     "open_i": (f"{XML_FOLDER}/[!.]*.xml",),
     "r2gen": (ANNOTATION,),
     "kaggle": (KAGGLE_REPORTS, KAGGLE_PROJECTIONS),
@@ -56,29 +58,26 @@ def load(
     text: str = "as_written",
     layout: str | None = None,
 ) -> Corpus:
-    """All reports as studies, by number, each with up to `views` images of `image_size` pixels a side.
+    """All reports as studies, by number, each with up to `views` images.
 
-    `images`: "phantom" (one drawn radiograph) or "files"; `text` names the normalisation of FINDINGS and IMPRESSION; `layout`
-    chooses where a folder holds several ("wheel": the reports that the set-up fetched). What cannot be read is left out and
-    named in a warning; ValueError if that is more than 5 % of the studies, if several layouts are found, or if phantoms are
-    asked of one without index terms. FileNotFoundError if there are no reports: nothing is fetched here.
+    `images`: "phantom" (one drawn radiograph) or "files", `image_size` pixels per side. `text`: the
+    normalisation of FINDINGS and IMPRESSION. `layout` chooses one of several in a folder ("wheel":
+    the reports that the set-up fetched). A warning names unreadable files; their studies are left
+    out. ValueError if these are over 5 % of the studies, for several layouts, or for phantoms
+    without index terms. FileNotFoundError without reports: nothing is fetched here.
     """
     folder, layout = find(root, layout)
-    if images == "files" and layout == "wheel":
-        raise FileNotFoundError(
-            f"iu_xray: {folder} holds reports without images (the wheel). For images='files' name a folder in one of "
-            f"the layouts {', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=."
-        )
-    if images == "phantom" and layout == "r2gen":
-        raise ValueError(f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. Choose images='files'.")
+    _check_images(images, folder, layout)
     account = Account("iu_xray", str(folder / WHEEL if layout == "wheel" else folder))
-    reports = list(_once(_read_wheel(folder, account) if layout == "wheel" else LAYOUTS[layout](folder, account), account))
+    read = _read_wheel if layout == "wheel" else LAYOUTS[layout]
+    reports = list(_once(read(folder, account), account))
     met = len(reports) + len(account.left_out)
     splits = fixed_split(report.study_id for report in reports if report.findings)
     studies = []
     for report in reports:
         if images == "phantom":
-            calls = (partial(draw_radiograph, report.index_terms or (), report.study_id, image_size),)
+            terms = report.index_terms or ()
+            calls = (partial(draw_radiograph, terms, report.study_id, image_size),)
         else:
             calls = readers(_good_images(report, views, account), image_size)
         if calls:
@@ -89,46 +88,81 @@ def load(
     return Corpus(sorted(studies, key=_number), layout, left_out)
 
 
-def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]:
-    """The folder and layout to read: of `root`, else of `iu_xray/` in the data root, the data root itself, or its wheel.
+def _check_images(images: str, folder: Path, layout: str) -> None:
+    if images == "files" and layout == "wheel":
+        raise FileNotFoundError(
+            f"iu_xray: {folder} holds reports without images (the wheel). For images='files' name "
+            f"a folder in one of the layouts {', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, "
+            "or root=."
+        )
+    if images == "phantom" and layout == "r2gen":
+        raise ValueError(
+            f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. "
+            "Choose images='files'."
+        )
 
-    ValueError lists what was found where it is more than one; FileNotFoundError says what was looked for.
+
+def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]:
+    """The folder and layout to read.
+
+    Looked for in `root`, else in `iu_xray/` in the data root, the data root itself, and its wheel.
+    ValueError lists the layouts if several are found; FileNotFoundError lists the expected files.
     """
     if layout not in (None, *LAYOUTS, "wheel"):
-        raise ValueError(f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel.")
-    folders = [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
+        raise ValueError(
+            f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel."
+        )
+    folders = (
+        [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
+    )
     if root is not None and not folders[0].is_dir():
         raise FileNotFoundError(
-            f"iu_xray: the folder {folders[0]} does not exist. Name the folder that holds {XML_FOLDER}/*.xml."
+            f"iu_xray: the folder {folders[0]} does not exist. "
+            f"Name the folder that holds {XML_FOLDER}/*.xml."
         )
-    found: dict[tuple[Path, str], Path] = {}  # (folder, layout) -> a file of it
-    for folder in folders:
-        for name in [layout] if layout else LAYOUTS:
-            held = (next(folder.glob(pattern), None) for pattern in MARKS.get(name, ()))
-            if mark := next(filter(None, held), None):
-                found[folder, name] = mark
+    found = _found(folders, [layout] if layout else list(LAYOUTS))
     if len(found) > 1:
         listed = "; ".join(f"{name} ({mark})" for (_, name), mark in found.items())
         raise ValueError(
-            f"iu_xray: several layouts were found: {listed}. Name a folder that holds one, or choose with layout=."
+            f"iu_xray: several layouts were found: {listed}. "
+            "Name a folder that holds one, or choose with layout=."
         )
     if found:
         return next(iter(found))
-    folder = folders[-1]
-    if not (folder / WHEEL).exists():
-        remedy = "Name another folder, or leave root out to use the data root" if root is not None else "Fetch it (29 MB)"
-        raise FileNotFoundError(
-            f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} or {WHEEL}. "
-            f"{remedy}: {FETCH}"
-        )
-    return folder, "wheel"
+    _require_wheel(folders[-1], root is not None)
+    return folders[-1], "wheel"
+
+
+def _found(folders: list[Path], layouts: list[str]) -> dict[tuple[Path, str], Path]:
+    """(folder, layout) -> the first file that reveals it."""
+    found = {}
+    for folder in folders:
+        for layout in layouts:
+            held = (next(folder.glob(pattern), None) for pattern in MARKS.get(layout, ()))
+            if mark := next(filter(None, held), None):
+                found[folder, layout] = mark
+    return found
+
+
+def _require_wheel(folder: Path, is_root: bool) -> None:
+    if (folder / WHEEL).exists():
+        return
+    remedy = "Fetch it (29 MB)"
+    if is_root:
+        remedy = "Name another folder, or leave root out to use the data root"
+    raise FileNotFoundError(
+        f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} "
+        f"or {WHEEL}. {remedy}: {FETCH}"
+    )
 
 
 def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:
-    """Study id -> split: in the order of the ids' SHA-256 the first 70 % train, the next 10 % validate, the rest test."""
+    """Study id -> split, in the order of the ids' SHA-256: 70 % train, 10 % validate, rest test."""
     ordered = sorted(study_ids, key=lambda study_id: hashlib.sha256(study_id.encode()).hexdigest())
     train, validate = len(ordered) * 7 // 10, len(ordered) * 8 // 10
-    names = ["train"] * train + ["validate"] * (validate - train) + ["test"] * (len(ordered) - validate)
+    names = ["train"] * train
+    names += ["validate"] * (validate - train)
+    names += ["test"] * (len(ordered) - validate)
     return dict(zip(ordered, names, strict=True))
 
 
@@ -140,7 +174,7 @@ def _read_wheel(folder: Path, account: Account) -> Iterator[Report]:
 
 
 def _once(reports: Iterable[Report], account: Account) -> Iterator[Report]:
-    """The reports whose id is new; a second one of that id is named."""
+    """The first report of each id; a second one goes to the account."""
     first: dict[str, str] = {}
     for report in reports:
         if report.study_id in first:
@@ -152,7 +186,7 @@ def _once(reports: Iterable[Report], account: Account) -> Iterator[Report]:
 
 
 def _good_images(report: Report, views: int, account: Account) -> list[Path]:
-    """The first `views` image files of a report that can be read; bad ones are named, a report left without is left out."""
+    """The first `views` readable image files of a report; bad ones go to the account."""
     good: list[Path] = []
     for path in report.images:
         reason = check_image(path) if len(good) < views else ""
@@ -183,11 +217,17 @@ def _number(study: Study) -> tuple[int, str]:
 
 
 def main() -> str:
-    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say in one line what is there."""
+    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say
+    in one line what is there."""
     fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
     folder, layout = find(None)
     studies = load(images="files" if layout == "r2gen" else "phantom")
-    source = folder / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[layout]
+    source = (
+        folder
+        / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[
+            layout
+        ]
+    )
     with_findings = sum(bool(study.findings) for study in studies)
     state = "fetched" if fetched and layout == "wheel" else "already there"
     return f"iu_xray: {len(studies)} reports, {with_findings} with FINDINGS, in {source} ({state})."

@@ -1,18 +1,18 @@
-"""MIMIC-CXR (PhysioNet, credentialed): 227,835 studies of 65,379 patients, reports as text, images as MIMIC-CXR-JPG has them.
+"""MIMIC-CXR (PhysioNet, credentialed): 227,835 studies of 65,379 patients, images of MIMIC-CXR-JPG.
 
-    mimic-cxr-2.0.0-split.csv.gz      dicom_id, study_id, subject_id, split       the official split
+    mimic-cxr-2.0.0-split.csv.gz      dicom_id, study_id, subject_id, split (the official one)
     mimic-cxr-2.0.0-metadata.csv.gz   dicom_id, subject_id, study_id, ViewPosition, …
-    mimic-cxr-2.0.0-chexpert.csv.gz   subject_id, study_id and 14 columns of 1, 0, -1 or nothing (optional)
+    mimic-cxr-2.0.0-chexpert.csv.gz   subject_id, study_id, 14 columns of 1, 0, -1, empty (optional)
     files/p10/p10000032/s50414267.txt             the report
-    files/p10/p10000032/s50414267/<dicom_id>.jpg  its images (.png is taken, too)
+    files/p10/p10000032/s50414267/<dicom_id>.jpg  its images (.png is accepted, too)
 
-The CSVs may be plain or .gz, of any version; both trees lie in one `files/`. Decisions: frontal views come first (PA, then AP),
-then unknown ones, then lateral ones; FINDINGS are cut out as `sections` says. The index holds numbers and image names of each
-study; reports and images are read when somebody looks, so memory grows by some hundred bytes a study.
+The CSV files may be plain or .gz, of any version; reports and images lie in one `files/`. Frontal
+views come first (PA, then AP), then unknown views, then lateral ones. `sections` finds FINDINGS.
+The index holds numbers and image names, some hundred bytes per study; the rest is read on access.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,12 @@ from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.corpora.rows import read_rows
 from mrg_r1_lib.corpora.sections import extract_sections
 from mrg_r1_lib.observations import OBSERVATIONS, Label
-from mrg_r1_lib.paths import data_root
+from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import SPLITS, Study
 
 LONGEST = 1 << 20  # bytes of a report
-VIEWS = {"PA": 0, "AP": 1, "": 2, "LATERAL": 4, "LL": 4}  # rank of a ViewPosition; another one stands at 3
-UNUSUAL = 3
+VIEWS = {"PA": 0, "AP": 1, "": 2, "LATERAL": 4, "LL": 4}  # ViewPosition -> rank
+UNUSUAL = 3  # rank of every other ViewPosition
 CHEXPERT_CODES = {"": Label.BLANK, "1": Label.POSITIVE, "0": Label.NEGATIVE, "-1": Label.UNCERTAIN}
 _DICOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
 _IMAGE = np.dtype([("subject", "i4"), ("study", "i4"), ("rank", "i1"), ("dicom", "S44")])
@@ -38,40 +38,55 @@ _SPLIT = np.dtype([("subject", "i4"), ("study", "i4"), ("split", "i1")])
 
 
 def load(
-    root: Path | str | None = None, images: str = "files", image_size: int = 96, views: int = 1, text: str = "as_written"
+    root: Path | str | None = None,
+    images: str = "files",
+    image_size: int = 96,
+    views: int = 1,
+    text: str = "as_written",
 ) -> "MimicCorpus":
-    """Index the corpus below `root` (None: `mimic_cxr/` in the data root): studies by patient and number, up to `views` images.
+    """Index the corpus in `root` (None: `mimic_cxr/` in the data root), by patient and study.
 
-    `text` names the normalisation. A study whose report or images cannot be read is left out and named in a warning; ValueError
-    if that is more than 5 %, if a patient is in two splits, or for phantoms, since nobody indexed these reports by hand.
-    FileNotFoundError names what is missing.
+    Each study has up to `views` images of `image_size` pixels per side. `text` names the
+    normalisation. A warning names studies whose report or images cannot be read; they are left out.
+    ValueError if these are over 5 %, for a patient in two splits, or for phantoms, since these
+    reports have no index terms. FileNotFoundError names a missing file or folder.
     """
-    if images != "files":
-        raise ValueError(
-            f"mimic_cxr: images={images!r}, but its reports have no index terms to draw from. Choose images='files'."
-        )
-    folder = Path(root).expanduser() if root is not None else data_root() / "mimic_cxr"
-    if not (folder / "files").is_dir():
-        raise FileNotFoundError(
-            f"mimic_cxr: {folder} has no folder files/ (p10/p10000032/s50414267.txt and so on). Name the folder that holds it "
-            f"and the CSV files: put it at {data_root() / 'mimic_cxr'}, or root=."
-        )
+    folder = _folder(root, images)
     account = Account("mimic_cxr", str(folder))
     split = _read_split(_table(folder, "split"), account)
     listed = _read_images(_table(folder, "metadata"), account)
     known = np.isin(listed["study"], split["study"])
-    for study in np.unique(listed["study"][~known]):
+    unknown = np.unique(listed["study"][~known])
+    for study in unknown:
         account.leave_out(f"s{study}", NO_SPLIT)
     labels = _read_labels(_table(folder, "chexpert", optional=True), split["study"], account)
     chosen, kept, findings = _index(folder, split, listed[known], views, account)
-    left_out = account.close(len(split) + len(np.unique(listed["study"][~known])))
+    left_out = account.close(len(split) + len(unknown))
     published = None if labels is None else labels[kept]
-    return MimicCorpus(folder, split[kept], chosen[kept], findings[kept], published, image_size, text, left_out)
+    return MimicCorpus(
+        folder, split[kept], chosen[kept], findings[kept], published, image_size, text, left_out
+    )
+
+
+def _folder(root: Path | str | None, images: str) -> Path:
+    if images != "files":
+        raise ValueError(
+            f"mimic_cxr: images={images!r}, but its reports have no index terms to draw from. "
+            "Choose images='files'."
+        )
+    folder = Path(root).expanduser() if root is not None else data_root() / "mimic_cxr"
+    if not (folder / "files").is_dir():
+        raise FileNotFoundError(
+            f"mimic_cxr: {folder} has no folder files/ (p10/p10000032/s50414267.txt and so on). "
+            "Name the folder that holds it and the CSV files: "
+            f"put it at {data_root() / 'mimic_cxr'}, or root=."
+        )
+    return folder
 
 
 @dataclass(frozen=True, eq=False)
 class MimicCorpus(Sequence[Study]):
-    """A sequence of studies; report and images of each are read when it is looked at."""
+    """A sequence of studies; report and images of each are read on access."""
 
     folder: Path
     rows: np.ndarray  # (studies,) of subject, study, split
@@ -102,7 +117,8 @@ class MimicCorpus(Sequence[Study]):
         subject, study, split = self.rows[place].tolist()
         sections = extract_sections(read_report(report_path(self.folder, subject, study)))
         normalise = NORMALISATIONS[self.text]
-        paths = [image_path(self.folder, subject, study, name.decode()) for name in self.dicoms[place].tolist() if name]
+        names = [name.decode() for name in self.dicoms[place].tolist() if name]
+        paths = [image_path(self.folder, subject, study, name) for name in names]
         return Study(
             study_id=f"s{study}",
             patient_id=f"p{subject}",
@@ -120,14 +136,17 @@ def report_path(folder: Path, subject: int, study: int) -> Path:
 
 
 def image_path(folder: Path, subject: int, study: int, dicom: str) -> Path:
-    """files/p10/p10000032/s50414267/<dicom>.jpg, or the .png of that name where only that is there."""
+    """files/p10/p10000032/s50414267/<dicom>.jpg, or the .png if only that exists."""
     path = report_path(folder, subject, study).with_suffix("") / f"{dicom}.jpg"
     png = path.with_suffix(".png")
     return png if not path.exists() and png.exists() else path
 
 
 def read_report(path: Path) -> str:
-    """The text of a report; ValueError for an empty, very large or non-UTF-8 file, FileNotFoundError for none."""
+    """The text of a report file.
+
+    ValueError for an empty, very large or non-UTF-8 file; FileNotFoundError for a missing one.
+    """
     with path.open("rb") as file:
         data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
@@ -143,27 +162,34 @@ def read_report(path: Path) -> str:
 
 def _table(folder: Path, name: str, optional: bool = False) -> Path | None:
     """The one CSV of a name, plain or .gz; ValueError for several, FileNotFoundError for none."""
-    found = sorted(path for path in folder.glob(f"mimic-cxr-*-{name}.csv*") if path.name.endswith((".csv", ".csv.gz")))
+    paths = folder.glob(f"mimic-cxr-*-{name}.csv*")
+    found = sorted(path for path in paths if path.name.endswith((".csv", ".csv.gz")))
     if len(found) > 1:
         listed = ", ".join(path.name for path in found)
-        raise ValueError(f"mimic_cxr: {folder} holds several files for one: {listed}. Keep one of them.")
+        raise ValueError(
+            f"mimic_cxr: {folder} holds several files for one: {listed}. Keep one of them."
+        )
     if not found and not optional:
         raise FileNotFoundError(
-            f"mimic_cxr: {folder} has no mimic-cxr-2.0.0-{name}.csv or .csv.gz. It is part of MIMIC-CXR-JPG: put it there."
+            f"mimic_cxr: {folder} has no mimic-cxr-2.0.0-{name}.csv or .csv.gz. "
+            "It is part of MIMIC-CXR-JPG: put it there."
         )
     return found[0] if found else None
 
 
 def _numbers(row: dict[str, str]) -> tuple[int, int]:
-    """(subject, study) of a row; ValueError unless they are eight digits, beginning with 1 and 5."""
+    """(subject, study) of a row; ValueError unless each has eight digits, the first 1 and 5."""
     subject, study = row["subject_id"].removeprefix("p"), row["study_id"].removeprefix("s")
     if not re.fullmatch(r"1\d{7}", subject) or not re.fullmatch(r"5\d{7}", study):
-        raise ValueError(f"expected a subject_id such as 10000032 and a study_id such as 50414267, got {subject!r}, {study!r}")
+        raise ValueError(
+            "expected a subject_id such as 10000032 and a study_id such as 50414267, "
+            f"got {subject!r}, {study!r}"
+        )
     return int(subject), int(study)
 
 
 def _read_split(path: Path, account: Account) -> np.ndarray:
-    """One row a study, sorted by patient and study; ValueError if a patient is in two splits."""
+    """One row per study, sorted by patient and study; ValueError for a patient in two splits."""
 
     def rows():
         for name, row in read_rows(path, ("subject_id", "study_id", "split"), account):
@@ -174,38 +200,48 @@ def _read_split(path: Path, account: Account) -> np.ndarray:
             except ValueError as error:
                 account.fault(name, str(error))
 
-    split = np.unique(np.fromiter(rows(), dtype=_SPLIT))  # a study stands once an image
+    split = np.unique(np.fromiter(rows(), dtype=_SPLIT))  # the file has one row per image
     pairs = np.unique(split[["subject", "split"]])
     twice = pairs["subject"][1:][pairs["subject"][1:] == pairs["subject"][:-1]]
     if len(twice):
-        raise ValueError(f"{path}: {len(twice)} patients are in two splits, the first is p{twice[0]}. Use the official file.")
+        raise ValueError(
+            f"{path}: {len(twice)} patients are in two splits, the first is p{twice[0]}. "
+            "Use the official file."
+        )
     _, first = np.unique(split["study"], return_index=True)
-    for study in np.setdiff1d(np.arange(len(split)), first):
-        account.fault(f"{path.name}: s{split['study'][study]}", "a study of two patients; the first is kept")
+    for place in np.setdiff1d(np.arange(len(split)), first):
+        name = f"{path.name}: s{split['study'][place]}"
+        account.fault(name, "a study of two patients; the first is kept")
     return split[np.sort(first)]
 
 
 def _read_images(path: Path, account: Account) -> np.ndarray:
-    """One row an image, sorted by patient, study and rank of its view; an image that is listed twice counts once."""
+    """One row per image, sorted by patient, study and rank of its view; each image counts once."""
+    columns = ("dicom_id", "subject_id", "study_id", "ViewPosition")
 
     def rows():
-        for name, row in read_rows(path, ("dicom_id", "subject_id", "study_id", "ViewPosition"), account):
+        for name, row in read_rows(path, columns, account):
+            dicom, rank = row["dicom_id"], VIEWS.get(row["ViewPosition"].upper(), UNUSUAL)
             try:
-                if not _DICOM.fullmatch(row["dicom_id"]):
-                    raise ValueError(f"expected a dicom_id of five groups of eight hex digits, got {row['dicom_id'][:60]!r}")
-                yield *_numbers(row), VIEWS.get(row["ViewPosition"].upper(), UNUSUAL), row["dicom_id"].encode()
+                if not _DICOM.fullmatch(dicom):
+                    raise ValueError(
+                        "expected a dicom_id of five groups of eight hex digits, "
+                        f"got {dicom[:60]!r}"
+                    )
+                yield *_numbers(row), rank, dicom.encode()
             except ValueError as error:
                 account.fault(name, str(error))
 
     listed = np.fromiter(rows(), dtype=_IMAGE)
     _, first = np.unique(listed["dicom"], return_index=True)
     for place in np.setdiff1d(np.arange(len(listed)), first):
-        account.fault(f"{path.name}: {listed['dicom'][place].decode()}", "listed twice; the first is kept")
+        name = f"{path.name}: {listed['dicom'][place].decode()}"
+        account.fault(name, "listed twice; the first is kept")
     return np.sort(listed[np.sort(first)])
 
 
 def _read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np.ndarray | None:
-    """The published labels as codes `(studies, 14) int8` in the order of `studies`, blank where a study has none."""
+    """The published labels as codes `(studies, 14) int8` in the order of `studies`, or blank."""
     if path is None:
         return None
     order = np.argsort(studies)
@@ -213,9 +249,13 @@ def _read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np
     for name, row in read_rows(path, ("subject_id", "study_id", *OBSERVATIONS), account):
         try:
             _, study = _numbers(row)
-            codes = [CHEXPERT_CODES[row[observation].removesuffix(".0")] for observation in OBSERVATIONS]
-        except (ValueError, KeyError) as error:
-            account.fault(name, f"expected 1, 0, -1 or nothing, got {error}" if isinstance(error, KeyError) else str(error))
+            values = [row[observation].removesuffix(".0") for observation in OBSERVATIONS]
+            codes = [CHEXPERT_CODES[value] for value in values]
+        except ValueError as error:
+            account.fault(name, str(error))
+            continue
+        except KeyError as error:
+            account.fault(name, f"expected 1, 0, -1 or nothing, got {error}")
             continue
         place = np.searchsorted(studies, study, sorter=order)
         if place < len(order) and studies[order[place]] == study:
@@ -226,7 +266,10 @@ def _read_labels(path: Path | None, studies: np.ndarray, account: Account) -> np
 def _index(
     folder: Path, split: np.ndarray, listed: np.ndarray, views: int, account: Account
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Look at each study's report and images once: image names `(studies, views)`, kept and has-findings `(studies,)` bool."""
+    """Check each study's report and images once.
+
+    Returns image names `(studies, views)`, kept `(studies,)` bool, has-findings `(studies,)` bool.
+    """
     chosen = np.zeros((len(split), views), dtype="S44")
     kept, findings = np.zeros(len(split), dtype=bool), np.zeros(len(split), dtype=bool)
     by_study = listed[np.argsort(listed["study"], kind="stable")]  # the views keep their order
@@ -238,22 +281,31 @@ def _index(
         try:
             findings[place] = bool(extract_sections(read_report(path))["findings"])
         except (OSError, ValueError) as error:
-            account.fault(f"s{study}.txt", "no such file" if isinstance(error, FileNotFoundError) else str(error))
+            missing = isinstance(error, FileNotFoundError)
+            account.fault(f"s{study}.txt", "no such file" if missing else str(error))
             account.leave_out(f"s{study}", BAD_REPORT)
             continue
         names = by_study["dicom"][starts[place] : ends[place]].tolist()
-        good = 0
-        for name in names:
-            if good == views:
-                break
-            reason = check_image(image_path(folder, subject, study, name.decode()))
-            if reason:
-                account.fault(f"s{study}/{name.decode()}", reason)
-            else:
-                chosen[place, good] = name
-                good += 1
-        if good:
-            kept[place] = True
-        else:
+        paths = ((name, image_path(folder, subject, study, name.decode())) for name in names)
+        good = _good_images(paths, views, f"s{study}", account)
+        chosen[place, : len(good)] = good
+        kept[place] = bool(good)
+        if not good:
             account.leave_out(f"s{study}", BAD_IMAGE if names else NO_IMAGE)
     return chosen, kept, findings
+
+
+def _good_images(
+    paths: Iterable[tuple[bytes, Path]], views: int, study: str, account: Account
+) -> list[bytes]:
+    """The names of the first `views` readable images of a study; bad ones go to the account."""
+    good: list[bytes] = []
+    for name, path in paths:
+        reason = check_image(path)
+        if reason:
+            account.fault(f"{study}/{name.decode()}", reason)
+        else:
+            good.append(name)
+        if len(good) == views:
+            break
+    return good

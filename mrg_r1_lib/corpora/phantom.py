@@ -1,9 +1,9 @@
-"""Phantom studies from a seed: random index terms, a radiograph drawn from them, a report that says what is drawn.
+"""Phantom studies from a seed: random index terms, a radiograph drawn from them, a matching report.
 
-For pretraining and tests, never for held-out numbers. Study i depends on (seed, i) alone and is made on access, so a corpus of
-any number costs nothing. Decisions: the terms are written as the real index writes them and read by the same table; a finding
-that the text hedges is drawn like any other, and asserted by its index term, since MRG-R1 counts uncertain as present; the
-text names side, zone and size wherever the term does.
+They serve pretraining and tests, never held-out numbers. Study i depends on (seed, i) alone and is
+made on access, so a large corpus needs no memory. The terms are spelled like the real index and
+read by the same table. A hedged finding is drawn like any other and its index term asserts it,
+since MRG-R1 counts uncertain as present. The text names side, zone and size wherever the term does.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ import numpy as np
 
 from mrg_r1_lib.corpora.index_terms import parse_index_term
 from mrg_r1_lib.corpora.phantom_text import Slots, write_findings
-from mrg_r1_lib.radiograph import draw_radiograph
+from mrg_r1_lib.radiographs.draw import draw_radiograph
 from mrg_r1_lib.study import SPLITS, Study
 
 NORMAL = 0.35  # share of normal studies, as in IU X-Ray
@@ -32,7 +32,7 @@ NOT_SAID = ("",)
 
 
 class Kind(NamedTuple):
-    """How often an abnormality is drawn (relative weight), and the words its index term is made of."""
+    """An abnormality's relative weight in drawing, and the words of its index term."""
 
     weight: float
     heading: str
@@ -41,7 +41,8 @@ class Kind(NamedTuple):
     sizes: tuple[str, ...] = NOT_SAID
 
 
-KINDS = {  # weights: roughly IU X-Ray's shares in percent, the rare ones lifted so that each is seen in at least 3 %
+# weights: roughly IU X-Ray's shares in percent; rare ones are raised, so each is in at least 3 %
+KINDS = {
     "Enlarged Cardiomediastinum": Kind(5, "Mediastinum/enlarged"),
     "Cardiomegaly": Kind(13, "Cardiomegaly", sizes=DEGREE),
     "Lung Opacity": Kind(14, "Opacity/lung", EITHER, ZONES, AMOUNT),
@@ -56,7 +57,7 @@ KINDS = {  # weights: roughly IU X-Ray's shares in percent, the rare ones lifted
     "Fracture": Kind(5, "Fractures, Bone/ribs", LEFT_RIGHT),
     "Support Devices": Kind(10, "Catheters, Indwelling", LEFT_RIGHT),
 }
-# a zone in the words of the index; the middle zone by side: a middle lobe is right, the lingula left
+# zone -> word of the index; the middle zone depends on the side: middle lobe right, lingula left
 ZONE_WORDS = {"": "", "upper": "upper lobe", "lower": "base"}
 MIDDLE_WORDS = {"left": "lingula", "right": "middle lobe", "bilateral": "hilum"}
 
@@ -69,20 +70,24 @@ def load(
     image_size: int = 96,
     split: str = "train",
 ) -> "PhantomCorpus":
-    """`studies` phantom studies in `split`, each with one radiograph of `image_size` pixels a side.
+    """`studies` phantom studies in `split`, with one radiograph each, `image_size` pixels per side.
 
-    ValueError if there are none, for an unknown split, or if `root` or image files are asked for.
+    ValueError for no studies, an unknown split, a `root`, or image files.
     """
     if images != "phantom":
-        raise ValueError(f"phantom: images={images!r}, but the corpus reads no files. Leave images out.")
+        raise ValueError(
+            f"phantom: images={images!r}, but the corpus reads no files. Leave images out."
+        )
     if root is not None:
-        raise ValueError(f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out.")
+        raise ValueError(
+            f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out."
+        )
     return PhantomCorpus(studies, seed, image_size, split)
 
 
 @dataclass(frozen=True)
 class PhantomCorpus(Sequence[Study]):
-    """A sequence of phantom studies; each is made when it is looked at, the same one every time."""
+    """A sequence of phantom studies; each is made on access, the same one every time."""
 
     studies: int
     seed: int = 0
@@ -93,7 +98,9 @@ class PhantomCorpus(Sequence[Study]):
         if self.studies < 1:
             raise ValueError(f"phantom: studies={self.studies}; expected at least 1.")
         if self.split not in SPLITS:
-            raise ValueError(f"phantom: split {self.split!r} is unknown; expected one of {', '.join(SPLITS)}.")
+            raise ValueError(
+                f"phantom: split {self.split!r} is unknown; expected one of {', '.join(SPLITS)}."
+            )
 
     def __len__(self) -> int:
         return self.studies
@@ -104,7 +111,7 @@ class PhantomCorpus(Sequence[Study]):
         return self._make(range(self.studies)[index])[0]
 
     def written_labels(self) -> np.ndarray:
-        """What the reports say, known from their making, as label codes `(studies, 14) int8`."""
+        """The reports' true label codes `(studies, 14) int8`, known from their generation."""
         return np.array([self._make(i)[1] for i in range(self.studies)])
 
     def _make(self, i: int) -> tuple[Study, np.ndarray]:
@@ -112,14 +119,15 @@ class PhantomCorpus(Sequence[Study]):
         rng = Random(study_id)
         findings = draw_findings(rng)
         text, labels = write_findings(findings, rng)
-        terms = tuple(parse_index_term(_term(name, slots)) for name, slots in findings) or (parse_index_term("normal"),)
-        radiograph = partial(draw_radiograph, terms, study_id, self.image_size)
-        study = Study(study_id, study_id, (radiograph,), findings=text, index_terms=terms, split=self.split)
+        written = [_term(name, slots) for name, slots in findings] or ["normal"]
+        terms = tuple(parse_index_term(term) for term in written)
+        images = (partial(draw_radiograph, terms, study_id, self.image_size),)
+        study = Study(study_id, study_id, images, text, index_terms=terms, split=self.split)
         return study, labels
 
 
 def draw_findings(rng: Random) -> list[tuple[str, Slots]]:
-    """The abnormalities of one study, each once, with the words for side, zone and size; none is a normal study."""
+    """One study's abnormalities, each once, with words for side, zone and size; [] is normal."""
     if rng.random() < NORMAL:
         return []
     (count,) = rng.choices(list(COUNTS), list(COUNTS.values()))
@@ -129,9 +137,8 @@ def draw_findings(rng: Random) -> list[tuple[str, Slots]]:
         (name,) = rng.choices(list(weights), list(weights.values()))
         del weights[name]
         kind = KINDS[name]
-        findings.append(
-            (name, {"side": rng.choice(kind.sides), "zone": rng.choice(kind.zones), "size": rng.choice(kind.sizes)})
-        )
+        words = {"side": kind.sides, "zone": kind.zones, "size": kind.sizes}
+        findings.append((name, {slot: rng.choice(choices) for slot, choices in words.items()}))
     return findings
 
 

@@ -1,9 +1,10 @@
-"""What is drawn -> a findings section that says so, in the plain language of chest radiograph reports.
+"""Drawn findings -> a findings section in the plain language of chest radiograph reports.
 
-`phantom_wordings.csv` holds every sentence: the observations it speaks of, what it says of them, and slots for side, zone and
-size. A finding is stated once, hedged ("possible", "may") for a share of them; of what is not drawn a report denies what
-reports usually deny. Sentences stand in groups (heart, lungs, pleura, bones, devices), as most reports have them, and in a
-group what is there comes before what is not: an order that a new policy can learn, since it is also that of the think part.
+`phantom_wordings.csv` holds every sentence: its observations, their value, and slots for side, zone
+and size. Each finding is stated once; a share of them is hedged ("possible", "may"). A report
+denies the absent observations that real reports usually deny. Sentences are grouped (heart, lungs,
+pleura, bones, devices), as in most reports. In a group present findings come before absent ones, as
+in the think part, so a new policy can learn the order.
 """
 
 import csv
@@ -20,14 +21,14 @@ import numpy as np
 from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, OBSERVATIONS, Label
 
 TABLE = Path(__file__).with_name("phantom_wordings.csv")
-HEDGED = 0.12  # share of the drawn findings that the text leaves uncertain
+HEDGED = 0.12  # share of the drawn findings that the text states as uncertain
 VALUES = {"present": Label.POSITIVE, "absent": Label.NEGATIVE, "uncertain": Label.UNCERTAIN}
 
 Slots = dict[str, str]  # side, zone and size, each a word or ""
 
 
 class Habit(NamedTuple):
-    """How reports treat one observation: the group it is spoken of in, and how often its absence is stated."""
+    """An observation in reports: its group of sentences, and the share of reports that deny it."""
 
     group: str
     denied: float
@@ -49,10 +50,10 @@ HABITS = {
     "Support Devices": Habit("devices", 0.10),
     "No Finding": Habit("lungs", 0.0),
 }
-GROUPS = tuple(dict.fromkeys(habit.group for habit in HABITS.values()))  # in the order in which a report speaks of them
+GROUPS = tuple(dict.fromkeys(habit.group for habit in HABITS.values()))  # in a report's order
 NORMAL_STATED = 0.50  # share of the normal studies whose text also says that they are normal
 
-# what a report does not deny, though it is not drawn, beside these findings: it would contradict itself
+# observation -> findings beside which a report does not deny it: it would contradict itself
 IMPLIED = {
     "Lung Opacity": {"Lung Lesion", "Edema", "Consolidation", "Pneumonia", "Atelectasis"},
     "Consolidation": {"Lung Opacity", "Pneumonia"},
@@ -63,7 +64,7 @@ IMPLIED = {
 
 @dataclass(frozen=True)
 class Wording:
-    """One sentence pattern: what it says, `value`, of which observations."""
+    """One sentence pattern, and the value that it gives to its observations."""
 
     observations: tuple[str, ...]
     value: Label
@@ -79,13 +80,15 @@ def wordings() -> tuple[Wording, ...]:
     """All sentence patterns, in the table's order."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(
-            Wording(tuple(row["observation"].split(";")), VALUES[row["value"]], row["wording"]) for row in csv.DictReader(file)
+            Wording(tuple(row["observation"].split(";")), VALUES[row["value"]], row["wording"])
+            for row in csv.DictReader(file)
         )
 
 
 @cache
 def _about(observation: str, value: Label) -> tuple[Wording, ...]:
-    return tuple(wording for wording in wordings() if wording.observations == (observation,) and wording.value == value)
+    alone = [wording for wording in wordings() if wording.observations == (observation,)]
+    return tuple(wording for wording in alone if wording.value == value)
 
 
 @cache
@@ -94,7 +97,7 @@ def _denials() -> tuple[Wording, ...]:
 
 
 def fill(pattern: str, side: str = "", zone: str = "", size: str = "") -> str:
-    """A sentence from a pattern; empty slots vanish, and "the bilateral lower lung" becomes "both lower lungs".
+    """A sentence from a pattern; empty slots vanish, "the bilateral lung" becomes "both lungs".
 
     >>> fill("{size} opacity in the {side} {zone} lung.", side="bilateral", zone="lower")
     'Opacity in both lower lungs.'
@@ -105,9 +108,10 @@ def fill(pattern: str, side: str = "", zone: str = "", size: str = "") -> str:
 
 
 def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[str, np.ndarray]:
-    """A findings section for `findings`, and what it says as label codes `(14,) int8`.
+    """A findings section for `findings`, and its label codes `(14,) int8`.
 
-    `findings` are (observation, its slots) pairs, each observation once; none is a normal study, which is No Finding.
+    `findings` are (observation, slots) pairs, each observation once. Without findings the study is
+    normal: No Finding is positive.
     """
     said: list[tuple[Wording, str]] = []
     for observation, slots in findings:
@@ -126,10 +130,11 @@ def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[
 
 
 def _denied(present: set[str], rng: Random) -> list[Wording]:
-    """Sentences that deny what is not present, each observation at most once, at least one if nothing is present."""
+    """Sentences that deny absent observations, each once at most; one or more in a normal study."""
     blocked = present | {name for name, beside in IMPLIED.items() if beside & present}
     deniable = [name for name in ABNORMALITIES if name not in blocked]
-    left = {name for name in deniable if rng.random() < HABITS[name].denied} or {"Pleural Effusion"} - present
+    left = {name for name in deniable if rng.random() < HABITS[name].denied}
+    left = left or {"Pleural Effusion"} - present
     chosen = []
     for wording in rng.sample(_denials(), len(_denials())):
         if left.issuperset(wording.observations):
@@ -139,6 +144,10 @@ def _denied(present: set[str], rng: Random) -> list[Wording]:
 
 
 def _place(said: tuple[Wording, str]) -> tuple[int, bool, int]:
-    """Where a sentence stands: by group, what is there first, then in the order of the observations."""
+    """A sentence's sort key: group, present before absent, then the order of the observations."""
     wording, _ = said
-    return GROUPS.index(wording.group), wording.value == Label.NEGATIVE, OBSERVATIONS.index(wording.observations[-1])
+    return (
+        GROUPS.index(wording.group),
+        wording.value == Label.NEGATIVE,
+        OBSERVATIONS.index(wording.observations[-1]),
+    )

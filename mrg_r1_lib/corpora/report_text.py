@@ -1,8 +1,9 @@
-"""The one step between a report as it was written and the text that is learned and scored: nothing, or R2Gen's cleaning.
+"""Normalisation of report text before training and scoring: none, or R2Gen's cleaning.
 
-`r2gen` follows what R2Gen (arXiv:2010.16056) and most papers after it do before they train and score: numbers of a list go, a
-report becomes lower-case sentences without punctuation, joined by " . ", and the underscores of MIMIC's de-identified words go;
-IU X-Ray's XXXX stays, as xxxx. Hyphens stay. It does not depend on the corpus here; R2Gen keeps one function for each.
+`r2gen` follows R2Gen (arXiv:2010.16056) and most later papers. It drops list numbers and the
+underscores of MIMIC's de-identified words. It lower-cases, drops punctuation and joins sentences by
+" . ". Hyphens stay, and so does IU X-Ray's XXXX, as xxxx. Departure: one function serves both
+corpora; R2Gen has one for each.
 """
 
 import re

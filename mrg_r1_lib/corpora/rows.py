@@ -1,6 +1,7 @@
-"""Rows of a CSV file, plain or .gz, one at a time: a bad row is named and passed over, a missing column stops before the first.
+"""Rows of a CSV file, plain or .gz, read one at a time.
 
-A byte order mark, CRLF and columns in any order are fine.
+A bad row is noted in the account and skipped; a missing column is an error before the first row. A
+byte order mark, CRLF and columns in any order are accepted.
 """
 
 import csv
@@ -13,13 +14,18 @@ from pathlib import Path
 from mrg_r1_lib.corpora.account import Account
 
 
-def read_rows(path: Path, columns: Sequence[str], account: Account) -> Iterator[tuple[str, dict[str, str]]]:
-    """(name of the row, its `columns`) of every good row; ValueError for a missing column or a damaged file.
+def read_rows(
+    path: Path, columns: Sequence[str], account: Account
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every good row as (name of the row, {column: value}).
 
-    A row that is short, is not UTF-8 or cannot be parsed goes to the account.
+    A row of another length, in another encoding or that cannot be parsed goes to the account.
+    ValueError for a missing column or a damaged file.
     """
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+        reader = csv.reader(
+            io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        )
         number = 0
         try:
             header = [name.strip() for name in next(reader, [])]
@@ -36,23 +42,26 @@ def read_rows(path: Path, columns: Sequence[str], account: Account) -> Iterator[
                     continue
                 if not row:
                     continue
-                values = {column: row[place[column]].strip() for column in columns} if len(row) == len(header) else {}
-                if not values:
+                if len(row) != len(header):
                     account.fault(name, f"{len(row)} columns, expected {len(header)}")
-                elif not is_utf8("".join(values.values())):
-                    account.fault(name, "not UTF-8")
-                else:
+                    continue
+                values = {column: row[place[column]].strip() for column in columns}
+                if is_utf8("".join(values.values())):
                     yield name, values
+                else:
+                    account.fault(name, "not UTF-8")
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: is truncated or damaged ({error}). Fetch it again.") from error
+            raise ValueError(
+                f"{path}: is truncated or damaged ({error}). Fetch it again."
+            ) from error
 
 
 def _places(path: Path, header: list[str], columns: Sequence[str]) -> dict[str, int]:
     missing = [column for column in columns if column not in header]
     if missing:
         raise ValueError(
-            f"{path}: lacks the column {missing[0]!r}; its first line has {', '.join(header)[:200] or 'nothing'}. "
-            f"Use the file as it was published."
+            f"{path}: lacks the column {missing[0]!r}; its first line has "
+            f"{', '.join(header)[:200] or 'nothing'}. Use the file as it was published."
         )
     return {column: header.index(column) for column in columns}
 

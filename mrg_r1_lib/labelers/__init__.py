@@ -46,6 +46,6 @@ def labeler_weights(name: str) -> Path | None:
     if name != "chexbert":
         return None
     from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER
-    from mrg_r1_lib.paths import data_root
+    from mrg_r1_lib.storage.paths import data_root
 
     return data_root() / FOLDER / CHECKPOINT

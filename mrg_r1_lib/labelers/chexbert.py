@@ -16,17 +16,19 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from mrg_r1_lib.files import file_digest, write_aside
 from mrg_r1_lib.labelers.rules import check_reports
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
-from mrg_r1_lib.paths import data_root
+from mrg_r1_lib.storage.files import file_digest, write_aside
+from mrg_r1_lib.storage.paths import data_root
 
 FOLDER, CHECKPOINT, WORDS = "chexbert", "chexbert.pth", "vocab.txt"
 HUB_CHECKPOINT, HUB_WORDS = "StanfordAIMI/RRG_scorers", "google-bert/bert-base-uncased"
 FETCH = "python -m mrg_r1_lib.labelers.chexbert"
 LENGTH = 512  # tokens: the rest of a report is cut off
 BATCH = 64  # reports of like length side by side
-_NOT_WEIGHTS = ("bert.embeddings.position_ids",)  # buffers that older transformers saved with the weights
+_NOT_WEIGHTS = (
+    "bert.embeddings.position_ids",
+)  # buffers that older transformers saved with the weights
 
 
 class Chexbert(nn.Module):
@@ -39,11 +41,15 @@ class Chexbert(nn.Module):
         self.linear_heads = nn.ModuleList(nn.Linear(config.hidden_size, n) for n in outputs)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> list[torch.Tensor]:
-        first = self.bert(input_ids, attention_mask).last_hidden_state[:, 0]  # the published dropout is for training alone
+        first = self.bert(input_ids, attention_mask).last_hidden_state[
+            :, 0
+        ]  # the published dropout is for training alone
         return [head(first) for head in self.linear_heads]
 
 
-def load_chexbert(folder: Path | None = None, config: BertConfig | None = None) -> Callable[[Sequence[str]], np.ndarray]:
+def load_chexbert(
+    folder: Path | None = None, config: BertConfig | None = None
+) -> Callable[[Sequence[str]], np.ndarray]:
     """The labeler whose weights lie in `folder` (`chexbert/` in the data root): reports -> labels `(reports, 14) int8`.
 
     It runs on the GPU where there is one. `config` is bert-base's unless a test brings a smaller one. FileNotFoundError says
@@ -69,13 +75,26 @@ def load_chexbert(folder: Path | None = None, config: BertConfig | None = None) 
         check_reports(reports)
         texts = [" ".join(report.split()) for report in reports]
         labels = np.zeros((len(texts), len(OBSERVATIONS)), dtype=np.int8)
-        said = sorted((i for i, text in enumerate(texts) if text), key=lambda i: (len(texts[i]), i))  # nothing said: all blank
+        said = sorted(
+            (i for i, text in enumerate(texts) if text), key=lambda i: (len(texts[i]), i)
+        )  # nothing said: all blank
         for start in range(0, len(said), BATCH):
             rows = said[start : start + BATCH]
-            inputs = tokenizer([texts[i] for i in rows], truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+            inputs = tokenizer(
+                [texts[i] for i in rows],
+                truncation=True,
+                max_length=LENGTH,
+                padding=True,
+                return_tensors="pt",
+            )
             with torch.inference_mode():
                 scores = model(inputs["input_ids"].to(device), inputs["attention_mask"].to(device))
-            labels[rows] = torch.stack([score.argmax(1) for score in scores], dim=1).to(torch.int8).cpu().numpy()
+            labels[rows] = (
+                torch.stack([score.argmax(1) for score in scores], dim=1)
+                .to(torch.int8)
+                .cpu()
+                .numpy()
+            )
         return labels
 
     return label_reports
@@ -86,12 +105,19 @@ def _load_weights(model: Chexbert, path: Path) -> None:
     saved = torch.load(path, map_location="cpu", weights_only=True)
     saved = saved.get("model_state_dict", saved)
     weights = {_present_name(name): tensor for name, tensor in saved.items()}
-    weights = {name: tensor for name, tensor in weights.items() if name not in _NOT_WEIGHTS and "bert.pooler" not in name}
+    weights = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name not in _NOT_WEIGHTS and "bert.pooler" not in name
+    }
     wanted = model.state_dict()
     for name in [*wanted, *weights]:
         theirs, ours = weights.get(name), wanted.get(name)
         if theirs is None or ours is None or theirs.shape != ours.shape:
-            shapes = ["missing" if tensor is None else str(tuple(tensor.shape)) for tensor in (theirs, ours)]
+            shapes = [
+                "missing" if tensor is None else str(tuple(tensor.shape))
+                for tensor in (theirs, ours)
+            ]
             raise ValueError(
                 f"labeler chexbert: in {path} the tensor {name!r} is {shapes[0]}, in CheXbert's layout {shapes[1]}. Expected "
                 f"{CHECKPOINT} of {HUB_CHECKPOINT}."
@@ -106,7 +132,9 @@ def _present_name(name: str) -> str:
     'bert.embeddings.LayerNorm.weight'
     """
     name = name.removeprefix("module.")
-    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
 
 
 def fetch(checkpoint: str = HUB_CHECKPOINT, words: str = HUB_WORDS) -> str:
@@ -127,8 +155,14 @@ def fetch(checkpoint: str = HUB_CHECKPOINT, words: str = HUB_WORDS) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", default=HUB_CHECKPOINT, help="path of chexbert.pth, or hub id (default: %(default)s)")
-    parser.add_argument("--words", default=HUB_WORDS, help="path of vocab.txt, or hub id (default: %(default)s)")
+    parser.add_argument(
+        "--checkpoint",
+        default=HUB_CHECKPOINT,
+        help="path of chexbert.pth, or hub id (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--words", default=HUB_WORDS, help="path of vocab.txt, or hub id (default: %(default)s)"
+    )
     named = parser.parse_args()
     try:
         parser.exit(0, f"{fetch(named.checkpoint, named.words)}\n")

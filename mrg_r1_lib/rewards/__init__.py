@@ -1,15 +1,24 @@
-"""Rewards by name: completions and a study's reference in, one number a completion out, as TRL's GRPO calls it.
+"""Rewards by name: completions and references in, one number per completion out, as TRL calls it.
 
-Each file holds one reward: a builder that takes the reward's parameters and returns `reward(completions, <column>, **_)`.
-A new reward is one new file and one line in `REWARDS`; the contract tests run over that dictionary. TRL mixes several
-rewards by `reward_weights` (MRG-R1: 0.75 mccs + 0.25 report_tags, second-hand note of arXiv:2512.16145v1).
+Each file holds one reward. Its builder takes the reward's parameters and returns
+`reward(completions, <column>, **_)`. A new reward is one new file and one line in `REWARDS`; the
+contract tests run over that dictionary. TRL adds rewards with `reward_weights` (MRG-R1: 0.75 mccs +
+0.25 report_tags, second-hand note of arXiv:2512.16145v1).
 """
 
 import inspect
 from collections.abc import Callable
 
 from mrg_r1_lib.labelers import Labeler
-from mrg_r1_lib.rewards import bleu, label_f1, mccs, net_benefit, positive_cosine, report_tags, rouge_l
+from mrg_r1_lib.rewards import (
+    bleu,
+    label_f1,
+    mccs,
+    net_benefit,
+    positive_cosine,
+    report_tags,
+    rouge_l,
+)
 
 Reward = Callable[..., list[float | None]]
 
@@ -25,11 +34,12 @@ REWARDS: dict[str, Callable[..., Reward]] = {
 
 
 def build_reward(name: str, labeler: Labeler | None = None, **parameters: float) -> Reward:
-    """The TRL reward function called `name`, with its parameters bound; TRL logs it under that name.
+    """The TRL reward function called `name`, with its parameters bound; TRL logs it by that name.
 
-    The function takes `completions` (strings or message lists) and dataset columns by keyword, and returns as many values
-    in [0, 1]; None, which TRL leaves out, only where the reward's file says so. `labeler` is used by the rewards that read
-    labels, and left aside by the others. ValueError for an unknown name, an unknown or bad parameter, or a missing labeler.
+    The function takes `completions` (strings or message lists) and dataset columns by keyword. It
+    returns one value in [0, 1] per completion, or None, which TRL leaves out, where the reward's
+    file says so. Rewards that read no labels ignore `labeler`. ValueError for an unknown name, an
+    unknown or bad parameter, or a missing labeler.
 
     >>> reward = build_reward("report_tags")
     >>> reward.__name__, reward(completions=["<think></think><report>Clear.</report>", "Clear."])
@@ -40,13 +50,18 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
     known = dict(inspect.signature(REWARDS[name]).parameters)
     if known.pop("labeler", None):
         if labeler is None:
-            raise ValueError(f"reward {name!r} compares labels and needs a labeler; pass labeler=load_labeler(...).")
+            raise ValueError(
+                f"reward {name!r} compares labels and needs a labeler; "
+                "pass labeler=load_labeler(...)."
+            )
         bound = {"labeler": labeler, **parameters}
     else:
         bound = parameters
     wrong = [parameter for parameter in parameters if parameter not in known]
     if wrong:
-        raise ValueError(f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}.")
+        raise ValueError(
+            f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}."
+        )
     score = REWARDS[name](**bound)
 
     def reward(completions: list, **columns) -> list[float | None]:

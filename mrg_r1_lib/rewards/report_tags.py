@@ -1,7 +1,8 @@
-"""The format reward: 1 for a completion that keeps the whole <think>…</think><report>…</report> contract, else 0.
+"""The format reward: 1 for a completion in the form <think>…</think><report>…</report>, else 0.
 
-MRG-R1 scores the format by rule (second-hand note of arXiv:2512.16145v1); its exact rule is unknown. Here it is all or nothing:
-each tag once, in order, nothing around them but white space, and a report that is not empty.
+MRG-R1 scores the format by rule (second-hand note of arXiv:2512.16145v1); its exact rule is
+unknown. Here a completion needs each tag once, in order, only white space around them, and a report
+that is not empty.
 """
 
 from collections.abc import Callable

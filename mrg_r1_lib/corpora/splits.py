@@ -1,0 +1,46 @@
+"""The studies of one split of a prepared corpus, with images as the scale asks for.
+
+The corpus fixes its splits; a run's seed never does. Train teaches, validate chooses, test is
+scored once.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.experiments import PREPARATIONS, Preparation, Scale
+from mrg_r1_lib.study import SPLITS, Study, Subset
+
+
+def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
+    """The first studies with FINDINGS of one split, as many as the scale takes; read on access.
+
+    ValueError for an unknown split, or a split without studies.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(SPLITS)}.")
+    studies = load_studies(corpus, scale)
+    places = [place for place, name in enumerate(studies.splits) if name == split]
+    if not places:
+        raise ValueError(
+            f"{corpus} has no studies with FINDINGS in split {split!r}: "
+            "it cannot be trained on and scored."
+        )
+    return Subset(studies, places[: scale.studies[split]])
+
+
+def load_studies(corpus: str, scale: Scale) -> Sequence[Study]:
+    """All studies of a prepared corpus, with images as the scale asks for."""
+    preparation = PREPARATIONS[corpus]
+    return _studies(preparation, preparation.images or scale.images, scale.image_size)
+
+
+@lru_cache(maxsize=2)  # a notebook asks for several splits of one corpus
+def _studies(preparation: Preparation, images: str, image_size: int) -> Sequence[Study]:
+    return load_corpus(
+        preparation.corpus,
+        images=images,
+        image_size=image_size,
+        views=preparation.views,
+        text=preparation.text,
+    )

@@ -1,0 +1,101 @@
+"""Reports of baselines: one report for all studies, retrieval, a classifier with templates.
+
+Baselines learn from the training split, and the classifier's threshold from validation; of the
+scored split they read the images only. Two baselines use information that no model has, so they are
+upper bounds: the reference itself, and a template from the drawn observations.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation.baselines import (
+    best_single_report,
+    constant_normal,
+    nearest_neighbour,
+    template_report,
+)
+from mrg_r1_lib.labelers import Labeler
+from mrg_r1_lib.metrics.clinical_efficacy import positives
+from mrg_r1_lib.observations import ABNORMALITIES
+from mrg_r1_lib.policies.image_classifier import train_image_classifier
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.study import Study, index_labels, pixels
+
+EPOCHS = {"phantoms": 5, "reports": 10}  # of the classifier; not tuned
+
+
+def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
+    """One report per study by the baseline of `run`; ValueError for an arm without a baseline."""
+    arm = run.arm
+    if arm == "reference":
+        return [study.findings for study in studies]
+    if arm == "constant_normal":
+        return constant_normal(len(studies))
+    if arm == "drawn_template":
+        return template_reports(positives(index_labels(studies)))
+    train = load_split(run.corpus, "train", run.settings)
+    findings = [study.findings for study in train]
+    if arm == "best_single_report":
+        return [best_single_report(findings, labeler(findings))] * len(studies)
+    if arm == "nearest_neighbour":
+        return [findings[index] for index in nearest_neighbour(pixels(train), pixels(studies))]
+    if arm == "image_classifier":
+        return classifier_reports(run, train, studies, labeler)
+    raise ValueError(
+        f"{run.experiment}: baseline {arm!r} is not built; "
+        "expected one of the experiments of stage baseline."
+    )
+
+
+def template_reports(present: np.ndarray) -> list[str]:
+    """Template sentences for `present` `(studies, 13)` bool, one report per study."""
+    reports = []
+    for row in present:
+        pairs = zip(ABNORMALITIES, row, strict=True)
+        reports.append(template_report({name for name, is_there in pairs if is_there}))
+    return reports
+
+
+def classifier_reports(
+    run: Run, train: Sequence[Study], studies: Sequence[Study], labeler: Labeler
+) -> list[str]:
+    """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
+
+    A small convolutional network learns from phantoms and their index terms (`classifier_phantoms`,
+    fewer than for a policy's pretraining). Then it learns from the training split's images and the
+    labels of its reports. All observations share the best threshold on validation.
+    """
+    common = {"seed": run.seed, "progress": True}
+    phantoms = load_corpus(
+        "phantom",
+        studies=run.settings.classifier_phantoms,
+        seed=run.seed,
+        image_size=run.settings.image_size,
+    )
+    drawn = positives(index_labels(phantoms))
+    start = train_image_classifier(pixels(phantoms), drawn, epochs=EPOCHS["phantoms"], **common)
+    said = positives(labeler([study.findings for study in train]))
+    settings = {"start": start, "learning_rate": 1e-3, "epochs": EPOCHS["reports"]}
+    classifier = train_image_classifier(pixels(train), said, **settings, **common)
+    validation = load_split(run.corpus, "validate", run.settings)
+    wanted = positives(labeler([study.findings for study in validation]))
+    threshold = best_threshold(wanted, classifier.predict(pixels(validation)))
+    return template_reports(classifier.predict(pixels(studies)) >= threshold)
+
+
+def best_threshold(wanted: np.ndarray, probabilities: np.ndarray) -> float:
+    """The threshold with the best micro-F1 over all entries, the lowest of equal ones.
+
+    `wanted` (bool) and `probabilities` have the same shape.
+
+    >>> best_threshold([[True, False, True]], [[0.9, 0.4, 0.6]])
+    0.6
+    """
+    wanted, probabilities = np.asarray(wanted).ravel(), np.asarray(probabilities).ravel()
+    order = np.argsort(-probabilities, kind="stable")
+    hits = np.cumsum(wanted[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(wanted.sum(), 1))
+    return float(probabilities[order][f1 == f1.max()].min())

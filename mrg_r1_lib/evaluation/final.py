@@ -1,0 +1,57 @@
+"""The final evaluation: every run that was scored on validation is scored on the sealed test split,
+once.
+
+Nothing else in the library scores the test split. A run whose test scores are there is skipped.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mrg_r1_lib.evaluation.evaluate import evaluate
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.paths import results_root
+
+
+def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
+    """Score all runs of a scale and corpus on the test split; returns them.
+
+    FileNotFoundError if no run has been scored on validation.
+    """
+    runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
+    if not runs:
+        raise FileNotFoundError(
+            f"No run of {corpus} at scale {scale} was made below {results}. "
+            f"Run ./run_all.sh {scale} first."
+        )
+    for run in runs:
+        evaluate(run, "test")
+    return runs
+
+
+def _runs(results: Path, scale: str, corpus: str) -> list[Run]:
+    folders = {arm: sorted((results / scale / corpus / arm).glob("seed*")) for arm in ARMS}
+    return [
+        Run(f"{corpus}/{arm}", scale, int(folder.name.removeprefix("seed")), results)
+        for arm, found in folders.items()
+        for folder in found
+    ]
+
+
+def main() -> None:
+    """`python -m mrg_r1_lib.evaluation.final SCALE [--corpus NAME] [--results FOLDER]`."""
+    parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
+    parser.add_argument("scale", nargs="?", default="laptop", choices=SCALES)
+    parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    parser.add_argument("--results", type=Path, default=results_root())
+    named = parser.parse_args()
+    try:
+        runs = final(named.results.resolve(), named.scale, named.corpus)
+    except (ValueError, FileNotFoundError, RuntimeError, PermissionError) as error:
+        parser.exit(1, f"{error}\n")
+    sys.stdout.write(f"{len(runs)} runs have their test scores.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Studies -> the rows that TRL trains on.
+
+A row has a prompt, images, and a completion for supervised finetuning (SFT) or a reference for
+semantic-driven reinforcement learning (SRL). Rows are conversational; images are drawn or read on
+access. The reference's labels are computed once and are a column. The think part of an SFT
+completion lists the positive observations by name.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from datasets import Dataset
+
+from mrg_r1_lib.observations import OBSERVATIONS, Label
+from mrg_r1_lib.report_format import INSTRUCTION, render_target
+from mrg_r1_lib.study import Study
+
+IMAGE_CACHE = 2**28  # bytes
+
+
+def user_message() -> list[dict]:
+    """The prompt of every study; TRL puts the study's images in front of the text."""
+    return [{"role": "user", "content": INSTRUCTION}]
+
+
+def think_text(labels: np.ndarray) -> str:
+    """The positive observations of one report by name; uncertain ones count.
+
+    >>> think_text(np.array([0, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0]))
+    'Cardiomegaly, Pleural Effusion'
+    """
+    positive = (Label.POSITIVE, Label.UNCERTAIN)
+    named = (name for name, code in zip(OBSERVATIONS, labels, strict=True) if code in positive)
+    return ", ".join(named)
+
+
+def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
+    """Rows `prompt`, `completion`, `images` for SFT; labels `(studies, 14)` give the think part."""
+    completions = [
+        [{"role": "assistant", "content": render_target(think_text(row), study.findings)}]
+        for study, row in zip(studies, labels, strict=True)
+    ]
+    return _with_images(studies, {"completion": completions})
+
+
+def srl_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
+    """Rows `prompt`, `images`, `reference`, `reference_labels` for SRL; labels `(studies, 14)`."""
+    findings = [study.findings for study in studies]
+    columns = {"reference": findings, "reference_labels": np.asarray(labels).tolist()}
+    return _with_images(studies, columns)
+
+
+def _images_to_keep(studies: Sequence[Study]) -> int:
+    """The number of studies whose images fit into IMAGE_CACHE, at least 64."""
+    width, height = studies[0].images[0]().size
+    return max(64, IMAGE_CACHE // (3 * width * height * len(studies[0].images)))
+
+
+def _with_images(studies: Sequence[Study], columns: dict[str, list]) -> Dataset:
+    # a group asks for its study's images once per completion, and again in each epoch
+    @lru_cache(maxsize=_images_to_keep(studies))
+    def images(index: int) -> list:
+        return [image().convert("RGB") for image in studies[index].images]
+
+    def add_images(rows: dict[str, list]) -> dict[str, list]:
+        indices = rows.pop("index")
+        return rows | {"images": [images(index) for index in indices]}
+
+    rows = {"prompt": [user_message() for _ in studies], "index": list(range(len(studies)))}
+    return Dataset.from_dict(rows | columns).with_transform(add_images)

@@ -1,0 +1,135 @@
+"""The registry of base models: the policies that a run can start from, one entry each.
+
+A base model is made by this library (`tiny_llava`), or published at the Hugging Face hub or in a
+folder. `load_save.py` and `hub.py` make and load them. Sizes follow the published configuration, so
+that memory can be planned, and a step timed with random weights, before any download.
+"""
+
+from dataclasses import dataclass, field
+
+# linear layers of the language model, without any vision module
+LANGUAGE_MODEL = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One base model. `hub` is a repository at the hub or a folder; "" is made by this library."""
+
+    hub: str = ""
+    revision: str = "main"  # no source names one; the run's manifest has the commit
+    licence: str = "Apache-2.0"
+    access: str = "open"  # or the condition for a download from the hub
+    pixels: tuple[int, int] | None = None  # least and most per image; None: the processor's size
+    lora_targets: str = LANGUAGE_MODEL  # paper value unknown
+    lora_whole: tuple[str, ...] = ()  # modules trained without adapters, beside them
+    micro_batch: int = 0  # completions per device in a forward and backward pass; 0: all of a step
+    batch_size: int = 128  # studies per device in generation
+    activation_checkpointing: bool = False
+    model_type: str = "llava"  # in transformers
+    sizes: dict = field(default_factory=dict)  # differences from that type's default configuration
+
+
+QWEN25_VISION = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16}
+QWEN25_3B = {
+    "text_config": {
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "vocab_size": 151936,
+    },
+    "vision_config": QWEN25_VISION | {"out_hidden_size": 2048},
+    "tie_word_embeddings": True,
+}
+QWEN25_7B = {
+    "text_config": {
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "vocab_size": 152064,
+    },
+    "vision_config": QWEN25_VISION | {"out_hidden_size": 3584},
+    "tie_word_embeddings": False,
+}
+QWEN3_4B = {
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+    },
+    "vision_config": {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2560,
+        "deepstack_visual_indexes": [5, 11, 17],
+    },
+    "tie_word_embeddings": True,
+}
+LLAVA_7B = {
+    "text_config": {
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "vocab_size": 32064,
+    },
+    "vision_config": {
+        "model_type": "clip_vision_model",
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "image_size": 336,
+        "patch_size": 14,
+    },
+    "tie_word_embeddings": False,
+}
+# images of at most 512 x 512 pixels: 334 tokens of 28 x 28 pixels (256 of 32 x 32); paper value
+# unknown
+LARGE = {
+    "pixels": (56 * 56, 512 * 512),
+    "micro_batch": 4,
+    "batch_size": 32,
+    "activation_checkpointing": True,
+}
+
+POLICIES = {
+    # pretraining has not seen most of the corpus's words, so their embeddings are trained
+    "tiny_llava": BaseModel(lora_whole=("embed_tokens", "lm_head")),
+    "huatuo_7b": BaseModel(  # the paper's
+        "FreedomIntelligence/HuatuoGPT-Vision-7B-Qwen2.5VL",
+        model_type="qwen2_5_vl",
+        sizes=QWEN25_7B,
+        **LARGE,
+    ),
+    "qwen25_vl_3b": BaseModel(
+        "Qwen/Qwen2.5-VL-3B-Instruct",
+        licence="Qwen Research Licence (no commercial use)",
+        model_type="qwen2_5_vl",
+        sizes=QWEN25_3B,
+        **LARGE,
+    ),
+    "qwen25_vl_7b": BaseModel(
+        "Qwen/Qwen2.5-VL-7B-Instruct", model_type="qwen2_5_vl", sizes=QWEN25_7B, **LARGE
+    ),
+    "qwen3_vl_4b": BaseModel(
+        "Qwen/Qwen3-VL-4B-Instruct", model_type="qwen3_vl", sizes=QWEN3_4B, **LARGE
+    ),
+    "llava_15_7b": BaseModel(
+        "llava-hf/llava-1.5-7b-hf",
+        licence="Llama 2 Community Licence",
+        sizes=LLAVA_7B,
+        **LARGE | {"pixels": None},
+    ),
+}

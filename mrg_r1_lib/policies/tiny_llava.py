@@ -1,0 +1,120 @@
+"""The laptop's policy: a LLaVA of about 3 million parameters with its own tokenizer.
+
+The architecture is LLaVA's (arXiv:2304.08485: vision tower, two-layer projector, language model),
+in transformers' classes. Departure: the tower has a convolutional stem (`vision_tower.py`).
+"""
+
+from collections.abc import Iterable
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    SiglipImageProcessorPil,
+    set_seed,
+)
+
+from mrg_r1_lib.policies.vision_tower import PATCH_SIZE, ConvStemVisionConfig
+from mrg_r1_lib.report_format import INSTRUCTION, TAGS
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}"
+    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|user|>", "<|assistant|>", "<image>")
+VOCABULARY = 2048  # tokens: most words of radiology reports are one token
+
+
+def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of up to 2,048 tokens trained on `texts`; decoding is lossless."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - len(TAGS),
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([INSTRUCTION, *texts], trainer)
+    # one token per tag, but not special, so that decoding keeps it
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        extra_special_tokens={"image_token": "<image>"},
+        padding_side="left",
+    )
+
+
+def tiny_llava(
+    texts: Iterable[str], image_size: int, seed: int
+) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
+    """A new LLaVA with random weights from `seed` and a tokenizer trained on `texts`.
+
+    ValueError if `image_size` is no multiple of the patch size, 16 pixels.
+    """
+    if image_size % PATCH_SIZE:
+        raise ValueError(
+            f"tiny_llava: image_size {image_size} is no multiple of its patch size {PATCH_SIZE}."
+        )
+    tokenizer = train_tokenizer(texts)
+    config = LlavaConfig(
+        vision_config=_vision_config(image_size),
+        text_config=_text_config(tokenizer),
+        image_token_index=tokenizer.image_token_id,
+        image_seq_length=(image_size // PATCH_SIZE) ** 2,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
+    )
+    set_seed(seed)
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
+    processor = LlavaProcessor(
+        images,
+        tokenizer,
+        patch_size=PATCH_SIZE,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+    )
+    return model, processor
+
+
+def _vision_config(image_size: int) -> ConvStemVisionConfig:
+    return ConvStemVisionConfig(
+        image_size=image_size,
+        patch_size=PATCH_SIZE,
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        vision_use_head=False,  # LLaVA reads patches, not the pooled vector
+    )
+
+
+def _text_config(tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
+    return Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=False,
+        # the default 0.02 suits wide models; this narrow one would learn to use image tokens late
+        initializer_range=192**-0.5,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )

@@ -1,0 +1,192 @@
+"""The registry of tables and figures: one place builds them, for notebooks, `verify --tables-only`
+and documents.
+
+`python -m mrg_r1_lib.reporting.build` makes anew all that needs neither a policy nor a corpus. A
+table is checked against its columns before it is saved. A figure is drawn from saved tables and
+logs.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES
+from mrg_r1_lib.reporting import (
+    ablations,
+    by_observation,
+    checks,
+    comparisons,
+    corpus_tables,
+    drawings,
+    logs,
+    reward_scores,
+    sampled,
+    tables,
+)
+from mrg_r1_lib.reporting.schema import Columns, described, names, validated
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import table_text, write_text
+from mrg_r1_lib.storage.paths import results_root
+
+CORPUS = "01_data_preparation"
+ABLATION = "04_reward_ablations"
+RESULTS = "05_tables_and_figures"
+
+
+class Table(NamedTuple):
+    """How a table is made, from which saved tables, its columns, and the notebook that saves it."""
+
+    make: Callable[..., pd.DataFrame]
+    columns: Columns
+    notebook: str = RESULTS
+    reads: tuple[str, ...] = ()
+    corpus: bool = False  # whether it needs the corpus's reports
+
+
+class Drawing(NamedTuple):
+    """How a figure is drawn, and from which saved tables."""
+
+    draw: Callable[..., Figure]
+    reads: tuple[str, ...] = ()
+    elsewhere: bool = False  # whether it needs the corpus, or what a notebook has made
+
+
+TABLES: dict[str, Table] = {
+    "main": Table(tables.main_table, tables.MAIN),
+    "scores": Table(tables.score_table, tables.SCORES),
+    "comparisons": Table(comparisons.comparison_table, comparisons.COMPARISONS),
+    "comparisons_by_seed": Table(comparisons.seed_table, comparisons.COMPARISONS_BY_SEED),
+    "checked_comparisons": Table(
+        checks.checked_comparisons, checks.CHECKED_COMPARISONS, reads=("held_out",)
+    ),
+    "checked_scores": Table(checks.checked_scores, checks.CHECKED_SCORES, reads=("held_out",)),
+    "observations": Table(by_observation.observation_table, by_observation.OBSERVATIONS_BY_SEED),
+    "observation_intervals": Table(
+        by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS
+    ),
+    "training": Table(logs.training_table, logs.TRAINING),
+    "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),
+    "reward_scores": Table(reward_scores.reward_score_table, reward_scores.REWARD_SCORES, ABLATION),
+    "reward_choices": Table(sampled.reward_choices, sampled.REWARD_CHOICES, ABLATION, corpus=True),
+    "held_out": Table(corpus_tables.held_out_table, checks.HELD_OUT, CORPUS, corpus=True),
+    "prevalence": Table(
+        corpus_tables.prevalence_table, corpus_tables.PREVALENCE, CORPUS, corpus=True
+    ),
+    "agreement": Table(corpus_tables.agreement_table, corpus_tables.AGREEMENT, CORPUS, corpus=True),
+}
+FIGURES: dict[str, Drawing] = {
+    "method_overview": Drawing(drawings.method_overview),
+    "reward_gallery": Drawing(drawings.reward_gallery, elsewhere=True),
+    "margin_curve": Drawing(drawings.margin_curve, elsewhere=True),
+    "data_flow": Drawing(drawings.data_flow, elsewhere=True),
+    "prevalence_by_split": Drawing(drawings.prevalence_by_split, ("prevalence",)),
+    "contact_sheet": Drawing(drawings.contact_sheet, elsewhere=True),
+    "impression_agreement": Drawing(drawings.impression_agreement, elsewhere=True),
+    "validation_sft": Drawing(drawings.validation("sft")),
+    "validation_sft_continued": Drawing(drawings.validation("sft_continued")),
+    "seed_curves": Drawing(drawings.seed_curves),
+    "srl_curves": Drawing(drawings.srl_curves),
+    "validation_curves": Drawing(drawings.validation_curves),
+    "main_scores": Drawing(drawings.main_scores, ("scores",)),
+    "precision_recall": Drawing(drawings.precision_recall, ("scores",)),
+    "observation_f1": Drawing(drawings.observation_f1, ("observation_intervals",)),
+    "ablation_forest": Drawing(drawings.ablation_forest, ("ablations",)),
+    "reward_heatmap": Drawing(drawings.reward_heatmap, ("reward_scores",)),
+    "reward_hacking": Drawing(drawings.reward_hacking),
+}
+
+
+def table(name: str, run: Run, **made: object) -> pd.DataFrame:
+    """Build a table of the study that `run` names; ValueError for an unknown name lists the known
+    ones.
+
+    FileNotFoundError names the notebook whose scores, logs or tables are missing.
+    """
+    entry = _known(name, TABLES, "table")
+    read_before = [read(each, run) for each in entry.reads]
+    return validated(entry.make(run, *read_before, **made), entry.columns, name)
+
+
+def figure(name: str, run: Run, **made: object) -> Figure:
+    """Draw a figure from saved tables and logs; errors as in `table`."""
+    entry = _known(name, FIGURES, "figure")
+    return entry.draw(run, *(read(each, run) for each in entry.reads), **made)
+
+
+def show(name: str, run: Run, **made: object) -> pd.DataFrame | Figure:
+    """Build a table or figure, save it below the study's summary, and return it.
+
+    Of another seed than 0 it is saved below the run's private folder, so that seed 0's stays.
+    """
+    _known(name, TABLES | FIGURES, "table or figure")
+    folder = (run.private if run.seed else run.summary).absolute()
+    if name in FIGURES:
+        drawn = figure(name, run, **made)
+        run.save_figure(folder / "figures" / name, drawn)
+        return drawn
+    built = table(name, run, **made)
+    run.save_table(folder / "tables" / f"{name}.csv", built, names(TABLES[name].columns))
+    return built
+
+
+def read(name: str, run: Run) -> pd.DataFrame:
+    """A saved table of the study; FileNotFoundError names the notebook that saves it."""
+    entry = _known(name, TABLES, "table")
+    path = run.summary / "tables" / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is not there. Run notebooks/{entry.notebook}.ipynb with the same SCALE and "
+            f"RESULTS first."
+        )
+    return validated(pd.read_csv(path), entry.columns, name)
+
+
+def build_all(run: Run, into: Path) -> list[str]:
+    """Build every table that needs neither policy nor corpus, as `into/<name>.csv`; returns
+    their names.
+    """
+    built = [name for name, entry in TABLES.items() if not entry.corpus]
+    for name in built:
+        write_text(into / f"{name}.csv", table_text(table(name, run)))
+    return built
+
+
+def columns() -> pd.DataFrame:
+    """The data dictionary of all tables: table, column, type, description."""
+    frames = [described(entry.columns).assign(table=name) for name, entry in TABLES.items()]
+    return pd.concat(frames, ignore_index=True)[["table", "column", "type", "description"]]
+
+
+def _known(name: str, registry: dict, what: str):
+    if name not in registry:
+        raise ValueError(f"Unknown {what} {name!r}; known: {', '.join(registry)}.")
+    return registry[name]
+
+
+def main() -> None:
+    """Make the tables and figures of a study anew that need neither a policy nor its corpus."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mrg_r1_lib.reporting.build", description=main.__doc__
+    )
+    parser.add_argument("--scale", default="laptop", choices=SCALES)
+    parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    parser.add_argument("--results", type=Path, default=results_root())
+    named = parser.parse_args()
+    run = Run(f"{named.corpus}/srl_mccs", named.scale, 0, named.results)
+    made = [name for name, entry in TABLES.items() if not entry.corpus]
+    made += [name for name, entry in FIGURES.items() if not entry.elsewhere]
+    try:
+        for name in made:
+            show(name, run)
+    except (ValueError, FileNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    sys.stdout.write(f"{len(made)} tables and figures below {run.summary}\n")
+
+
+if __name__ == "__main__":
+    main()

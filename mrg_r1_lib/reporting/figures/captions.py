@@ -1,0 +1,173 @@
+"""What documents say of each saved figure, by its file's name: literal words, no numbers of a
+result.
+"""
+
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    """One figure: its part of the course, its title, `alt` for those who do not see it, `text`
+    on how to read it.
+    """
+
+    part: str
+    title: str
+    alt: str
+    text: str
+
+
+METHOD, DATA, TRAINING, SCORES = "The method", "The data", "Training", "Main scores"
+OBSERVATIONS, ABLATIONS = "By observation", "Reward ablations"
+HACKING = "Where a reward and the findings part"
+PARTS = (METHOD, DATA, TRAINING, SCORES, OBSERVATIONS, ABLATIONS, HACKING)
+
+CAPTIONS = {
+    "method_overview": Caption(
+        METHOD,
+        "From a study to an update of the policy",
+        "Diagram: a study becomes a prompt, the policy writes a group of completions, a labeler "
+        "reads them, a reward compares labels, advantages update the policy. Held-out reports "
+        "are scored after training.",
+        "Follow the arrows from the study at the left. Blue is data, orange the policy and its "
+        "completions, green their labels, pink the update; grey comes after training. Reward "
+        "and metrics read with the same labeler.",
+    ),
+    "reward_gallery": Caption(
+        METHOD,
+        "The score of each reward for each report",
+        "Heat map: a row per made-up report, from exact to broken, a column per reward.",
+        "Compare the columns. The rewards of wording lose little for a flipped negation and "
+        "much for a faithful paraphrase. The rewards of labels give a paraphrase the full "
+        "score. Heights are not comparable between columns.",
+    ),
+    "margin_curve": Caption(
+        METHOD,
+        "What the margin takes off",
+        "Mean MCCS of one constant normal report against the margin, for normal and for "
+        "abnormal studies.",
+        "This report uses no image. The lower curve, abnormal studies, is what the margin is "
+        "meant to lower.",
+    ),
+    "data_flow": Caption(
+        DATA,
+        "From reports to studies",
+        "Flow chart from all reports through those with FINDINGS to the train, validate and "
+        "test splits.",
+        "Read from the top. What is left out stands at the right, with the reason. Only reports "
+        "with FINDINGS take part, since the policy learns to write FINDINGS.",
+    ),
+    "prevalence_by_split": Caption(
+        DATA,
+        "How often each observation is positive",
+        "Share of the studies with each observation, a row per observation and a colour per "
+        "split, by several readings.",
+        "Shares in percent on a logarithmic axis, with 95 % intervals. Where the intervals of "
+        "the splits overlap, the splits are alike. An observation at the lower end has a "
+        "handful of test studies: too few to say anything about it alone.",
+    ),
+    "contact_sheet": Caption(
+        DATA,
+        "Radiographs and what their index terms assert",
+        "Chest radiographs in a grid, above each the observations that its index terms assert.",
+        "The images that the policy sees. In the default study they are phantoms, drawn from "
+        "the hand-made index terms: they test a mechanism and are not medicine.",
+    ),
+    "impression_agreement": Caption(
+        DATA,
+        "How far readings of one report agree",
+        "Heat map of F1 between pairs of readings: CheXbert, the rules and the hand-made index, "
+        "a row per observation.",
+        "F1 between two readings; 1 is full agreement. Compare the columns: how far the rules "
+        "agree with CheXbert, and how far each of them agrees with the hand-made index. Scores "
+        "of policies cannot be more certain than these readings.",
+    ),
+    "validation_sft": Caption(
+        TRAINING,
+        "Supervised finetuning, by epoch",
+        "Two curves over the epochs of supervised finetuning (SFT) on the validation split: "
+        "loss per token, and micro F1 over 13 observations.",
+        "The ring marks the epoch that was kept, by F1. Loss and F1 need not agree: likelier "
+        "text is not more correct text. Seed 0.",
+    ),
+    "validation_sft_continued": Caption(
+        TRAINING,
+        "SFT continued, the control",
+        "Two curves over the epochs of the control on the validation split: loss per token, and "
+        "micro F1.",
+        "The control trains on likelihood alone, from the same start as reinforcement learning "
+        "and for about as long. Seed 0.",
+    ),
+    "seed_curves": Caption(
+        TRAINING,
+        "Seed by seed",
+        "Four panels over training, a thin line per seed and a thick line for their mean: loss "
+        "and F1 of SFT, reward and F1 of reinforcement learning.",
+        "How far training varies when only the seed changes. A ring marks the checkpoint that "
+        "was kept.",
+    ),
+    "srl_curves": Caption(
+        TRAINING,
+        "Reinforcement learning, by step",
+        "Small panels: a column per reward, a row per quantity of its training, such as "
+        "weighted reward, KL to SFT, entropy and tokens.",
+        "Running means; bands reach from the lowest seed to the highest. Rewards have different "
+        "scales: compare directions, not heights. In equal groups all completions have the same "
+        "reward, so that such a group teaches nothing.",
+    ),
+    "validation_curves": Caption(
+        TRAINING,
+        "The validation split along training",
+        "Small panels over the share of training: F1, precision, recall and denials per report "
+        "on the validation split, by reward.",
+        "Greedy decoding; bands reach from the lowest seed to the highest. Where denials rise "
+        "while recall falls, the reward favours silence.",
+    ),
+    "main_scores": Caption(
+        SCORES,
+        "The primary measure of every arm",
+        "Micro F1 over 13 observations of every arm with its 95 % interval, a row per arm.",
+        "Further right is better. Counts and intervals are over seeds and studies together. "
+        "Compare a policy with its hollow twin, which was shown another study's image: a policy "
+        "that scores no more than its twin does not use the image. The ceiling is a perfect "
+        "reader's score.",
+    ),
+    "precision_recall": Caption(
+        SCORES,
+        "Precision and recall",
+        "Precision over recall of every arm, with curves of equal F1.",
+        "Higher: assertions are right more often. Further right: more findings are found. Each "
+        "grey curve has one F1. The reference and the policies with other images are left out.",
+    ),
+    "observation_f1": Caption(
+        OBSERVATIONS,
+        "F1 of each observation",
+        "F1 of SFT and of reinforcement learning for each of the 14 observations.",
+        "The number of positive references stands behind each name. Rare observations scatter "
+        "widely and weigh little in micro F1: a loss there is seen here only. The intervals are "
+        "not corrected for fourteen comparisons.",
+    ),
+    "ablation_forest": Caption(
+        ABLATIONS,
+        "Every arm against the paper's reward",
+        "Difference of each arm to MCCS in micro F1 with its 95 % interval, a row per arm.",
+        "Right of the line: better than MCCS. The number of shared seeds stands behind each "
+        "name. An interval that covers zero is no evidence of a difference. Rows of one seed "
+        "are leads: they leave out how training varies.",
+    ),
+    "reward_heatmap": Caption(
+        ABLATIONS,
+        "The score of each arm under each reward",
+        "Heat map: a row per arm, a column per reward, the last column F1, on held-out reports.",
+        "Compare a row with SFT's. An arm that gains in its own column and not in the last one "
+        "learned something else than findings.",
+    ),
+    "reward_hacking": Caption(
+        HACKING,
+        "Reward and F1 of the same sampled reports",
+        "A panel per arm: its own reward and the F1 of its sampled training reports over the "
+        "steps, as shares of a gap closed.",
+        "Both are shares of the gap between the start of training and perfection; bands are "
+        "over seeds. Look at directions: where the reward rises and the F1 of the same reports "
+        "does not, the policy learned something else than findings.",
+    ),
+}

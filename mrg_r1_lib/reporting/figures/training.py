@@ -1,0 +1,161 @@
+"""Figures of training: curves of the log by step, validation by epoch."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import matplotlib.ticker
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mrg_r1_lib.reporting.figures.theme import NOTE, PALETTE, THEME, new_figure
+from mrg_r1_lib.reporting.tables import label
+
+
+@matplotlib.rc_context(THEME)
+def training_curves(
+    log: pd.DataFrame, panels: Mapping[str, str], note: str = NOTE, window: int = 0
+) -> Figure:
+    """One panel per column of a training log: each arm's smoothed curve, its raw points faint.
+
+    `log` has the columns step, arm, seed; `panels` maps its columns to axis titles; several seeds
+    make a band that reaches from the lowest to the highest. A log without rows, of a policy that
+    was adopted as it is, is said to be one. `window`: steps of the running mean; 0 takes a fiftieth
+    of the steps, at least 5.
+    """
+    figure, axes = new_figure(1, len(panels), 2.7, note)
+    if log.empty:
+        for axis in axes.flat:
+            axis.text(0.5, 0.5, "not trained here", ha="center", transform=axis.transAxes)
+        return figure
+    order = list(dict.fromkeys(log["arm"]))
+    window = window or max(5, int(log["step"].max()) // 50)
+    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        smooth = log.assign(
+            value=log.groupby(["arm", "seed"])[column].transform(
+                lambda x: x.rolling(window, 1).mean()
+            )
+        )
+        sns.scatterplot(
+            log,
+            x="step",
+            y=column,
+            hue="arm",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            s=6,
+            alpha=0.3,
+            legend=False,
+            ax=axis,
+        )
+        sns.lineplot(
+            smooth,
+            x="step",
+            y="value",
+            hue="arm",
+            hue_order=order,
+            palette=PALETTE[: len(order)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0, 0],
+            ax=axis,
+        )
+        axis.set(xlabel="step", ylabel="", title=title)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
+    _legend_above(figure, axes[0, 0], list(map(label, order)))
+    return figure
+
+
+@matplotlib.rc_context(THEME)
+def reward_hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
+    """A panel per arm of `reward_scores.gap_closed`: its own reward and the F1 of its sampled
+    reports, seeds as a band.
+
+    Columns step, arm, seed, measure, closed.
+    """
+    order, measures = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["measure"]))
+    columns = min(4, len(order))
+    rows = -(-len(order) // columns)
+    figure, axes = new_figure(rows, columns, 0.6 + 1.75 * rows, note, sharex=True, sharey=True)
+    for axis, arm in zip(axes.flat, order, strict=False):
+        sns.lineplot(
+            table[table["arm"] == arm],
+            x="step",
+            y="closed",
+            hue="measure",
+            hue_order=measures,
+            style="measure",
+            palette=PALETTE[: len(measures)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0, 0],
+            ax=axis,
+        )
+        axis.axhline(0, color="0.3", linewidth=0.8)
+        axis.set(xlabel="step", ylabel="")
+        axis.set_title(label(arm), fontsize=8)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
+        axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+    figure.supylabel("share of the gap closed", fontsize=8)
+    for axis in axes.flat[len(order) :]:
+        axis.set_visible(False)
+    for axis in axes.flat[len(order) - columns : len(order)]:  # the lowest panel of each column
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel("step", visible=True)
+    _legend_above(figure, axes[0, 0], measures)
+    return figure
+
+
+def _legend_above(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
+    """The legend of `axis` above all panels, its entries under `names`."""
+    handles, _ = axis.get_legend_handles_labels()
+    axis.get_legend().remove()
+    figure.legend(
+        handles,
+        names,
+        loc="outside upper center",
+        ncols=min(4, len(names)),
+        fontsize=7,
+        frameon=False,
+    )
+
+
+@matplotlib.rc_context(THEME)
+def validation_curve(table: pd.DataFrame, note: str = NOTE) -> Figure:
+    """Validation loss and CE micro-F1 over 13 by epoch, the chosen epoch marked.
+
+    Columns epoch, loss, f1 and, where one was chosen, chosen (bool).
+    """
+    figure, axes = new_figure(1, 2, 2.6, note)
+    table = table.assign(chosen=table.get("chosen", False))
+    marked = table[table["chosen"].astype(bool)]
+    panels = {"loss": "validation loss per token", "f1": "validation CE micro-F1 (13)"}
+    for axis, (column, title), colour in zip(
+        axes.flat, panels.items(), (PALETTE[0], PALETTE[2]), strict=True
+    ):
+        axis.plot(table["epoch"], table[column], "o-", color=colour, markersize=4)
+        for row in marked.itertuples():
+            axis.axvline(row.epoch, color="0.6", linewidth=1, linestyle="--", zorder=0)
+            axis.plot(
+                row.epoch,
+                getattr(row, column),
+                "o",
+                markersize=9,
+                markerfacecolor="none",
+                markeredgecolor="0.15",
+            )
+            axis.annotate(
+                f"chosen: epoch {row.epoch:g}, {getattr(row, column):.2f}",
+                (row.epoch, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(-4, -3) if row.epoch > table["epoch"].mean() else (4, -3),
+                textcoords="offset points",
+                ha="right" if row.epoch > table["epoch"].mean() else "left",
+                va="top",
+                fontsize=7,
+                color="0.25",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )
+        axis.set(xlabel="epoch", title=title)
+        axis.margins(y=0.15)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True))
+    return figure

@@ -1,0 +1,213 @@
+"""The generated numbers of the documents: saved tables, manifests and settings -> Markdown.
+
+A document calls these functions in cog blocks (`<!-- [[[cog cog.outl(pages.status()) ]]] -->`).
+`python -m mrg_r1_lib.reporting.pages` writes every block again. With `--check` it changes nothing
+and exits with an error where a document is not current.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from cogapp import Cog
+
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
+from mrg_r1_lib.metrics.bootstrap import holm
+from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
+from mrg_r1_lib.reporting import build
+from mrg_r1_lib.reporting.figures.captions import CAPTIONS
+from mrg_r1_lib.reporting.tables import labelled, main_study, summary
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.paths import REPOSITORY, results_root
+
+STUDY = Run(f"{DEFAULT_CORPUS}/srl_mccs", "laptop", 0, results_root())
+NONE = "–"
+F1 = "CE F1 micro-13 [95 %]"
+PAIR = ["arm", "against", "confirming"]
+
+
+def markdown(table: pd.DataFrame, names: int = 1) -> str:
+    """A frame as a Markdown table; its first `names` columns are aligned to the left.
+
+    >>> print(markdown(pd.DataFrame({"system": ["SFT"], "F1": ["0.534"]})))
+    | system | F1 |
+    |---|---:|
+    | SFT | 0.534 |
+    """
+    rows = [[str(cell).replace("|", r"\|") for cell in row] for row in table.to_numpy()]
+    head, *body = (f"| {' | '.join(row)} |" for row in [list(table.columns), *rows])
+    rule = "|" + "---|" * names + "---:|" * (table.shape[1] - names)
+    return "\n".join([head, rule, *body])
+
+
+def digits(value: float, sign: str = "") -> str:
+    """Three digits behind the point, with `sign` "+" signed; a dash for NaN.
+
+    >>> digits(0.5), digits(0.0306, "+"), digits(float("nan"))
+    ('0.500', '+0.031', '–')
+    """
+    return NONE if pd.isna(value) else f"{value:{sign}.3f}"
+
+
+def ends(low: float, high: float, sign: str = "") -> str:
+    """An interval; a dash for NaN.
+
+    >>> ends(0.4, 0.6), ends(float("nan"), 1.0)
+    ('[0.400, 0.600]', '–')
+    """
+    return NONE if pd.isna(low) else f"[{digits(low, sign)}, {digits(high, sign)}]"
+
+
+def change(row: pd.Series) -> str:
+    """A difference and its interval; a dash for NaN."""
+    if pd.isna(row["difference"]):
+        return NONE
+    return f"{digits(row['difference'], '+')} {ends(row['low'], row['high'], '+')}"
+
+
+def status(run: Run = STUDY) -> str:
+    """Scale, split and kind of interval in two sentences."""
+    scores = main_study(build.read("scores", run), run.settings.arms)
+    return (
+        f"Scale `{run.scale}`, {scores['split'].iloc[0]} split, {len(scores)} systems. Brackets: "
+        f"95 % interval over studies and seeds, {run.settings.resamples:,} resamples."
+    )
+
+
+def main_table(run: Run = STUDY) -> str:
+    """The systems of the default study, one row each."""
+    scores = main_study(build.read("scores", run), run.settings.arms)
+    main = main_study(build.read("main", run), run.settings.arms)
+    shown = summary(main, scores).map(digits).rename(columns={"F1 micro-13": F1})
+    scores = scores.set_index("arm").loc[shown.index]
+    shown[F1] += [f" {ends(row.low, row.high)}" for row in scores.itertuples()]
+    return markdown(labelled(shown.assign(seeds=scores["seeds"]).reset_index()))
+
+
+def planned(family: str, run: Run = STUDY) -> str:
+    """The planned comparisons of a family. Seeds that suggested one have a row of their own."""
+    table = build.read("comparisons", run)
+    corrected = table.query("measure == 'f1' and confirming")
+    table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
+    own = labelled(table[table["family"] == family])
+    rows = []
+    for (arm, against, confirming), parts in own.groupby(PAIR, sort=False):
+        by = parts.set_index("measure")
+        f1 = by.loc["f1"]
+        row = {"difference": f"{arm} − {against}"}
+        row["seeds"] = f"{f1['seeds']}{'' if confirming else ', with the one that suggested it'}"
+        row[F1] = change(f1)
+        row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
+        row["p (Holm)"] = digits(f1["p_holm"])
+        row["p (Holm, all families)"] = digits(f1["p_all"])
+        row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
+        row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
+        rows.append(row)
+    return markdown(pd.DataFrame(rows), names=2)
+
+
+def definitions(run: Run = STUDY) -> str:
+    """F1 of each system in every definition of CE, with the published code that computes it."""
+    main = main_study(build.read("main", run), run.settings.arms).query("metric == 'ce_f1'")
+    main = labelled(main[[ARMS[arm].stage != "shuffled" for arm in main["arm"]]])
+    wide = main.pivot_table(index=list(PRIMARY), columns="arm", values="value", sort=False)
+    users = [
+        ", ".join(name for name, each in CE_DEFINITIONS.items() if tuple(each.values()) == key)
+        for key in wide.index
+    ]
+    frame = wide.map(digits).assign(**{"used by": users}).reset_index()
+    return markdown(frame[[*PRIMARY, "used by", *wide]], names=len(PRIMARY) + 1)
+
+
+def observations(run: Run = STUDY) -> str:
+    """F1 of each observation with SFT and with SRL, and the difference."""
+    table = labelled(build.read("observation_intervals", run))
+    table["column"] = table["arm"] + (" − " + table["against"]).fillna("") + " [95 %]"
+    table["cell"] = [
+        f"{digits(row.value, row.sign)} {ends(row.low, row.high, row.sign)}"
+        for row in table.assign(
+            sign=table["against"].notna().map({True: "+", False: ""})
+        ).itertuples()
+    ]
+    index = ["observation", "support"]
+    wide = table.pivot_table("cell", index, "column", aggfunc="first", sort=False)
+    return markdown(wide.reset_index())
+
+
+def ablations(run: Run = STUDY) -> str:
+    """The arms of the ablation that ran, one row each, and below it those that did not."""
+    table = labelled(build.read("ablations", run))
+    ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
+    frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(change, axis=1)})
+    scores = ["f1", "precision", "recall", "macro_f1", "example_f1_14"]
+    frame[scores] = ran[scores].map(digits)
+    frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=ran["seeds"])
+    return markdown(frame, names=2) + f"\n\nNot run: {'; '.join(missing) or 'none'}."
+
+
+def cost(run: Run = STUDY) -> str:
+    """Seeds, steps, trained parameters and minutes of each trained arm, from the manifests."""
+    trained = build.read("training", run)
+    rows = []
+    for arm, seed in zip(trained["arm"], trained["seed"], strict=True):
+        each = Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
+        rows.append({"arm": arm, **each.read_manifest()[each.recipe.stage]})
+    by = main_study(pd.DataFrame(rows), run.settings.arms).groupby("arm", sort=False)
+    frame = by[["steps", "trained_parameters"]].max().map("{:,}".format)
+    minutes = (by["seconds"].median() / 60).map("{:.1f}".format)
+    frame = frame.assign(seeds=by.size(), **{"minutes per seed, median": minutes})
+    return markdown(labelled(frame.reset_index()))
+
+
+def manifest(*parts: str, run: Run = STUDY) -> str:
+    """Parts of a run's manifest, such as "scale", one row per entry."""
+    read = run.read_manifest()
+    return _settings({"value": {part: read[part] for part in parts}})
+
+
+def settings(arm: str, *scales: str) -> str:
+    """The settings of an arm at some scales, in the present code."""
+    return _settings({name: asdict(ARMS[arm]) | asdict(load_scale(name)) for name in scales})
+
+
+def _settings(columns: dict[str, dict]) -> str:
+    frame = pd.DataFrame({name: pd.json_normalize(each).iloc[0] for name, each in columns.items()})
+    return markdown(frame.fillna(NONE).rename_axis("setting").reset_index(), names=3)
+
+
+def figures(part: str) -> str:
+    """The figures of a part with their captions, for a page in the study's folder."""
+    return "\n\n".join(
+        f"![{each.alt}](figures/{name}.png)\n\n*{each.title}.* {each.text}"
+        for name, each in CAPTIONS.items()
+        if each.part == part
+    )
+
+
+def dictionary() -> str:
+    """Every column of every saved table, a section per table."""
+    parts = build.columns().groupby("table", sort=False)
+    return "\n\n".join(
+        f"### `tables/{name}.csv`\n\n{markdown(rows.drop(columns='table'), names=3)}"
+        for name, rows in parts
+    )
+
+
+def documents() -> list[Path]:
+    """The Markdown files of the checkout that have generated blocks."""
+    found = [*REPOSITORY.glob("*.md"), *results_root().glob("*.md"), *results_root().glob("*/*.md")]
+    return [path for path in found if "[[[cog" in path.read_text(encoding="utf-8")]
+
+
+def main() -> None:
+    """Write the generated numbers of the documents again; with --check change nothing."""
+    parser = argparse.ArgumentParser(prog="run_all.sh readme", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether they are current")
+    how = ["--check", "--diff"] if parser.parse_args().check else ["-r"]
+    sys.exit(Cog().main(["cog", *how, *map(str, documents())]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Saved scores of this project's runs: on which split, by which judge, with which label codes.
+
+Reads `metrics.json` and `labels_per_study.csv` (of validation: with its name) below
+`<results>/<scale>/<corpus>/`. Test scores are used where the arm `reference` has them, else
+validation's: never both. Rows by different judges are refused. Needs neither torch nor a corpus.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mrg_r1_lib.experiments import ARMS
+from mrg_r1_lib.observations import OBSERVATIONS
+from mrg_r1_lib.runs.run import Run, labels_path, scores_path
+
+NOTEBOOKS = {  # stage -> the notebook that scores its arms
+    "baseline": "01_data_preparation",
+    "pretrain": "02_supervised_finetuning",
+    "sft": "02_supervised_finetuning",
+    "srl": "03_semantic_reinforcement_learning",
+}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Saved scores of each run, in the order of `ARMS`; `reference` holds codes by study_id."""
+
+    split: str
+    reference: pd.DataFrame
+    metrics: dict[tuple[str, int], dict]  # (arm, seed) -> its metrics file
+    folders: dict[tuple[str, int], Path]
+    read: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # codes read so far
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that were scored with any seed."""
+        return list(dict.fromkeys(arm for arm, _ in self.folders))
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The judge's codes of the references, `(studies, 14)`."""
+        return self.reference.to_numpy()
+
+    def seeds(self, *arms: str) -> list[int]:
+        """The seeds that all of these arms were scored with."""
+        each = [{seed for name, seed in self.folders if name == arm} for arm in arms]
+        return sorted(set.intersection(*each))
+
+    def codes(self, arm: str, seeds: Sequence[int] | None = None) -> np.ndarray:
+        """The judge's codes of an arm's reports `(seeds, studies, 14)`, by default of all its
+        seeds.
+
+        ValueError if a run was scored on other studies than the reference.
+        """
+        seeds = self.seeds(arm) if seeds is None else seeds
+        for key in ((arm, seed) for seed in seeds):
+            if key not in self.read:
+                self.read[key] = self._codes(self.folders[key])
+        return np.stack([self.read[arm, seed] for seed in seeds])
+
+    def _codes(self, folder: Path) -> np.ndarray:
+        labels = read_labels(folder, self.split)
+        if set(labels.index) != set(self.reference.index):
+            raise ValueError(
+                f"{folder} was scored on {len(labels)} studies, the reference has "
+                f"{len(self.reference)}, and they are not the same: it comes from other settings. "
+                f"Run it again, or move the folder away."
+            )
+        return labels.loc[self.reference.index].to_numpy()
+
+
+def read_scores(run: Run) -> Scores:
+    """The saved scores of the scale and corpus that `run` names.
+
+    FileNotFoundError names the notebook if nothing was scored; ValueError if judges differ.
+    """
+    split = scored_split(run)
+    folders = {
+        key: folder
+        for key, folder in run_folders(run).items()
+        if scores_path(folder, split).exists()
+    }
+    metrics = {key: _metrics(folder, split) for key, folder in folders.items()}
+    _require_one_judge(metrics, folders)
+    return Scores(split, read_labels(_reference(run), split), metrics, folders)
+
+
+def scored_split(run: Run) -> str:
+    """The split of all tables: test if the arm `reference` has test scores, else validate."""
+    for split in ("test", "validate"):
+        if scores_path(_reference(run), split).exists():
+            return split
+    raise FileNotFoundError(
+        f"No reference labels in {_reference(run)}. Run notebooks/01_data_preparation.ipynb "
+        f"with the same SCALE and RESULTS first."
+    )
+
+
+def require_scores(run: Run) -> None:
+    """FileNotFoundError names the notebook to run unless SFT and MCCS have scores of this seed."""
+    scored = read_scores(run).folders
+    missing = [arm for arm in ("sft", "srl_mccs") if (arm, run.seed) not in scored]
+    if missing:
+        notebook = NOTEBOOKS[ARMS[missing[0]].stage]
+        raise FileNotFoundError(
+            f"No scores of {run.corpus}/{missing[0]}, seed {run.seed}, in "
+            f"{run.results / run.scale}. Run notebooks/{notebook}.ipynb with the same SCALE and "
+            f"RESULTS, and SEED = {run.seed}, first."
+        )
+
+
+def run_folders(run: Run) -> dict[tuple[str, int], Path]:
+    """(arm, seed) -> folder of every run of the study, in the order of `ARMS`."""
+    return {
+        (arm, int(folder.name.removeprefix("seed"))): folder
+        for arm in ARMS
+        for folder in sorted((run.results / run.scale / run.corpus / arm).glob("seed*"))
+    }
+
+
+def read_labels(folder: Path, split: str) -> pd.DataFrame:
+    """The label codes of one run, indexed by study_id."""
+    types = dict.fromkeys(OBSERVATIONS, np.int8)
+    return pd.read_csv(labels_path(folder, split), index_col="study_id", dtype=types)
+
+
+def _reference(run: Run) -> Path:
+    return run.results / run.scale / run.corpus / "reference" / "seed0"
+
+
+def _metrics(folder: Path, split: str) -> dict:
+    path = scores_path(folder, split)
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    if "judge" not in metrics:
+        raise ValueError(f"{path} names no judge: older code wrote it. Score this run again.")
+    return metrics
+
+
+def _require_one_judge(metrics: dict, folders: dict[tuple[str, int], Path]) -> None:
+    """ValueError names two folders whose reports were read by different judges."""
+    first = next(iter(metrics))
+    for key, each in metrics.items():
+        if each["judge"] != metrics[first]["judge"]:
+            raise ValueError(
+                f"{folders[first]} was judged by {metrics[first]['judge']!r} and {folders[key]} "
+                f"by {each['judge']!r}: scores by different judges cannot stand in one table. "
+                f"Score one of them again with the judge of the other."
+            )

@@ -1,0 +1,312 @@
+"""One run: an arm at a scale with a seed. Its folders, its manifest, and which of its steps have
+finished.
+
+`<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed: scores, labels, logs,
+manifest. `<results>/runs/...` holds what may not: weights, completions, markers. A marker keeps the
+settings with which a step finished. A step is skipped while its outputs exist and these settings
+are equal.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mrg_r1_lib.experiments import (
+    ARMS,
+    DEFAULT_CORPUS,
+    PREPARATIONS,
+    Arm,
+    Finetune,
+    Preparation,
+    Pretrain,
+    Reinforce,
+    Scale,
+    load_scale,
+    parse_experiment,
+)
+from mrg_r1_lib.runs.code import commit, lock_digest
+from mrg_r1_lib.storage.files import save_figure, table_text, write_text
+from mrg_r1_lib.storage.privacy import require_publishable
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "numpy",
+    "scikit-learn",
+    "sacrebleu",
+    "rouge-score",
+)
+NO_SETTINGS = ("label", "section")  # of an arm: they change no result
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, named by `experiment` ("iu_xray/srl_mccs"), `scale` and `seed`, below `results`.
+
+    ValueError names an unknown experiment or scale and lists the known ones.
+    """
+
+    experiment: str
+    scale: str
+    seed: int
+    results: Path
+
+    def __post_init__(self) -> None:
+        parse_experiment(self.experiment)
+        load_scale(self.scale)
+        object.__setattr__(self, "results", Path(self.results).absolute())
+
+    @property
+    def corpus(self) -> str:
+        """The name of the corpus in its preparation."""
+        return parse_experiment(self.experiment)[0]
+
+    @property
+    def arm(self) -> str:
+        """The name of the arm."""
+        return parse_experiment(self.experiment)[1]
+
+    @property
+    def preparation(self) -> Preparation:
+        return PREPARATIONS[self.corpus]
+
+    @property
+    def recipe(self) -> Arm:
+        """What the arm does."""
+        return ARMS[self.arm]
+
+    @property
+    def settings(self) -> Scale:
+        """What the scale sets, for all stages."""
+        return load_scale(self.scale)
+
+    @property
+    def stage_settings(self) -> Pretrain | Finetune | Reinforce | None:
+        """What the scale sets for this run's own stage; None for an arm that trains nothing."""
+        stage = self.recipe.stage
+        if stage == "sft" and self.start.recipe.stage == "sft":
+            return self.settings.sft_continued
+        return getattr(self.settings, stage, None)
+
+    @property
+    def group_size(self) -> int:
+        return self.settings.srl.group_size or self.recipe.group_size
+
+    @property
+    def folder(self) -> Path:
+        """What may be committed."""
+        return self.results / self.scale / self.experiment / f"seed{self.seed}"
+
+    @property
+    def summary(self) -> Path:
+        """Where the corpus's tables, figures and executed notebooks go."""
+        folder = self.results / self.scale
+        return folder if self.corpus == DEFAULT_CORPUS else folder / self.corpus
+
+    @property
+    def private(self) -> Path:
+        """What may not be committed: weights, completions, markers. Git ignores it."""
+        return self.results / "runs" / self.scale / self.experiment / f"seed{self.seed}"
+
+    @property
+    def note(self) -> str:
+        """What its figures say of their data: what is real and what is drawn."""
+        if (self.preparation.images or self.settings.images) == "phantom":
+            return "real reports, drawn radiographs"
+        return f"reports and radiographs from files ({self.corpus})"
+
+    @property
+    def policy(self) -> Path:
+        """The folder of the trained policy."""
+        return self.private / "policy"
+
+    @cached_property
+    def start(self) -> "Run | None":
+        """The run whose policy this one continues."""
+        return self.of_arm(self.recipe.start) if self.recipe.start else None
+
+    @property
+    def twin(self) -> "Run":
+        """The same policy, shown another study's images; ValueError if this run has none."""
+        return self.of_arm(f"{self.arm}_shuffled")
+
+    @property
+    def writer(self) -> "Run":
+        """The run whose policy writes this run's reports: a twin uses its start's."""
+        return self.start if self.recipe.stage == "shuffled" else self
+
+    def of_arm(self, arm: str) -> "Run":
+        """The run of another arm, with the same corpus, scale, seed and results."""
+        return Run(f"{self.corpus}/{arm}", self.scale, self.seed, self.results)
+
+    def of_stage(self, stage: str) -> "Run":
+        """This run or the one among its starts that is of `stage`; ValueError if there is none."""
+        run = self
+        while run is not None:
+            if run.recipe.stage == stage:
+                return run
+            run = run.start
+        raise ValueError(
+            f"{self.experiment} has no stage {stage!r}: choose an experiment that starts from one, "
+            f"such as {self.corpus}/srl_mccs."
+        )
+
+    # what has finished
+
+    def finished(self, step: str) -> bool:
+        """Whether `step` left its outputs with the present settings, on the present start.
+
+        Steps: "train", "beliefs", "completions_<split>", and a split's name for its scores.
+        """
+        marker = self._marker(step)
+        if not marker.exists() or not all(path.exists() for path in self.outputs(step)):
+            return False
+        return json.loads(marker.read_text(encoding="utf-8"))["state"] == self.state(step)
+
+    def outputs(self, step: str) -> list[Path]:
+        """The files that a step leaves; scores of another split than test carry its name."""
+        if step == "train":
+            logs = ["train_log.csv"]
+            logs += ["validation.csv"] if self.recipe.stage in ("sft", "srl") else []
+            return [self.policy, *(self.folder / name for name in logs)]
+        if step.startswith("completions_"):
+            return [self.private / f"{step}.json"]
+        if step == "beliefs":
+            return [self.folder / "beliefs.csv"]
+        return [scores_path(self.folder, step), labels_path(self.folder, step)]
+
+    def state(self, step: str) -> dict:
+        """What a step depends on: settings, and the policy it starts from or writes with."""
+        before = self.start if step == "train" else self.writer
+        state = {"settings": self.described(), "policy": before.trained_as() if before else None}
+        if step != "train":
+            state["judge"] = self.settings.judge
+        return state
+
+    def described(self) -> dict:
+        """The settings, of this run and of all that it starts from, that change its results."""
+        scale = self.settings
+        own = self.stage_settings
+        described = {
+            "arm": {k: v for k, v in asdict(self.recipe).items() if k not in NO_SETTINGS},
+            "preparation": asdict(self.preparation),
+            "seed": self.seed,
+            "policy": scale.policy,
+            "image": [scale.images, scale.image_size],
+            "studies": scale.studies,
+            "lora": scale.lora,
+            "max_completion_length": scale.max_completion_length,
+            "stage": asdict(own) if own else {"classifier_phantoms": scale.classifier_phantoms},
+            "start": self.start.described() if self.start else None,
+        }
+        return json.loads(json.dumps(described))  # as a marker holds it
+
+    def trained_as(self) -> str | None:
+        """The digest of the trained weights, as its marker holds it; None before training."""
+        marker = self._marker("train")
+        if not marker.exists():
+            return None
+        return json.loads(marker.read_text(encoding="utf-8")).get("weights")
+
+    def mark_finished(self, step: str, **facts: str) -> None:
+        """Leave the marker that makes `finished(step)` true until settings or start change."""
+        marked = {"state": self.state(step), **facts}
+        write_text(self._marker(step), json.dumps(marked))
+
+    def _marker(self, step: str) -> Path:
+        return self.private / f"{step}.done"
+
+    def make_private(self) -> Path:
+        """Make the private folder, in a `runs/` that git ignores wherever it lies."""
+        self.private.mkdir(parents=True, exist_ok=True)
+        ignore = self.results / "runs" / ".gitignore"
+        if not ignore.exists():
+            write_text(ignore, "*\n")
+        return self.private
+
+    def require_policy(self, notebook: str) -> Path:
+        """The folder of this run's policy; FileNotFoundError names the notebook that makes it."""
+        if not self.finished("train"):
+            raise FileNotFoundError(
+                f"{self.experiment}, scale {self.scale}, seed {self.seed}: no trained policy in "
+                f"{self.policy}. Run notebooks/{notebook}.ipynb with the same EXPERIMENT, SCALE, "
+                f"SEED and RESULTS first."
+            )
+        return self.policy
+
+    # what may be committed is written through these
+
+    def write_text(self, name: Path | str, text: str, names: Collection[str] = ()) -> None:
+        """Write `name` (below the run's folder, or a whole path), guarded unless the corpus is
+        public.
+
+        `names` are the columns of a table that may hold words. PermissionError for what is guarded.
+        """
+        path = self.folder / name
+        if not self.preparation.public:
+            require_publishable(path, text, names)
+        write_text(path, text)
+
+    def save_table(self, name: Path | str, table, names: Collection[str] = ()) -> None:
+        """Write a data frame as CSV with six digits per number; as `write_text`."""
+        self.write_text(name, table_text(table), names)
+
+    def save_figure(self, name: Path | str, figure) -> None:
+        """Write a figure as PNG and PDF beside each other."""
+        save_figure(figure, self.folder / name)
+
+    def read_manifest(self) -> dict:
+        """The manifest, {} where there is none yet."""
+        path = self.folder / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def update_manifest(self, stage: str, **entries: object) -> None:
+        """Write settings, versions, hardware and `entries` (what `stage` did) into `manifest.json`.
+
+        Everything that differs between two runs with one seed is here and only here.
+        """
+        manifest = self.read_manifest() | {
+            "experiment": asdict(self.recipe) | {"name": self.experiment},
+            "preparation": asdict(self.preparation) | {"name": self.corpus},
+            "scale": asdict(self.settings) | {"name": self.scale},
+            "seed": self.seed,
+        }
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        manifest[stage] = entries | {
+            "commit": commit(),
+            "lock": lock_digest(),
+            "versions": versions | {"python": platform.python_version()},
+            "hardware": {
+                "machine": platform.machine(),
+                "system": platform.system(),
+                "cores": os.cpu_count(),
+            },
+        }
+        self.write_text("manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+    def forget(self) -> None:
+        """Remove what makes its steps count as finished, so that they run again (`--fresh`)."""
+        for marker in self.private.glob("*.done"):
+            marker.unlink()
+        shutil.rmtree(self.private / "trainer", ignore_errors=True)
+
+
+def scores_path(folder: Path, split: str) -> Path:
+    """The scores of a run on a split: metrics.json for test, metrics_<split>.json else."""
+    return folder / ("metrics.json" if split == "test" else f"metrics_{split}.json")
+
+
+def labels_path(folder: Path, split: str) -> Path:
+    """The labels of a run's reports: labels_per_study.csv for test, with the split's name else."""
+    name = "labels_per_study" if split == "test" else f"labels_per_study_{split}"
+    return folder / f"{name}.csv"

@@ -1,0 +1,99 @@
+"""Files that are never half-written, folders with room that two runs cannot use at once, and digests."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def write_aside(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write a file or folder to; it takes the name `path` only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        yield aside
+        if path.is_dir():
+            shutil.rmtree(path)
+        aside.rename(path)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text to `path`, whole or not at all. What may be committed goes through `Run`."""
+    with write_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def require_room(folder: Path, gibibytes: float) -> None:
+    """Make `folder`, write a file in it, and see that so much is free; RuntimeError says what is wrong and what to do.
+
+    Asked before any work: an hour of training should not end at a folder that nobody may write in or at a full disk.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".room") as file:
+            file.write(b"is there room?")
+        free = shutil.disk_usage(folder).free / 2**30
+    except OSError as error:
+        raise RuntimeError(
+            f"The results folder {folder} cannot be written in: {error.strerror or error}. "
+            f"Mend that, or name another folder: --results /path/to/folder."
+        ) from None
+    if free < gibibytes:
+        raise RuntimeError(
+            f"The results folder {folder} has {free:.1f} GiB free, {gibibytes:.1f} GiB are needed. "
+            f"Free some space, or name a folder on another disk: --results /path/to/folder."
+        )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; RuntimeError names the holder if another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = folder / ".lock.holder"
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
+        raise RuntimeError(
+            f"{folder} is in use by {who}. Wait until that run has ended, stop it, or choose another results folder."
+        ) from None
+    try:
+        holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa: F821 (drawn elsewhere)
+    """Write a figure as PNG and PDF beside each other, without dates, so that the same figure gives the same bytes."""
+    for suffix, metadata in (
+        (".png", {"Software": None}),
+        (".pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
+    ):
+        with write_aside(path.with_suffix(suffix)) as aside:
+            figure.savefig(
+                aside, format=suffix[1:], dpi=200, bbox_inches="tight", metadata=metadata
+            )
+
+
+def table_text(table: "pandas.DataFrame") -> str:  # noqa: F821 (made elsewhere)
+    """A data frame as CSV, six digits per number."""
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.6g")

@@ -1,0 +1,21 @@
+"""Where data and results live, and the only reader of environment variables.
+
+`MRG_R1_DATA` names the folder of the user's corpora and of what the set-up fetches; without it that is `data/` beside the
+library's checkout.
+"""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def data_root() -> Path:
+    """The data folder: `MRG_R1_DATA` if it is set, else `data/` in the checkout. It need not exist yet."""
+    named = os.environ.get("MRG_R1_DATA")
+    return Path(named).expanduser().resolve() if named else REPOSITORY / "data"
+
+
+def results_root() -> Path:
+    """The results folder of the checkout."""
+    return REPOSITORY / "results"

@@ -1,0 +1,40 @@
+"""The test split is scored once, on purpose."""
+
+import json
+
+import pytest
+
+from mrg_r1_lib.evaluation.evaluate import evaluate
+from mrg_r1_lib.evaluation.final import final
+from mrg_r1_lib.runs.run import Run
+
+
+@pytest.fixture
+def scored(minute_scale, indiana, tmp_path):
+    run = Run("iu_xray/constant_normal", "smoke", 0, tmp_path)
+    evaluate(run)
+    return run
+
+
+def test_an_evaluation_leaves_the_test_split_alone(scored):
+    written = {path.name for path in scored.folder.glob("[!.]*")}
+    assert written == {"metrics_validate.json", "labels_per_study_validate.csv", "manifest.json"}
+
+
+def test_the_final_evaluation_scores_the_test_split_of_every_run_once(scored):
+    assert final(scored.results, "smoke") == [scored]
+    path = scored.folder / "metrics.json"
+    assert json.loads(path.read_text())["split"] == "test"
+    written = path.stat().st_mtime_ns
+    final(scored.results, "smoke")
+    assert path.stat().st_mtime_ns == written
+
+
+def test_without_a_scored_run_the_final_evaluation_names_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Run \./run_all\.sh smoke first"):
+        final(tmp_path, "smoke")
+
+
+def test_metrics_name_the_judge_that_read_the_reports(scored):
+    metrics = json.loads((scored.folder / "metrics_validate.json").read_text())
+    assert metrics["judge"] == scored.settings.judge == "rules"

@@ -1,0 +1,58 @@
+"""What a scale needs, told before anything is downloaded."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.policies.registry import POLICIES, BaseModel
+from mrg_r1_lib.training.memory import count_parameters, plan_text, require_device
+
+PUBLISHED = {  # billions of parameters, as the publishers say
+    "huatuo_7b": 8.29,
+    "qwen25_vl_7b": 8.29,
+    "qwen25_vl_3b": 3.75,
+    "qwen3_vl_4b": 4.44,
+    "llava_15_7b": 7.06,
+}
+
+
+@pytest.mark.parametrize("policy", [name for name, base in POLICIES.items() if base.hub])
+def test_a_published_policy_has_its_published_size_and_a_vision_tower(policy):
+    counts = count_parameters(policy, 512)
+    assert counts["all"] == pytest.approx(PUBLISHED[policy] * 1e9, rel=0.01)
+    assert 0.02 < counts["vision"] / counts["all"] < 0.2
+
+
+def test_a_policy_of_unknown_size_says_where_its_sizes_are_expected(monkeypatch, tmp_path):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    monkeypatch.setitem(POLICIES, "new", BaseModel("somebody/new"))
+    with pytest.raises(ValueError, match=r"new: its sizes are unknown.*policies/registry\.py"):
+        count_parameters("new", 512)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_plan_of_every_scale_names_policy_memory_and_disk(scale):
+    text = plan_text(scale)
+    assert SCALES[scale].policy in text and "GPU memory" in text and "disk" in text
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_only_a_scale_that_needs_a_gpu_is_refused_without_one(scale, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    if SCALES[scale].gpu_gib:
+        with pytest.raises(RuntimeError, match=f"no GPU is visible.*run_all.sh {scale} --plan"):
+            require_device(scale)
+    else:
+        require_device(scale)
+
+
+def test_a_gpu_that_is_too_small_is_refused_with_both_numbers(monkeypatch):
+    monkeypatch.setitem(SCALES, "full", dataclasses.replace(SCALES["full"], gpu_gib=60.0))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a card")
+    small = type("Properties", (), {"total_memory": 24 * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: small)
+    with pytest.raises(RuntimeError, match=r"needs 60 GiB on each GPU; a card has 24 GiB"):
+        require_device("full")
