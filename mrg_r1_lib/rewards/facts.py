@@ -1,0 +1,311 @@
+"""What a report claims, in the form that two reports are compared in: one fact per finding.
+
+Report -> sentences -> `labelers.findings` -> facts by name, each with its sides, denials, and signs
+that the text is no report: sentences without joints, unread words, repetition. Each sentence is
+read once and kept in a bounded cache. A vague finding ("opacity, likely atelectasis") is folded
+into the exact one that the same report gives, so that it counts once.
+"""
+
+import csv
+from collections import Counter
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from mrg_r1_lib.labelers.details import SIZES, load_words
+from mrg_r1_lib.labelers.findings import Named, named_in, one_side
+from mrg_r1_lib.labelers.rules import CACHED_SENTENCES, LONG
+from mrg_r1_lib.labelers.statements import sentences_of
+from mrg_r1_lib.labelers.vocabulary import load_vocabulary, words_of
+from mrg_r1_lib.metrics.degeneration import repeated_ngrams
+from mrg_r1_lib.observations import Label
+
+UNJOINED = 2  # findings in a row without a joint, from which a sentence is none
+UNREAD = 0.5  # share of unread words, above which a sentence is none
+SHORT = 4  # words: a shorter sentence is not judged by its unread words
+NO_WORDS: frozenset[str] = frozenset()
+_SETS = ("zone", "acuity", "change", "position")
+_WRONG = frozenset(("wrong", "main bronchus"))  # positions
+_DANGLING = frozenset(("the", "a", "an", "no"))  # a noun phrase has to follow
+_CLOSED = "is are was were has have of in at on and or with the a an no there by from to ,".split()
+_BROKEN = frozenset((one, two) for one in _DANGLING for two in _CLOSED)
+
+
+class Details(NamedTuple):
+    """How a finding is described on one side; empty where the report does not say."""
+
+    zone: frozenset[str] = NO_WORDS
+    size: str = ""
+    measure: float = 0.0  # mm
+    acuity: frozenset[str] = NO_WORDS
+    change: frozenset[str] = NO_WORDS
+    position: frozenset[str] = NO_WORDS
+
+    def joined(self, other: "Details") -> "Details":
+        """Both descriptions as one; of two sizes the larger."""
+        return Details(
+            self.zone | other.zone,
+            max(self.size, other.size, key=("", *SIZES).index),
+            max(self.measure, other.measure),
+            self.acuity | other.acuity,
+            self.change | other.change,
+            self.position | other.position,
+        )
+
+    def filled(self, other: "Details") -> "Details":
+        """This description, with the other's words where it has none."""
+        return Details(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+UNDESCRIBED = Details()
+
+
+class Claim(NamedTuple):
+    """One assertion or denial of a sentence. `key`: name, and of devices kind."""
+
+    key: tuple[str, str]
+    label: Label
+    side: str
+    details: Details
+
+
+class Sentence(NamedTuple):
+    """The claims of a sentence; `reads`: it can be read as one; the excess that cannot."""
+
+    claims: tuple[Claim, ...]
+    reads: bool
+    unread: int  # words, of a sentence that is mostly unread
+    repeated: int  # 4-grams that repeat
+
+
+class Fact(NamedTuple):
+    """An asserted finding of a report: details by side ("" if none is named)."""
+
+    key: tuple[str, str]
+    sides: dict[str, Details]
+    uncertain: bool
+    hedged: bool  # uncertain, and no certain finding is folded into it
+    weight: float  # the clinical weight, never less than that of a finding folded into it
+    earned: bool  # False: it stands only in text that is no sentence
+
+
+class Facts(NamedTuple):
+    """A report's findings and denials, whether anything could be read, and what is no text."""
+
+    findings: dict[tuple[str, str], Fact]
+    denials: tuple[Claim, ...]
+    contradicted: frozenset[tuple[str, str]]  # names that the report asserts and denies
+    reads: bool
+    unread: int
+    repeated: int
+
+
+class Tables(NamedTuple):
+    """The two tables that a clinician can edit."""
+
+    weights: dict[str, float]
+    shared: dict[tuple[str, str], float]
+    exact: dict[str, tuple[str, ...]]  # of a vague finding the more exact ones
+    denies: dict[str, frozenset[str]]
+
+
+@cache
+def load_tables() -> Tables:
+    """`finding_weights.csv` and `finding_relations.csv`, read once."""
+    weights = {row["finding"]: float(row["weight"]) for row in _rows("finding_weights.csv")}
+    shared, exact, denies = {}, {}, {}
+    for row in _rows("finding_relations.csv"):
+        one, other = row["one"], row["other"]
+        if row["kind"] == "denies":
+            denies[one] = denies.get(one, frozenset((one,))) | {other}
+            continue
+        shared[one, other] = shared[other, one] = float(row["shared"])
+        if row["kind"] == "general":
+            exact[one] = (*exact.get(one, ()), other)
+    return Tables(weights, shared, exact, denies)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def facts_of(report: str) -> Facts:
+    """What a report claims; TypeError if it is not text."""
+    counted = Counter(sentences_of(report))
+    read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in counted]
+    asserted, denials, reads = [], [], False
+    for sentence in read:
+        reads = reads or sentence.reads
+        for claim in sentence.claims:
+            if claim.label == Label.NEGATIVE:
+                denials.append(claim)
+            else:
+                asserted.append((claim, sentence.reads))
+    twice = sum(counted.values()) - len(counted)
+    findings = _folded(_gathered(asserted)) if asserted else {}
+    return Facts(
+        findings,
+        tuple(denials),
+        _contradicted(findings, denials),
+        reads,
+        sum(sentence.unread for sentence in read),
+        twice + sum(sentence.repeated for sentence in read),
+    )
+
+
+@lru_cache(maxsize=CACHED_SENTENCES)
+def _sentence(text: str) -> Sentence:
+    words = words_of(text)
+    named = named_in(words)
+    unread = _unread(words)
+    is_garbage = unread > UNREAD * len(words) and len(words) >= SHORT
+    reads = bool(named) and not is_garbage and _breaks(words, named) < UNJOINED
+    return Sentence(_claims(named), reads, unread if is_garbage else 0, _repeated(words))
+
+
+def _claims(named: list[Named]) -> tuple[Claim, ...]:
+    """The claims of a sentence; "congestion without edema" denies no congestion."""
+    claims = []
+    for what, kind, label, at, details in named:
+        if label == Label.NEGATIVE and any(
+            (what, kind) == (other.what, other.kind)
+            and other.label != Label.NEGATIVE
+            and other.at.phrase != at.phrase
+            for other in named
+        ):
+            continue
+        described = _details(details) if details else UNDESCRIBED
+        claims.append(Claim((what, kind), label, one_side(details.get("side", ())), described))
+    return tuple(claims)
+
+
+def _details(found: dict[str, tuple[str, ...]]) -> Details:
+    measures = [float(value) for value in found.get("measure", ())]
+    zone, acuity, change, position = (frozenset(found.get(name, ())) for name in _SETS)
+    size = max(found.get("size", ()), key=SIZES.index, default="")
+    return Details(zone, size, max(measures, default=0.0), acuity, change, position)
+
+
+@cache
+def _readable() -> frozenset[str]:
+    return load_words().known | load_vocabulary().words
+
+
+def _unread(words: list[str]) -> int:
+    """How many words neither the vocabulary nor the table of ordinary words knows."""
+    unknown = set(words) - _readable()
+    return sum(word in unknown and word[0].isalpha() for word in words) if unknown else 0
+
+
+def _repeated(words: list[str]) -> int:
+    """How many 4-grams repeat an earlier one; each needs four words that stand there twice."""
+    if len(words) - len(set(words)) < 4:
+        return 0
+    return round((repeated_ngrams(" ".join(words)) or 0) * (len(words) - 3))
+
+
+def _breaks(words: list[str], named: list[Named]) -> int:
+    """How often grammar breaks: two findings without a joint, or "the of", "no is", "a the"."""
+    joints = load_words().joints
+    breaks = 0
+    for one, two in zip(named, named[1:], strict=False):
+        if two.at.start >= one.at.end and one.what != two.what:
+            breaks += joints.isdisjoint(words[one.at.end : two.at.start])
+    if not _BROKEN.isdisjoint(zip(words, words[1:], strict=False)):
+        breaks += sum(pair in _BROKEN for pair in zip(words, words[1:], strict=False))
+    return breaks + (words[-1] in _DANGLING)
+
+
+def _gathered(asserted: list[tuple[Claim, bool]]) -> dict[tuple[str, str], Fact]:
+    """One fact per name, with details by side; what stands in no sentence, only if nothing else."""
+    facts: dict[tuple[str, str], Fact] = {}
+    for claim, reads in sorted(asserted, key=lambda each: not each[1]):
+        fact = facts.get(claim.key)
+        if fact is not None and fact.earned and not reads:
+            continue
+        if fact is None:
+            weight = _weight(claim)
+            fact = Fact(claim.key, {}, True, True, weight, reads)
+        for side in ("left", "right") if claim.side == "bilateral" else (claim.side,):
+            known = fact.sides.get(side)
+            fact.sides[side] = claim.details if known is None else known.joined(claim.details)
+        uncertain = fact.uncertain and claim.label == Label.UNCERTAIN
+        facts[claim.key] = fact._replace(uncertain=uncertain, hedged=uncertain)
+    for fact in facts.values():
+        _one_place(fact.sides)
+    return facts
+
+
+def _weight(claim: Claim) -> float:
+    """The clinical weight of a claim's finding; a device in a wrong place has its own row."""
+    weights = load_tables().weights
+    name = "malposition" if claim.details.position & _WRONG else claim.key[0]
+    return weights.get(name, weights["*"])
+
+
+def _one_place(sides: dict[str, Details]) -> None:
+    """Details said without a side are of the sides that are named elsewhere."""
+    if len(sides) > 1 and "" in sides:
+        rest = sides.pop("")
+        for side, details in sides.items():
+            sides[side] = details.filled(rest)
+
+
+def _folded(facts: dict[tuple[str, str], Fact]) -> dict[tuple[str, str], Fact]:
+    """Vague findings made part of the exact ones in the same place."""
+    tables = load_tables()
+    for vague in [fact for key, fact in facts.items() if key[0] in tables.exact]:
+        exact = [facts.get((name, "")) for name in tables.exact[vague.key[0]]]
+        there = [fact for fact in exact if fact and _same_place(vague, fact)]
+        if not there or any(vague.earned and not fact.earned for fact in there):
+            continue
+        del facts[vague.key]
+        for fact in there:
+            sides = {side: details for side, details in fact.sides.items() if side}
+            place = {side: fact.sides[""] for side in vague.sides} if not sides else sides
+            for side, details in place.items():
+                place[side] = details.filled(vague.sides.get(side) or Details())
+            facts[fact.key] = fact._replace(
+                sides=place,
+                hedged=fact.hedged and vague.hedged,
+                weight=max(fact.weight, vague.weight),
+            )
+    return facts
+
+
+def _same_place(one: Fact, other: Fact) -> bool:
+    sides = set(one.sides) & set(other.sides)
+    return bool(sides) or "" in one.sides or "" in other.sides
+
+
+def _contradicted(facts: dict[tuple[str, str], Fact], denials: list[Claim]) -> frozenset:
+    names = {name for name, _ in facts}
+    denying = [claim for claim in denials if not _covered(claim).isdisjoint(names)]
+    return frozenset(key for claim in denying for key, fact in facts.items() if denies(claim, fact))
+
+
+def _covered(claim: Claim) -> frozenset[str]:
+    """The names that a denial is of: clear lungs have no consolidation."""
+    name = claim.key[0]
+    return load_tables().denies.get(name) or frozenset((name,))
+
+
+def denies(claim: Claim, fact: Fact) -> bool:
+    """Does a denial deny this finding? "No large effusion" denies no small one."""
+    if fact.key[0] not in _covered(claim) or claim.key[1] not in ("", fact.key[1]):
+        return False
+    if claim.side in ("left", "right") and claim.side not in fact.sides:
+        return False
+    sides = [claim.side] if claim.side in fact.sides else list(fact.sides)
+    return any(_denies_details(claim.details, fact.sides[side]) for side in sides)
+
+
+def _denies_details(denied: Details, said: Details) -> bool:
+    """Everything that the denial is restricted to is true of the finding."""
+    return (
+        denied.size in ("", said.size)
+        and denied.zone <= said.zone
+        and denied.acuity <= said.acuity
+        and not denied.change
+    )
