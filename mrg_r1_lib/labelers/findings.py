@@ -82,15 +82,18 @@ def findings_in(sentence: str) -> tuple[Finding, ...]:
     """The findings of one sentence, in the order of their words."""
     words = words_of(sentence)
     places = places_of(sentence)
-    return tuple(_finding(sentence, words, places, *each) for each in named_in(words))
+    return tuple(
+        _finding(sentence, words, places, *each)
+        for each in named_in(words)
+        if each.label != Label.BLANK
+    )
 
 
 def named_in(words: list[str]) -> list[Named]:
-    """What the words of a sentence assert, deny or doubt, in the order of their places."""
+    """What the words of a sentence assert, deny, doubt or leave to history (blank), in order."""
     by_place: dict[tuple[int, int], list[tuple[str, Label, Found]]] = {}
     for name, label, _, _, at in readings(words, load_vocabulary()):
-        if label != Label.BLANK:
-            by_place.setdefault((at.start, at.end), []).append((name, label, at))
+        by_place.setdefault((at.start, at.end), []).append((name, label, at))
     spans = sorted(by_place)
     if not spans:
         return []
@@ -103,8 +106,18 @@ def named_in(words: list[str]) -> list[Named]:
         for what, label, at in _names(by_place[span]):
             if what == DEVICES:  # a "tip" is of the device before it
                 device = load_words().devices.get(at.phrase.text, device)
-            found.append(Named(what, device if what == DEVICES else "", label, at, details))
+            kind = device if what == DEVICES else ""
+            found += [Named(what, kind, label, at, each) for each in _by_side(details)]
     return found
+
+
+def _by_side(details: Details) -> list[Details]:
+    """ "Small left and large right effusions" are two findings of one span."""
+    sides, sizes = details.get("side", ()), details.get("size", ())
+    if len(sides) != 2 or len(sizes) != 2:
+        return [details]
+    pairs = zip(sides, sizes, strict=True)
+    return [details | {"side": (side,), "size": (size,)} for side, size in pairs]
 
 
 def _names(read: list[tuple[str, Label, Found]]) -> list[tuple[str, Label, Found]]:

@@ -8,10 +8,12 @@ contract tests run over that dictionary. TRL adds rewards with `reward_weights` 
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.rewards import (
     bleu,
+    graded,
     label_f1,
     mccs,
     net_benefit,
@@ -27,6 +29,7 @@ REWARDS: dict[str, Callable[..., Reward]] = {
     "report_tags": report_tags.build,
     "net_benefit": net_benefit.build,
     "label_f1": label_f1.build,
+    "graded": graded.build,
     "positive_cosine": positive_cosine.build,
     "rouge_l": rouge_l.build,
     "bleu": bleu.build,
@@ -62,10 +65,10 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
         raise ValueError(
             f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}."
         )
-    score = REWARDS[name](**bound)
-
-    def reward(completions: list, **columns) -> list[float | None]:
-        return score(completions, **columns) if completions else []
-
+    reward = partial(_rewards, REWARDS[name](**bound))  # as picklable as what the builder returns
     reward.__name__ = reward.__qualname__ = name
     return reward
+
+
+def _rewards(score: Reward, /, completions: list, **columns) -> list[float | None]:
+    return score(completions, **columns) if completions else []

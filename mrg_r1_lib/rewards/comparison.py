@@ -51,6 +51,8 @@ def compare(reference: Facts, generated: Facts) -> Comparison:
     same = [key for key in wanted if key in given]
     credits = {key: _credit(wanted[key], given[key], contradicted) for key in same}
     spared = {key: 0.0 if key in contradicted else 1.0 for key in same}
+    for key in reference.history:  # "after sternotomy": who finds wires invents nothing
+        spared |= {each: max(spared.get(each, 0.0), related(key, each)) for each in given}
     used = set(same)
     for share, key, other in _related(wanted, given):
         if other not in contradicted:
@@ -82,6 +84,8 @@ def _related(wanted: dict[Key, Fact], given: dict[Key, Fact]) -> list[tuple[floa
 
 def related(one: Key, other: Key) -> float:
     """The share in [0, 1] of a finding that is right where another of that name is meant."""
+    if one == other:
+        return 1.0
     if one[0] == other[0] == DEVICES:
         return 1.0 if "" in (one[1], other[1]) else OTHER_DEVICE
     return load_tables().shared.get((one[0], other[0]), 0.0)

@@ -95,6 +95,7 @@ class Facts(NamedTuple):
     findings: dict[tuple[str, str], Fact]
     denials: tuple[Claim, ...]
     contradicted: frozenset[tuple[str, str]]  # names that the report asserts and denies
+    history: frozenset[tuple[str, str]]  # names that it leaves to history, neither there nor not
     reads: bool
     unread: int
     repeated: int
@@ -134,11 +135,13 @@ def facts_of(report: str) -> Facts:
     """What a report claims; TypeError if it is not text."""
     counted = Counter(sentences_of(report))
     read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in counted]
-    asserted, denials, reads = [], [], False
+    asserted, denials, history, reads = [], [], set(), False
     for sentence in read:
         reads = reads or sentence.reads
         for claim in sentence.claims:
-            if claim.label == Label.NEGATIVE:
+            if claim.label == Label.BLANK:
+                history.add(claim.key)
+            elif claim.label == Label.NEGATIVE:
                 denials.append(claim)
             else:
                 asserted.append((claim, sentence.reads))
@@ -148,6 +151,7 @@ def facts_of(report: str) -> Facts:
         findings,
         tuple(denials),
         _contradicted(findings, denials),
+        frozenset(history),
         reads,
         sum(sentence.unread for sentence in read),
         twice + sum(sentence.repeated for sentence in read),
@@ -170,7 +174,7 @@ def _claims(named: list[Named]) -> tuple[Claim, ...]:
     for what, kind, label, at, details in named:
         if label == Label.NEGATIVE and any(
             (what, kind) == (other.what, other.kind)
-            and other.label != Label.NEGATIVE
+            and other.label in (Label.POSITIVE, Label.UNCERTAIN)
             and other.at.phrase != at.phrase
             for other in named
         ):
