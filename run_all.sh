@@ -1,36 +1,40 @@
 #!/usr/bin/env bash
-# The whole study from one command: sets up what is missing (.venv, the pinned packages, the library, the reports), then runs.
+# The whole study from one command: it sets up what is missing (.venv, the pinned packages), then runs.
 set -euo pipefail
-case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac # notebooks run in a folder of their own
+# notebooks run in a folder of their own
+case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+# the names of experiments.SCALES: a line each
+scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/experiments.py)
+
 usage() {
-  cat <<'TEXT'
+  cat <<TEXT
 usage: ./run_all.sh [COMMAND]
 
-  laptop             the default study: every real report of IU X-Ray; about an hour on two cores
-  smoke              the whole study, small: about five minutes on two cores
-  full               the paper's scale: a published 7B policy, image files, GPUs (README, "On GPUs")
-  full --plan        what that needs: parameters, memory, tokens, hours where they were measured; works anywhere
-  test               the tests (test -m "not slow": the fast ones)
+  SCALE              the study at a scale, one of: $(tr '\n' ' ' <<<"$scales")(laptop is the default)
+  SCALE --plan       what that needs: parameters, GPU memory, disk; works anywhere
+  test               import contracts, linter and tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages
   notebook NAME [KEY=VALUE ...]
                      one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
-  lab                JupyterLab
-  readme             write the README's numbers anew from results/laptop (readme --check: only say whether they are stale)
-  verify             run the default study again in a fresh folder and hold it against the committed results
+  final [SCALE]      score every run of a study on the test split, once
+  verify [--scale SCALE]
+                     run seed 0 again in a fresh folder and compare it with the committed results
   verify --tables-only [--scale SCALE]
-                     train nothing: are scores, tables and README those of the committed labels and logs? under a minute
-  report [SCALE] [--corpus NAME]
-                     one page of everything that was made: results/laptop/report.html; seconds, no training
-  benchmark          how fast this machine reads, labels, draws, indexes and loads: a table in a minute or so
-  setup              only the set-up
+                     train nothing: are scores and tables those of the committed labels and logs?
+  score FILE [FILE]  score anybody's reports, or compare two files of them (score --help)
+  readme             write the documents' numbers anew (readme --check: only say whether they are stale)
+  benchmark          how fast this machine reads, labels, draws, indexes and loads
+  lab                JupyterLab
+  setup              only the set-up, with the reports of IU X-Ray (29 MB) where they can be fetched
 
-laptop, smoke, full and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen (your image files
-in one of three layouts), mimic_cxr and mimic_cxr_r2gen (credentialed); README, "Your own files", says where they go.
-They also take --seeds K ... (default 0) and --arms ARM ... (what is trained from SFT): laptop --seeds 1 2 --arms srl_mccs sft_continued.
+A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen
+(your image files in one of three layouts), mimic_cxr and mimic_cxr_r2gen (credentialed); README says where
+they go. They also take --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the test
+split at the end).
 
-A study that was stopped goes on where it was: run the same command again.
+A study that was stopped goes on where it was: run the same command again. SCALE --fresh repeats finished steps.
 PYTHON=/path/to/python3.12 names the Python that the set-up uses; MRG_R1_DATA=/path names another data folder.
 TEXT
 }
@@ -81,21 +85,21 @@ set_up() {
     install --no-deps --no-build-isolation --editable .
     echo "$state" > "$venv/installed"
   fi
-  "$venv/bin/python" -m mrg_r1_lib.corpora.iu_xray >&2
 }
 
-command=${1:-laptop}
+# a study fetches the reports itself, if its corpus is IU X-Ray
+reports() { "$python" -m mrg_r1_lib.corpora.iu_xray >&2; }
+
+command=${1-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  smoke | laptop | full | test | list | notebook | lab | readme | verify | report | benchmark | setup) ;;
+  test | list | notebook | final | verify | score | readme | benchmark | lab | setup) ;;
   -h | --help | help) usage; exit 0 ;;
-  *) usage >&2; stop "" "Unknown command: $command" ;;
+  *) grep -qxF -- "$command" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
 esac
 
 set_up
 export TOKENIZERS_PARALLELISM=false
-# models and data are on this machine from here on: no library asks a hub, but for a published policy (`full`, or a notebook of it)
-case "$command $*" in full* | *SCALE=full*) ;; *) export HF_HUB_OFFLINE=1 ;; esac
 # two threads that spin while they wait for each other are three times slower than one on a machine that does other things, too
 export GOMP_SPINCOUNT=1000
 # glibc otherwise gives every large tensor of a step back to the system and fetches it again, page by page: a training step on
@@ -103,14 +107,20 @@ export GOMP_SPINCOUNT=1000
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1
 python="$venv/bin/python"
 case "$command" in
-  smoke | laptop | full) exec "$python" -m mrg_r1_lib.pipeline.pipeline run "$command" "$@" ;;
-  list) exec "$python" -m mrg_r1_lib.pipeline.pipeline list "$@" ;;
-  notebook) exec "$python" -m mrg_r1_lib.pipeline.pipeline notebook "$@" ;;
-  test) exec "$python" -m pytest "$@" ;;
-  lab) exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
-  readme) exec "$python" -m mrg_r1_lib.reporting.readme "$@" ;;
+  list | notebook) exec "$python" -m mrg_r1_lib.pipeline.pipeline "$command" "$@" ;;
+  final) exec "$python" -m mrg_r1_lib.evaluation.final "$@" ;;
   verify) exec "$python" -m mrg_r1_lib.pipeline.verify "$@" ;;
-  report) exec "$python" -m mrg_r1_lib.reporting.documents.report "$@" ;;
-  benchmark) exec "$python" tests/benchmark.py "$@" ;;
-  setup) echo "Ready." ;;
+  score) here=$PWD && cd "$OLDPWD" && exec "$here/$python" -m mrg_r1_lib.evaluation.score "$@" ;; # FILE is relative
+  readme) exec "$python" -m mrg_r1_lib.reporting.pages "$@" ;;
+  benchmark) reports; exec "$python" tests/benchmark.py "$@" ;;
+  lab) reports || true; exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
+  setup) reports || true; echo "Ready." ;;
+  test)
+    reports
+    "$venv/bin/lint-imports"
+    "$python" -m ruff check
+    export HF_HUB_OFFLINE=1
+    exec "$python" -m pytest "$@"
+    ;;
+  *) exec "$python" -m mrg_r1_lib.pipeline.pipeline run "$command" "$@" ;;
 esac

@@ -1,11 +1,42 @@
-import errno
+import os
 import subprocess
 import sys
 from collections import namedtuple
 
 import pytest
 
-from mrg_r1_lib.storage.files import file_digest, locked, require_room, write_aside, write_text
+from mrg_r1_lib.storage.files import locked, require_room, write_aside, write_text
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from mrg_r1_lib.storage import files
+calls = []
+def killed(work):
+    def call(*arguments, **named):
+        calls.append(work)
+        if len(calls) == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work(*arguments, **named)
+    return call
+Path.rename, files.shutil.rmtree = killed(Path.rename), killed(shutil.rmtree)
+with files.write_aside(Path(sys.argv[1])) as aside:
+    aside.mkdir()
+    (aside / "a").write_text("new")
+    killed(print)(end="")
+    (aside / "b").write_text("new")
+"""
+
+
+def write_folder(path, text):
+    with write_aside(path) as aside:
+        aside.mkdir()
+        for name in ("a", "b"):
+            (aside / name).write_text(text)
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -14,68 +45,48 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(ZeroDivisionError), write_aside(path) as aside:
         aside.write_text("half")
         1 / 0  # noqa: B018
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+    assert contents(tmp_path) == {"scores.json": "old"}
 
 
-def test_a_folder_is_replaced_as_a_whole(tmp_path):
+@pytest.mark.parametrize("step", [1, 2, 3, 4])  # in the middle, before each rename, before cleaning
+def test_a_process_killed_while_it_replaces_a_folder_leaves_the_old_or_the_new(tmp_path, step):
     path = tmp_path / "policy"
-    for name in ("first", "second"):
-        with write_aside(path) as aside:
-            aside.mkdir()
-            (aside / name).touch()
-    assert [entry.name for entry in path.iterdir()] == ["second"]
+    write_folder(path, "old")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path), str(step)], check=False)
+    assert killed.returncode == -9
+    with pytest.raises(ZeroDivisionError), write_aside(path):  # the next write, cut off, too
+        1 / 0  # noqa: B018
+    assert contents(path) == dict.fromkeys("ab", "new" if step == 4 else "old")
+    write_folder(path, "third")
+    assert contents(path) == dict.fromkeys("ab", "third")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["policy"]  # nothing is left over
+
+
+def test_what_a_living_process_writes_is_not_swept(tmp_path):
+    beside = tmp_path / f"log.csv.{os.getppid()}.partial"
+    beside.touch()
+    (tmp_path / "log.csv.999999999.partial").touch()
+    (tmp_path / "log.csv.notes.partial").touch()
+    write_text(tmp_path / "log.csv", "")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"log.csv", beside.name, "log.csv.notes.partial"}
 
 
 def test_a_second_run_on_a_locked_folder_is_told_who_holds_it(tmp_path):
-    code = f"from pathlib import Path; from mrg_r1_lib.storage.files import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    code = "import sys, pathlib; from mrg_r1_lib.storage.files import locked\n"
+    code += "with locked(pathlib.Path(sys.argv[1])): pass"
+    command = [sys.executable, "-c", code, str(tmp_path)]
     with locked(tmp_path):
-        second = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False
-        )
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert str(tmp_path) in second.stderr and "in use by process" in second.stderr
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_the_digest_is_sha256(tmp_path):
-    (tmp_path / "empty").touch()
-    assert (
-        file_digest(tmp_path / "empty")
-        == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    )
-
-
-def test_room_is_made_and_left_empty(tmp_path):
-    require_room(tmp_path / "new" / "results", 0.001)
-    assert not list((tmp_path / "new" / "results").iterdir())
-
-
-def test_a_folder_that_cannot_be_made_is_named_with_the_reason_and_what_to_do(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(
-        RuntimeError,
-        match=r"file/results cannot be written in: Not a directory\..*another folder: --results",
-    ):
-        require_room(tmp_path / "file" / "results", 0.001)
-
-
-def test_a_folder_that_may_not_be_written_in_is_found_by_writing(tmp_path, monkeypatch):
-    def refuse(**_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr("mrg_r1_lib.storage.files.tempfile.NamedTemporaryFile", refuse)
-    with pytest.raises(RuntimeError, match="cannot be written in: Permission denied"):
-        require_room(tmp_path, 0.001)
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_too_little_space_says_how_much_there_is_and_how_much_it_takes(tmp_path, monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(
-        "mrg_r1_lib.storage.files.shutil.disk_usage", lambda folder: usage(2**40, 2**40, 3 * 2**29)
-    )
-    require_room(tmp_path, 1.5)
-    with pytest.raises(
-        RuntimeError, match=r"has 1\.5 GiB free, 2\.0 GiB are needed.*another disk: --results"
-    ):
+    usage = namedtuple("usage", "total used free")(2**40, 2**40, 3 * 2**29)
+    monkeypatch.setattr("mrg_r1_lib.storage.files.shutil.disk_usage", lambda folder: usage)
+    require_room(tmp_path / "new" / "results", 1.5)
+    assert not list((tmp_path / "new" / "results").iterdir())
+    with pytest.raises(RuntimeError, match=r"1\.5 GiB free, 2\.0 GiB are needed.*--results"):
         require_room(tmp_path, 2.0)

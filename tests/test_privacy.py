@@ -1,4 +1,7 @@
-"""What a credentialed corpus may never leave in a committed file: the writers refuse it, the notebooks do not show it."""
+"""What a guarded corpus may never leave in a committed file."""
+
+import json
+from dataclasses import replace
 
 import nbformat
 import pandas as pd
@@ -6,100 +9,158 @@ import pytest
 import trees
 from PIL import Image
 
+from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.reporting import figures
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import save_table, write_text
-from mrg_r1_lib.storage.privacy import is_credentialed, quotable, require_unquoted
-
-STUDY, IMAGE = "50414267", trees.dicom(50414267, 0)
-
-
-def test_a_credentialed_corpus_is_known_in_every_preparation():
-    assert [
-        is_credentialed(name)
-        for name in ("mimic_cxr", "mimic_cxr_r2gen", "iu_xray", "iu_xray_r2gen")
-    ] == [1, 1, 0, 0]
-    assert quotable("iu_xray", [1]) == [1] and quotable("mimic_cxr_r2gen", [1]) == []
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        {"study_id": ["s" + STUDY], "Edema": [1]},
-        {"study_id": [int(STUDY)], "Edema": [1]},
-        {"report": ["Clear."], "f1": [0.5]},
-        {"think": ["Edema"], "f1": [0.5]},
-        {"system": ["The heart is enlarged and there is a small left effusion."], "f1": [0.5]},
-        {"metric": [IMAGE], "f1": [0.5]},
-    ],
-    ids=["study id", "bare number", "report", "one word", "sentence as a name", "image id"],
+from mrg_r1_lib.storage.privacy import (
+    guarded,
+    quotable,
+    require_publishable,
+    require_unquoted,
 )
-def test_a_table_with_text_or_ids_is_refused_below_a_credentialed_corpus_only(tmp_path, table):
-    path = tmp_path / "smoke" / "mimic_cxr" / "tables" / "x.csv"
-    with pytest.raises(PermissionError, match=r"x\.csv: holds .* keep the rest below runs/"):
-        save_table(pd.DataFrame(table), path)
-    assert not path.exists()
-    save_table(pd.DataFrame(table), tmp_path / "smoke" / "iu_xray" / "x.csv")
-    save_table(pd.DataFrame(table), tmp_path / "runs" / "smoke" / "mimic_cxr" / "x.csv")
+
+STUDY, PATIENT = 50414267, 10000032
+IMAGE = trees.dicom(STUDY, 0)
+IDS = [
+    f"s{STUDY}",
+    f"S{STUDY}",
+    f"p{PATIENT}",
+    f"{STUDY}.dcm",
+    f"s{STUDY}.txt",
+    f"Study s{STUDY}.",
+    f"study{STUDY}",
+    f"files/p10/p{PATIENT}/s{STUDY}/",
+    f"mimic_{STUDY}_x",
+    f"{STUDY}.0",
+    "５0414267",  # a digit of full width
+    IMAGE,
+    IMAGE.upper(),
+    f"{IMAGE}.jpg",
+    "1.2.840.113619.2.5.1762583153.215519",
+]
+SENTENCE = "The heart is enlarged and there is a small left effusion."
 
 
-def test_numbers_and_names_are_written(tmp_path):
-    row = {
-        "system": "template from the drawn observations",
-        "seed": 0,
-        "metric": "ce_f1",
-        "value": 0.51414267,
-        "low": None,
-    }
-    save_table(pd.DataFrame([row]), tmp_path / "laptop" / "mimic_cxr_r2gen" / "tables" / "x.csv")
-    write_text(
-        tmp_path / "laptop" / "mimic_cxr" / "sft" / "metrics.json",
-        '{"f1": 0.5, "average": "micro"}',
+def refused(name, text, **how):
+    try:
+        require_publishable(name, text, **how)
+    except PermissionError:
+        return True
+    return False
+
+
+def test_every_corpus_but_those_declared_public_is_guarded(monkeypatch):
+    assert [guarded(name) for name in ("mimic_cxr", "mimic_cxr_r2gen", "iu_xray_r2gen")] == [
+        1,
+        1,
+        0,
+    ]
+    assert quotable("iu_xray", [1]) == [1] and quotable("mimic_cxr_r2gen", [1]) == []
+    monkeypatch.setitem(experiments.PREPARATIONS, "new", experiments.Preparation("new"))
+    assert guarded("new")
+
+
+@pytest.mark.parametrize("parent", ["results", "runs", "home/runs/results"])
+@pytest.mark.parametrize("scale", ["smoke", "a_new_scale"])
+def test_no_folder_and_no_scale_switches_the_guard_off(tmp_path, monkeypatch, parent, scale):
+    monkeypatch.setitem(experiments.SCALES, scale, experiments.SCALES["smoke"])
+    private, public = (
+        Run(f"{corpus}/sft", scale, 0, tmp_path / parent) for corpus in ("mimic_cxr", "iu_xray")
+    )
+    table = pd.DataFrame({"study_id": [f"s{STUDY}"], "Edema": [1]})
+    with pytest.raises(PermissionError, match=r"x\.csv: holds text .* the rest below runs/"):
+        private.save_table("x.csv", table)
+    assert not (private.folder / "x.csv").exists()
+    public.save_table("x.csv", table)
+    private.save_table("x.csv", table.assign(study_id=[0]))
+
+
+@pytest.mark.parametrize("spelled", IDS)
+def test_an_id_is_found_in_every_spelling_and_every_kind_of_file(spelled):
+    assert refused("x.json", json.dumps({"id": spelled}))
+    assert refused("x.json", json.dumps([{spelled: 1}]))
+    assert refused("x.csv", f"system,f1\n{spelled},0.5\n", names=["system"])
+    assert refused("x.csv", f"system,{spelled}\nSFT,0.5\n", names=["system"])
+    for kind in ("md", "tex", "html", "txt"):
+        assert refused(f"x.{kind}", f"As in {spelled} shown,")
+    with pytest.raises(PermissionError, match="id of a patient, study or image"):
+        require_unquoted("x.ipynb", [f"<td>{spelled}</td>"], [], [])
+
+
+def test_counts_and_digests_are_no_ids(tmp_path):
+    run = Run("mimic_cxr/srl_mccs", "full", 0, tmp_path)
+    run.update_manifest("srl", trained_parameters=14966784, parameters=16515072)
+    assert '"trained_parameters": 14966784' in (run.folder / "manifest.json").read_text()
+    run.save_table("x.csv", pd.DataFrame({"tokens": [14966784, 5], "rate": [0.50414267, 1e-5]}))
+    digests = {"commit": f"c1cb{STUDY}", "lock": f"ab{STUDY}cd" * 5, "share": "0.50414267"}
+    require_publishable("x.json", json.dumps(digests))
+    require_publishable(
+        "x.html", f"<img src='data:image/png;base64,iVBOR{STUDY}/a+5=='> 14,966,784"
     )
 
 
-def test_numbers_as_they_are_printed_are_numbers_and_words_between_them_are_not(tmp_path):
-    path = tmp_path / "laptop" / "mimic_cxr" / "tables" / "printed" / "x.csv"
-    row = {
-        "system": "SFT",
-        "classes": "unknown",
-        "F1": "0.57 [0.50, 0.63]",
-        "p": "< 0.001",
-        "minutes": "1.5 to 2.0",
-        "tokens": "–",
-    }
-    write_text(path, pd.DataFrame([row]).to_csv(index=False))
-    for cell in ("0.57 [small effusion]", "1 to two", "Clear."):
-        with pytest.raises(PermissionError, match="text in the column 'F1'"):
-            write_text(path, pd.DataFrame([row | {"F1": cell}]).to_csv(index=False))
+def test_a_column_that_is_named_for_ids_holds_row_numbers_only():
+    require_publishable("x.csv", "study_id,Edema\n0,1\n1,0\n")
+    for column in ("study_id", "subject_id", "Study", "patient", "dicom", ""):
+        assert refused("x.csv", f"{column},Edema\n{STUDY},1\n"), column
 
 
-@pytest.mark.parametrize(
-    "text",
-    [f'{{"id": "s{STUDY}"}}', '{"a": ["The heart is enlarged, and a small effusion is seen."]}'],
-)
-def test_a_json_file_with_an_id_or_a_sentence_is_refused(tmp_path, text):
-    with pytest.raises(PermissionError, match="holds"):
-        write_text(tmp_path / "full" / "mimic_cxr" / "metrics.json", text)
+@pytest.mark.parametrize("cell", ["Clear.", "Edema", SENTENCE, "0.57 [small effusion]", "1 to two"])
+def test_words_stand_only_in_columns_of_names_and_a_sentence_in_none(cell):
+    assert refused("x.csv", f"f1\n{cell}\n") and refused("x.tsv", f"seed\tf1\n1\t{cell}\n")
+    assert refused("x.csv", f"system,f1\n{cell},1\n", names=["system"]) == (cell == SENTENCE)
+    assert refused("x.csv", f"f1\n1,{cell}\n")  # beside the named columns
 
 
-def test_five_words_of_a_report_are_a_quote_and_the_librarys_own_words_are_none(tmp_path):
+def test_numbers_as_they_are_printed_are_numbers():
+    cells = [
+        "0.57 [0.50, 0.63]",
+        "0.57 [-0.50; 0.63]",
+        "< 0.001",
+        "1.5 to 2.0",
+        "–",
+        "1e-05",
+        "nan",
+    ]
+    text = pd.DataFrame([["SFT", *cells, "True", None]]).to_csv(
+        index=False, header=list("abcdefghij")
+    )
+    require_publishable("x.csv", text, names=["a"])
+
+
+def test_a_sentence_is_refused_in_json_and_in_the_table_cells_of_documents():
+    assert refused("x.json", json.dumps({"a": [SENTENCE]}))
+    require_publishable("x.json", json.dumps({"label": "template from the drawn observations"}))
+    for kind, row in (
+        ("md", f"| SFT | {SENTENCE} |"),
+        ("tex", rf"SFT & {SENTENCE} \\"),
+        ("html", f"<tr><td>SFT<td class='x'>{SENTENCE}</td></tr>"),
+        ("txt", f"SFT\t{SENTENCE}"),
+    ):
+        assert refused(f"x.{kind}", row), kind
+        require_publishable(f"x.{kind}", row.replace(SENTENCE, "0.57 [0.50, 0.63]"))
+
+
+def test_a_document_that_quotes_a_report_and_an_unknown_kind_of_file_are_refused():
+    report = "Moderate cardiomegaly with small bilateral effusions, new since Monday."
+    page = "<p>It wrote: cardiomegaly with <b>small</b>\nbilateral&nbsp;effusions, and more.</p>"
+    for kind in ("html", "md", "tex", "txt"):
+        assert refused(f"x.{kind}", page, private=["Clear.", report])
+        assert not refused(f"x.{kind}", page, private=["Clear.", "Small effusions."])
+    assert refused("x.yaml", "a: 1") and refused("README", "a")
+
+
+def test_five_words_of_a_report_are_a_quote_and_the_librarys_own_words_are_none():
     reports = ["Moderate cardiomegaly with small bilateral effusions, new since Monday."]
-    require_unquoted(tmp_path, ["with small bilateral effusions"], [], reports)
+    own = ["cardiomegaly with small bilateral effusions"]
+    require_unquoted("x", ["with small bilateral effusions"], [], reports)
     with pytest.raises(PermissionError, match="5 words in a row"):
         require_unquoted(
-            tmp_path, ["<td>cardiomegaly, WITH small\n bilateral effusions</td>"], [], reports
+            "x", ["<td>cardiomegaly, WITH small\n bilateral effusions</td>"], [], reports
         )
-    require_unquoted(
-        tmp_path,
-        ["cardiomegaly with small bilateral effusions"],
-        ["cardiomegaly with small bilateral effusions"],
-        reports,
-    )
-    with pytest.raises(PermissionError, match="id of a patient, study or image"):
-        require_unquoted(tmp_path, [f"p{10000032}"], [], [])
+    require_unquoted("x", own, own, reports)
 
 
 def test_figures_refuse_radiographs_of_a_credentialed_corpus_and_show_a_line_for_none(tmp_path):
@@ -107,56 +168,63 @@ def test_figures_refuse_radiographs_of_a_credentialed_corpus_and_show_a_line_for
     for shown in (image, image.convert("RGB"), image.resize((9, 9))):
         with pytest.raises(PermissionError, match="credentialed"):
             figures.contact_sheet([shown], [""])
-    with pytest.raises(PermissionError, match="credentialed"):
-        figures.studies_with_reports([image], [""], [""], [""])
     assert "Not shown" in figures.contact_sheet([], []).axes[0].texts[0].get_text()
     figures.contact_sheet([Image.new("L", (9, 9))], [""])
 
 
 @pytest.fixture
-def notebook(tmp_path, monkeypatch):
-    """A draft with one output of `kind`, and the step it belongs to; the corpus is a small tree."""
+def publish(tmp_path, monkeypatch):
+    """Publish an executed notebook with one output and return its step; MIMIC is a small tree."""
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
-    trees.mimic(
-        tmp_path / "mimic_cxr",
-        4,
-        findings=lambda number: f"Wombats hide behind the left heart border, number {number}.",
-    )
-    step = steps.Step(
-        "02_supervised_finetuning", Run("mimic_cxr/srl_mccs", "smoke", 0, tmp_path / "results")
-    )
+    hidden = "Wombats hide behind the left heart border, number {}."
+    trees.mimic(tmp_path / "mimic_cxr", 4, findings=hidden.format)
 
-    def write(output):
+    def call(corpus, output, results=tmp_path / "results"):
+        step = steps.Step(steps.SFT, Run(f"{corpus}/srl_mccs", "smoke", 0, results))
         cell = nbformat.v4.new_code_cell("report", id="report", outputs=[output])
-        draft = step.run.make_private() / "x.draft.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), draft)
-        return draft, step
+        book = nbformat.v4.new_notebook(cells=[cell])
+        nbformat.write(book, step.run.make_private() / "x.draft.ipynb")
+        steps.publish(step.run.private / "x.draft.ipynb", step)
+        return step
 
-    return write
+    return call
 
 
-def test_an_executed_notebook_that_quotes_a_report_is_not_published(notebook):
-    draft, step = notebook(
-        nbformat.v4.new_output("execute_result", {"text/plain": "behind the left heart border"})
-    )
+def shown(text, kind="execute_result"):
+    return nbformat.v4.new_output(kind, {"text/plain": text})
+
+
+def test_an_executed_notebook_that_quotes_a_report_is_not_published(publish, tmp_path):
     with pytest.raises(PermissionError, match="5 words in a row of a report or completion"):
-        steps.publish(draft, step)
-    assert draft.exists() and not step.output.exists()
+        publish("mimic_cxr", shown("behind the left heart border"))
+    assert list(tmp_path.rglob("x.draft.ipynb")) and not list(tmp_path.rglob("02_*.ipynb"))
 
 
 @pytest.mark.parametrize(
     "output",
     [
         nbformat.v4.new_output("stream", name="stdout", text="behind the left heart border"),
-        nbformat.v4.new_output(
-            "display_data", {"text/html": "<pre>behind the left heart border</pre>"}
-        ),
+        shown("behind the left heart border", "display_data"),
     ],
     ids=["printed", "displayed by a library"],
 )
-def test_what_was_printed_logged_or_displayed_is_not_published(notebook, output):
-    draft, step = notebook(output)
-    steps.publish(draft, step)
-    assert (
-        "border" not in step.output.read_text() and "mimic_cxr/notebooks" in step.output.as_posix()
-    )
+def test_what_was_printed_logged_or_displayed_is_not_published(publish, output):
+    step = publish("mimic_cxr", output)
+    assert "border" not in step.output.read_text() and "mimic_cxr" in step.output.as_posix()
+
+
+def test_an_executed_notebook_keeps_no_path_with_a_users_name(publish, tmp_path, monkeypatch):
+    results = tmp_path / "home" / "zoë" / "out"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    relative = steps.Step(steps.SFT, Run("iu_xray/sft", "smoke", 0, results)).parameters["RESULTS"]
+    text = f"{results}/smoke, {relative}, {tmp_path}/home/data, {steps.REPOSITORY}/tests"
+    saved = publish("iu_xray", shown(text), results).output.read_text()
+    assert "zoë" not in saved and str(tmp_path) not in saved and str(steps.REPOSITORY) not in saved
+    assert "<results>/smoke, <results>, <home>/data, <repository>/tests" in saved
+
+
+def test_the_labels_of_arms_are_short_enough_for_a_guarded_corpus():
+    table = pd.DataFrame({"arm": [arm.label for arm in experiments.ARMS.values()]})
+    require_publishable("x.csv", table.to_csv(index=False), ["arm"])
+    long = replace(experiments.ARMS["sft"], label=SENTENCE)
+    assert refused("x.csv", f'arm\n"{long.label}"\n', names=["arm"])

@@ -1,28 +1,30 @@
 """The set-up: three files name the packages, and run_all.sh says what is wrong before it works."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 
+import pytest
+
+from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY
 
-LOCK = dict(
-    re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line).groups()
-    for line in (REPOSITORY / "requirements.lock").read_text().splitlines()
-    if line and not line.startswith("#")
-)
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+LINES = (REPOSITORY / "requirements.lock").read_text().splitlines()
+LOCK = dict(line.split("==") for line in LINES if line and not line.startswith("#"))
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
 def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_package_that_the_project_names_is_pinned_in_the_lock():
-    named = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
-    pinned = {canonical(name) for name in LOCK}
+def test_every_package_that_the_project_names_is_pinned_once_in_the_lock():
+    pinned = [canonical(name) for name in LOCK]
+    named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
     assert not [name for name in named if canonical(name) not in pinned]
     assert "setuptools" in pinned  # builds the library without a download
+    assert len(set(pinned)) == len(pinned) == sum("==" in line for line in LINES)
 
 
 def test_the_lock_installs_on_a_cuda_machine_too():
@@ -34,56 +36,85 @@ def test_conda_takes_the_same_lock_and_python():
     environment = (REPOSITORY / "environment.yml").read_text()
     assert "- -r requirements.lock" in environment
     (python,) = re.findall(r"python=3\.(\d+)", environment)
-    (floor,) = re.findall(r">=3\.(\d+)", PROJECT["project"]["requires-python"])
+    (floor,) = re.findall(r">=3\.(\d+)", PROJECT["requires-python"])
     assert int(python) >= int(floor)
     assert f"(3, {floor})" in (REPOSITORY / "run_all.sh").read_text()
 
 
-def copy_of_script(folder, **files):
-    for name in ("run_all.sh", "requirements.lock", "pyproject.toml"):
-        (folder / name).write_bytes((REPOSITORY / name).read_bytes())
-    (folder / "run_all.sh").chmod(0o755)
-    for name, text in files.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    return folder / "run_all.sh"
+@pytest.fixture
+def script(tmp_path):
+    """A copy of run_all.sh with what it reads, and a function that calls it."""
+    (tmp_path / "mrg_r1_lib").mkdir()
+    for name in ("run_all.sh", "requirements.lock", "pyproject.toml", "mrg_r1_lib/experiments.py"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+
+    def call(*words, **environment):
+        command = [tmp_path / "run_all.sh", *words]
+        environment = {"PATH": "/usr/bin:/bin", **environment}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+        )
+
+    return call
 
 
-def call(script, *arguments, **environment):
-    return subprocess.run(
-        [script, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", **environment},
-    )
+def python(folder, text):
+    """A Python made of shell, which must be set up with."""
+    path = folder / "a_python"
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+    return str(path)
 
 
-def test_an_old_python_is_named_with_what_to_do(tmp_path):
-    old = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.8.1' && exit 0\nexit 1\n"
-    script = copy_of_script(tmp_path, old_python=old)
-    answer = call(script, "smoke", PYTHON=str(tmp_path / "old_python"))
-    assert answer.returncode == 1
-    assert (
-        "Python 3.8.1" in answer.stderr
-        and "3.11 or newer" in answer.stderr
-        and "PYTHON=/path/to" in answer.stderr
-    )
-    assert not (tmp_path / ".venv").exists()
+def test_an_old_python_is_named_with_what_to_do(script, tmp_path):
+    old = python(tmp_path, "[ \"$1\" = --version ] && echo 'Python 3.8.1' && exit 0\nexit 1\n")
+    answer = script("smoke", PYTHON=old)
+    assert answer.returncode == 1 and not (tmp_path / ".venv").exists()
+    for part in ("Python 3.8.1", "3.11 or newer", "PYTHON=/path/to"):
+        assert part in answer.stderr
 
 
-def test_a_broken_download_says_to_run_the_same_command_again(tmp_path):
-    broken = (
-        '#!/bin/sh\ncase "$*" in\n-c*) exit 0 ;;\n--version) echo Python 3.11.0 ;;\n'
-        '*venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;\n*pip*) exit 1 ;;\nesac\n'
-    )
-    script = copy_of_script(tmp_path, python_without_network=broken)
-    answer = call(script, "setup", PYTHON=str(tmp_path / "python_without_network"))
+CALLS = """case "$*" in
+-c*) exit 0 ;;
+--version) echo Python 3.11.0 ;;
+"-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+"-m pip"*) {pip} ;;
+*) echo "$*" >> calls ;;
+esac
+"""
+
+
+def test_a_broken_download_says_to_run_the_same_command_again(script, tmp_path):
+    answer = script("setup", PYTHON=python(tmp_path, CALLS.format(pip="exit 1")))
     assert answer.returncode == 1
     assert "torch==" in answer.stderr and "run the same command again" in answer.stderr
 
 
-def test_an_unknown_command_does_nothing_but_say_so(tmp_path):
-    answer = call(copy_of_script(tmp_path), "nonsense")
-    assert answer.returncode == 1 and "nonsense" in answer.stderr
+@pytest.mark.parametrize(
+    ("words", "calls"),
+    [
+        (
+            "full --corpus mimic_cxr",
+            ["-m mrg_r1_lib.pipeline.pipeline run full --corpus mimic_cxr"],
+        ),
+        ("list smoke", ["-m mrg_r1_lib.pipeline.pipeline list smoke"]),
+        ("final laptop", ["-m mrg_r1_lib.evaluation.final laptop"]),
+        ("verify --tables-only", ["-m mrg_r1_lib.pipeline.verify --tables-only"]),
+        ("score a.csv", ["-m mrg_r1_lib.evaluation.score a.csv"]),
+        ("setup", ["-m mrg_r1_lib.corpora.iu_xray"]),
+        *((scale, [f"-m mrg_r1_lib.pipeline.pipeline run {scale}"]) for scale in SCALES),
+    ],
+)
+def test_a_command_calls_its_module_and_fetches_reports_only_where_it_reads_them(
+    script, tmp_path, words, calls
+):
+    answer = script(*words.split(), PYTHON=python(tmp_path, CALLS.format(pip="exit 0")))
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "calls").read_text().splitlines() == calls
+
+
+def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
+    for word in ("nonsense", "srl", "", "smoke laptop"):
+        answer = script(word)
+        assert answer.returncode == 1 and f"Unknown command: {word}" in answer.stderr
     assert not (tmp_path / ".venv").exists()

@@ -1,28 +1,51 @@
-"""Holding a re-run against the committed results: the same files, a score within its interval, and one that is off."""
+"""A re-run and rebuilt tables against committed results: exact, within an interval, or different."""
 
 import json
 import shutil
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import verify
+from mrg_r1_lib.reporting import build
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
 
-RUNS = ("sft", "srl_mccs")
+ARMS = ("reference", "constant_normal", "pretrained", "sft", "sft_continued", "srl_mccs")
 pytestmark = pytest.mark.skipif(
     not (results_root() / "laptop").is_dir(), reason="results/laptop is not there"
 )
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A study of a few arms at seed 0, copied from the committed one, with tables of its own."""
+    root = tmp_path_factory.mktemp("results")
+    for arm in ARMS:
+        folder = f"laptop/iu_xray/{arm}/seed0"
+        shutil.copytree(results_root() / folder, root / folder)
+    tables = root / "laptop" / "tables"
+    tables.mkdir()
+    shutil.copy(results_root() / "laptop" / "tables" / "held_out.csv", tables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SCALES, "laptop", replace(SCALES["laptop"], resamples=50))
+        build.build_all(Run("iu_xray/srl_mccs", "laptop", 0, root), tables)
+        yield root
+
+
 @pytest.fixture
-def folders(tmp_path):
-    """Two results folders with the reference's and two policies' committed scores."""
-    for name in ("committed", "reproduced"):
-        for arm in ("reference", *RUNS):
-            folder = Run(f"iu_xray/{arm}", "laptop", 0, results_root()).folder
-            shutil.copytree(folder, tmp_path / name / folder.relative_to(results_root()))
-    return tmp_path / "committed", tmp_path / "reproduced"
+def study(small, tmp_path):
+    """A copy of it that a test may change."""
+    root = shutil.copytree(small, tmp_path / "committed")
+    return Run("iu_xray/srl_mccs", "laptop", 0, root)
+
+
+@pytest.fixture
+def again(study, tmp_path):
+    """Another copy: what a re-run made."""
+    return shutil.copytree(study.results, tmp_path / "again")
 
 
 def rescore(results, arm, change):
@@ -34,95 +57,89 @@ def rescore(results, arm, change):
     path.write_text(json.dumps(metrics, indent=1) + "\n")
 
 
-def test_the_same_files_are_exact_one_digit_is_within_the_interval_and_a_third_differs(folders):
-    committed, reproduced = folders
-    assert set(verify.compare(*folders, "laptop")["verdict"]) == {"exact"}
-    rescore(reproduced, "sft", 0.001)
-    rescore(reproduced, "srl_mccs", -0.3)
-    table = verify.compare(committed, reproduced, "laptop").set_index("experiment")
+def test_a_re_run_is_exact_within_its_interval_or_differs_in_files_that_are_named(study, again):
+    assert set(verify.compare(study, again)["verdict"]) == {"exact"}
+    rescore(again, "sft", 0.001)
+    rescore(again, "srl_mccs", -0.3)
+    (again / "laptop/iu_xray/sft_continued/seed0/metrics.json").unlink()
+    shutil.rmtree(again / "laptop/iu_xray/pretrained")  # an arm that was not run again
+    (again / "laptop/iu_xray/reference/seed0/manifest.json").write_text('{"seconds": 1}')
+    table = verify.compare(study, again).set_index("arm")
     assert table["verdict"].to_dict() == {
-        "iu_xray/reference": "exact",
-        "iu_xray/sft": "within its interval",
-        "iu_xray/srl_mccs": "differs",
+        "reference": "exact",
+        "constant_normal": "exact",
+        "sft": "within its interval",
+        "sft_continued": "lacks metrics.json",
+        "srl_mccs": "differs: metrics.json",
     }
-    assert list(table["files"]) == [0, 1, 1]
-    assert list(table)[1:] == ["committed", "reproduced", "tolerance", "reason", "files", "verdict"]
-    assert table.loc["iu_xray/reference", ["tolerance", "reason"]].tolist() == [
-        "none",
-        "the same files",
-    ]
-    low, high = map(float, table.loc["iu_xray/sft", "tolerance"].split(" to "))
-    assert low < table.loc["iu_xray/sft", "committed"] < high
-    assert (
-        table.loc["iu_xray/sft", "reason"]
-        == "packages and system are named the same: 95 % interval over studies"
-    )
+    assert table.loc["sft", "low"] < table.loc["sft", "f1"] < table.loc["sft", "high"]
 
 
-def test_other_packages_are_named_as_the_reason_of_a_tolerance(folders):
-    committed, reproduced = folders
-    rescore(reproduced, "sft", 0.001)
-    path = Run("iu_xray/sft", "laptop", 0, reproduced).folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["evaluate"]["versions"]["torch"] = "0"
-    path.write_text(json.dumps(manifest))
-    table = verify.compare(committed, reproduced, "laptop").set_index("experiment")
-    assert table.loc["iu_xray/sft", "reason"] == "other packages: 95 % interval over studies"
+def test_a_folder_without_a_common_run_is_named(study, tmp_path):
+    with pytest.raises(ValueError, match="nothing has no run of"):
+        verify.compare(study, tmp_path / "nothing")
 
 
-def test_only_an_exact_re_run_makes_changed_sources_equal(folders, monkeypatch):
-    committed, reproduced = folders
-    monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
-    monkeypatch.setattr(
-        "mrg_r1_lib.runs.run.source_digest", lambda module, rewards, published: f"present {module}"
-    )
-    with pytest.raises(ValueError, match="was repeated with the present sources"):
-        verify.equal_sources(committed, reproduced, "laptop", "HEAD")
-    for path in reproduced.rglob("manifest.json"):
-        manifest = json.loads(path.read_text())
-        for module in (name for name in manifest if name.startswith("mrg_r1_lib.")):
-            manifest[module]["source_digest"] = f"present {module}"
-        path.write_text(json.dumps(manifest))
-    table = verify.equal_sources(committed, reproduced, "laptop", "HEAD")
-    assert {
-        ("iu_xray/srl_mccs", "srl"),
-        ("iu_xray/sft", "evaluate"),
-    } <= set(zip(table["experiment"], table["module"], strict=True))
-    assert (table["equal"] == "present " + table["module"]).all() and not (
-        table["made"] == table["equal"]
-    ).any()
-    rescore(reproduced, "sft", 1e-9)
-    with pytest.raises(ValueError, match="1 of 3 runs are not exactly the same"):
-        verify.equal_sources(committed, reproduced, "laptop", "HEAD")
+def change_table(study):
+    path = study.summary / "tables" / "training.csv"
+    table = pd.read_csv(path)
+    table.loc[0, "loss_last"] *= 1.01
+    table.to_csv(path, index=False)
 
 
-def test_a_changed_reward_is_never_accepted_on_another_arms_word():
-    with pytest.raises(ValueError, match="is not as it was at 0000000"):
-        verify._require_frozen("0000000")
+def change_label(study):
+    path = study.folder / "labels_per_study.csv"
+    labels = pd.read_csv(path)
+    labels["Edema"] = 1 - labels["Edema"].clip(0, 1)
+    labels.to_csv(path, index=False)
 
 
-def test_a_folder_without_a_common_run_is_named(tmp_path):
-    with pytest.raises(ValueError, match="has no scored run that"):
-        verify.compare(results_root(), tmp_path, "laptop")
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda study: None, ""),
+        (lambda study: rescore(study.results, "sft", 1e-6), "sft, seed 0: saved {'average'"),
+        (change_label, "srl_mccs, seed 0: saved {"),
+        (change_table, "tables/training.csv: "),
+        (lambda study: (study.summary / "tables/scores.csv").unlink(), "tables/scores.csv: not"),
+    ],
+    ids=["nothing", "a digit of a score", "labels", "a number typed into a table", "a lost table"],
+)
+def test_what_the_labels_and_logs_contradict_is_found(study, change, found):
+    change(study)
+    wrong = verify.check_tables(study, study.results / "runs" / "rebuilt")
+    assert any(line.startswith(found) for line in wrong) if found else not wrong
 
 
-def test_the_command_prints_verdicts_and_its_exit_status_tells(folders, monkeypatch, capsys):
-    committed, reproduced = folders
-    monkeypatch.setattr(verify, "results_root", lambda: committed)
-    monkeypatch.setattr(verify, "repeat_study", lambda scale, into: None)
-    monkeypatch.setattr(verify, "_require_frozen", lambda commit: None)
-    monkeypatch.setattr(
-        Run, "source_digest", lambda run, module: run.read_manifest()[module]["source_digest"]
-    )
-    monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced), "--accept", "HEAD"])
-    with pytest.raises(SystemExit) as ended:
-        verify.main()
-    assert ended.value.code == 0 and capsys.readouterr().out.count(" exact") == 3
-    assert (
-        committed / "laptop" / verify.EQUAL
-    ).read_text() == "experiment,seed,module,made,equal\n"
-    rescore(reproduced, "sft", -0.3)
-    monkeypatch.setattr("sys.argv", ["verify", "--into", str(reproduced)])
-    with pytest.raises(SystemExit) as ended:
-        verify.main()
-    assert ended.value.code == 1 and "differs" in capsys.readouterr().out
+def test_on_another_system_the_last_digit_may_differ_and_a_count_may_not(tmp_path):
+    def differ(one, other, exact):
+        for name, value in (("a", one), ("b", other)):
+            (tmp_path / name).write_text(f"arm,value\nsft,{value}\n")
+        return bool(verify.difference(tmp_path / "a", tmp_path / "b", exact))
+
+    assert not differ("0.307922", "0.307923", exact=False)
+    assert differ("0.307922", "0.307923", exact=True) and not differ("0.5", "0.5", exact=True)
+    assert differ("0.307922", "0.307942", exact=False)
+    assert differ("300000", "300001", exact=False) and differ("x", "y", exact=False)
+    assert not differ("1.2e-10", "-1.3e-10", exact=False)
+
+
+def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
+    monkeypatch.setattr(verify, "results_root", lambda: study.results)
+    started = []
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", started.append)
+
+    def status(*words):
+        monkeypatch.setattr("sys.argv", ["verify", *words])
+        with pytest.raises(SystemExit) as ended:
+            verify.main()
+        return ended.value.code, capsys.readouterr().out
+
+    assert status("--tables-only") == (0, "0 runs or tables differ.\n") and not started
+    code, said = status("--into", str(again))
+    assert code == 0 and said.count(" exact") == len(ARMS)
+    assert started[0].final and started[0].seeds == [0] and started[0].results == again
+    rescore(again, "sft", -0.3)
+    change_table(study)
+    assert status("--into", str(again))[0] == 1 and status("--tables-only")[0] == 1
+    assert status("--into", str(again), "--tables-only")[0] == 2

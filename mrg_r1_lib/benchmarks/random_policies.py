@@ -56,7 +56,8 @@ def random_published(
         processor = llava_processor(settings, tokenizer)
     else:
         raise ValueError(
-            f"{name}: no processor for {settings.model_type!r}; expected one of llava, {', '.join(QWEN)}."
+            f"{name}: no processor for {settings.model_type!r}; expected one of llava, "
+            f"{', '.join(QWEN)}."
         )
     settings.image_token_id = tokenizer.image_token_id
     ends = {
@@ -92,8 +93,9 @@ def qwen_processor(name: str, settings, tokenizer) -> transformers.ProcessorMixi
     videos are read with."""
     if not find_spec("torchvision"):
         raise RuntimeError(
-            f"{name} needs torchvision: transformers builds the video processor of {settings.model_type} from it. "
-            f"Install the build that belongs to torch {torch.__version__} (pip install torchvision), or time llava_15_7b."
+            f"{name} needs torchvision: transformers builds the video processor of "
+            f"{settings.model_type} from it. Install the build that belongs to torch "
+            f"{torch.__version__} (pip install torchvision), or time llava_15_7b."
         )
     processor, videos = (getattr(transformers, part) for part in QWEN[settings.model_type])
     vision = settings.vision_config

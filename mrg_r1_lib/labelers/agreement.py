@@ -1,6 +1,8 @@
-"""Two readings of the same reports side by side: how far they agree, and where not, why, and who is right by a third one.
+"""Two readings of the same reports side by side: how far they agree, and where not, why, and who is
+right by a third one.
 
-A reading is label codes `(reports, 14)`: a labeler's, or an index made by hand. Positive and uncertain both count as asserted.
+A reading is label codes `(reports, 14)`: a labeler's, or an index made by hand. Positive and
+uncertain both count as asserted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +22,18 @@ _WEIGHT = {Label.NEGATIVE: 1, Label.UNCERTAIN: 2, Label.POSITIVE: 3}
 
 
 def compare_labelers(readings: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Agreement of every two readings, a row for each of the 14 observations and one for all decisions on the 13.
+    """Agreement of every two readings, a row for each of the 14 observations and one for all
+    decisions on the 13.
 
-    Columns one, other, observation, one_asserts, other_asserts, both (reports), f1 (which favours neither side) and kappa
-    (Cohen's); NaN where neither asserts anything. ValueError if the readings differ in their number of reports.
+    Columns one, other, observation, one_asserts, other_asserts, both (reports), f1 (which favours
+    neither side) and kappa (Cohen's); NaN where neither asserts anything. ValueError if the
+    readings differ in their number of reports.
     """
     shapes = {name: np.shape(labels) for name, labels in readings.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(
-            f"The readings are of different reports: {shapes}. Expected labels of one shape, (reports, 14)."
+            f"The readings are of different reports: {shapes}. "
+            f"Expected labels of one shape, (reports, 14)."
         )
     rows = []
     for (one, left), (other, right) in combinations(readings.items(), 2):
@@ -59,11 +64,13 @@ def _agreement(one: np.ndarray, other: np.ndarray) -> dict:
 def disagreements(
     rules: np.ndarray, other: np.ndarray, judge: np.ndarray, reports: Sequence[str]
 ) -> pd.DataFrame:
-    """Where the rules labeler and another reading differ on one of the 13, why the rules decided so, and who is right.
+    """Where the rules labeler and another reading differ on one of the 13, why the rules decided
+    so, and who is right.
 
-    Labels `(reports, 14)` each; `judge` is a third reading, and who agrees with it is right. Columns report (its position),
-    observation, rules ("asserts" or not), right ("rules" or "other"), and of the deciding mention span, cue and rule, which is
-    "not mentioned" where there is none. Sorted by who is right, observation and span.
+    Labels `(reports, 14)` each; `judge` is a third reading, and who agrees with it is right.
+    Columns report (its position), observation, rules ("asserts" or not), right ("rules" or
+    "other"), and of the deciding mention span, cue and rule, which is "not mentioned" where there
+    is none. Sorted by who is right, observation and span.
     """
     rules, other, judge = (positives(labels) for labels in (rules, other, judge))
     rows = []
@@ -87,6 +94,7 @@ def disagreements(
 
 
 def _deciding(report: str, observation: str) -> Decision | None:
-    """The first of the strongest decisions on an observation, None if the report does not speak of it."""
+    """The first of the strongest decisions on an observation, None if the report does not speak of
+    it."""
     decisions = [decision for decision in explain(report) if decision.observation == observation]
     return max(decisions, key=lambda decision: _WEIGHT.get(decision.label, 0), default=None)

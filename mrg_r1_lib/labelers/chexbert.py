@@ -1,9 +1,12 @@
-"""CheXbert itself (Smit et al. 2020, arXiv:2004.09167) behind the labelers' call, from a checkpoint that the user brings.
+"""CheXbert itself (Smit et al. 2020, arXiv:2004.09167) behind the labelers' call, from a checkpoint
+that the user brings.
 
-bert-base-uncased; its first token's last hidden state; one linear head an observation: `linear_heads.0..12` with 4 outputs
-(0 blank, 1 positive, 2 negative, 3 uncertain), `linear_heads.13` (No Finding) with 2 (0 no, 1 yes). The published checkpoint is
-a dict with `model_state_dict`, keys prefixed `module.`. Two files are read from `chexbert/` in the data root: `chexbert.pth`
-and bert-base-uncased's `vocab.txt`; `python -m mrg_r1_lib.labelers.chexbert` fetches both from the Hugging Face hub.
+bert-base-uncased; its first token's last hidden state; one linear head an observation:
+`linear_heads.0..12` with 4 outputs (0 blank, 1 positive, 2 negative, 3 uncertain),
+`linear_heads.13` (No Finding) with 2 (0 no, 1 yes). The published checkpoint is a dict with
+`model_state_dict`, keys prefixed `module.`. Two files are read from `chexbert/` in the data root:
+`chexbert.pth` and bert-base-uncased's `vocab.txt`; `python -m mrg_r1_lib.labelers.chexbert` fetches
+both from the Hugging Face hub.
 """
 
 import argparse
@@ -32,7 +35,8 @@ _NOT_WEIGHTS = (
 
 
 class Chexbert(nn.Module):
-    """Token ids and mask `(n, length)` -> scores, a list of 14 tensors `(n, 4)` or, for No Finding, `(n, 2)`."""
+    """Token ids and mask `(n, length)` -> scores, a list of 14 tensors `(n, 4)` or, for No Finding,
+    `(n, 2)`."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
@@ -50,19 +54,21 @@ class Chexbert(nn.Module):
 def load_chexbert(
     folder: Path | None = None, config: BertConfig | None = None
 ) -> Callable[[Sequence[str]], np.ndarray]:
-    """The labeler whose weights lie in `folder` (`chexbert/` in the data root): reports -> labels `(reports, 14) int8`.
+    """The labeler whose weights lie in `folder` (`chexbert/` in the data root): reports -> labels
+    `(reports, 14) int8`.
 
-    It runs on the GPU where there is one. `config` is bert-base's unless a test brings a smaller one. FileNotFoundError says
-    where the weights are published and what to set; ValueError names the first tensor that is missing, unknown or of another
-    shape.
+    It runs on the GPU where there is one. `config` is bert-base's unless a test brings a smaller
+    one. FileNotFoundError says where the weights are published and what to set; ValueError names
+    the first tensor that is missing, unknown or of another shape.
     """
     folder = data_root() / FOLDER if folder is None else Path(folder)
     for name in (CHECKPOINT, WORDS):
         if not (folder / name).is_file():
             raise FileNotFoundError(
-                f"labeler chexbert: {folder / name} is missing. The weights are published on the Hugging Face hub as "
-                f"{CHECKPOINT} of {HUB_CHECKPOINT}, the words as {WORDS} of {HUB_WORDS}. With a network, `{FETCH}` fetches "
-                f"both; else put them there yourself, or set MRG_R1_DATA to the folder that holds {FOLDER}/."
+                f"labeler chexbert: {folder / name} is missing. The weights are published on the "
+                f"Hugging Face hub as {CHECKPOINT} of {HUB_CHECKPOINT}, the words as {WORDS} of "
+                f"{HUB_WORDS}. With a network, `{FETCH}` fetches both; else put them there "
+                f"yourself, or set MRG_R1_DATA to the folder that holds {FOLDER}/."
             )
     tokenizer = BertTokenizerFast(str(folder / WORDS), do_lower_case=True)
     model = Chexbert(config or BertConfig())
@@ -119,14 +125,15 @@ def _load_weights(model: Chexbert, path: Path) -> None:
                 for tensor in (theirs, ours)
             ]
             raise ValueError(
-                f"labeler chexbert: in {path} the tensor {name!r} is {shapes[0]}, in CheXbert's layout {shapes[1]}. Expected "
-                f"{CHECKPOINT} of {HUB_CHECKPOINT}."
+                f"labeler chexbert: in {path} the tensor {name!r} is {shapes[0]}, in CheXbert's "
+                f"layout {shapes[1]}. Expected {CHECKPOINT} of {HUB_CHECKPOINT}."
             )
     model.load_state_dict(weights)
 
 
 def _present_name(name: str) -> str:
-    """A key of the published checkpoint as PyTorch names it today: without DataParallel's prefix; gamma and beta are old names.
+    """A key of the published checkpoint as PyTorch names it today: without DataParallel's prefix;
+    gamma and beta are old names.
 
     >>> _present_name("module.bert.embeddings.LayerNorm.gamma")
     'bert.embeddings.LayerNorm.weight'
@@ -138,7 +145,8 @@ def _present_name(name: str) -> str:
 
 
 def fetch(checkpoint: str = HUB_CHECKPOINT, words: str = HUB_WORDS) -> str:
-    """Put both files into the data root, each from a path or a hub id, and say in a line what is there, with its digest."""
+    """Put both files into the data root, each from a path or a hub id, and say in a line what is
+    there, with its digest."""
     from huggingface_hub import hf_hub_download  # a network is wanted here and nowhere else
 
     folder = data_root() / FOLDER

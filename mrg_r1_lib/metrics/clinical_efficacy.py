@@ -129,7 +129,10 @@ def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def averaged(counts: np.ndarray, average: str) -> np.ndarray:
-    """Counts over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`; not for "example"."""
+    """Counts over studies `(…, 3, classes)` -> precision, recall, F1 `(…, 3)`.
+
+    Not for "example", which averages over studies.
+    """
     if average == "micro":
         return precision_recall_f1(counts.sum(axis=-1, keepdims=True))[..., 0]
     values = precision_recall_f1(counts)

@@ -1,136 +1,168 @@
 """The whole study as a grid of steps in stages: what run_all.sh calls after the set-up.
 
-The steps of one stage are independent of each other. A finished step is skipped, and a step is repeated when one of an earlier
-stage was.
+The steps of one stage are independent of each other. A finished step is skipped; a step is repeated
+when one of an earlier stage was.
 """
 
 import argparse
 import os
 import resource
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import torch
 
+from mrg_r1_lib.corpora import iu_xray
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
-from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished
-from mrg_r1_lib.pipeline.times import estimate, estimate_text, times_table, times_text
-from mrg_r1_lib.reporting.tables import movement_table
-from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import locked, require_room, save_table
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.pipeline import steps
+from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at
+from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.reporting import build
+from mrg_r1_lib.runs.code import changed_since
+from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.storage.files import locked, require_room
+from mrg_r1_lib.storage.paths import data_root, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device
 
-METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
-SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
-ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
-
-
 CONTROL = "sft_continued"  # runs beside the reinforced arms and takes as long
+# KL to the start at SRL's first step: 0 but for rounding. bf16 keeps 8 bits, so two passes may
+# differ by .08 in a logit of 20, and the KL term is about half the square of that
+KL_TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2}
 
 
-def grid(
-    scale: str,
-    results: Path,
-    corpus: str = DEFAULT_CORPUS,
-    seeds: Sequence[int] | None = None,
-    arms: Sequence[str] | None = None,
-) -> list[list[Step]]:
-    """The steps of a scale in stages; the steps of one stage may run in any order or side by side.
+@dataclass(frozen=True)
+class Study:
+    """What is run: `seeds` and `arms` (of the last trained stage) are the scale's where empty.
 
-    `seeds` and `arms` (of the last trained stage) are the scale's where None; the notebooks that compare go by seed 0 and read
-    all scores that are there. ValueError for an arm that is neither SRL nor the control.
+    ValueError for an unknown scale, and for an arm that is neither SRL nor the control.
     """
-    size = load_scale(scale)
-    seeds, arms = seeds or size.seeds, arms or (*size.arms, CONTROL)
-    known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
-    wrong = [arm for arm in arms if arm not in known]
-    if wrong:
-        raise ValueError(
-            f"arm {wrong[0]!r}: expected one of the last trained stage, of {', '.join(known)}."
-        )
 
-    def step(notebook: str, arm: str, seed: int = 0) -> Step:
-        return Step(notebook, Run(f"{corpus}/{arm}", scale, seed, results))
+    scale: str
+    results: Path
+    corpus: str = DEFAULT_CORPUS
+    seeds: Sequence[int] = ()
+    arms: Sequence[str] = ()
+    final: bool = False  # whether the test split is scored
 
-    main = size.arms[0]
-    trained = {arm: SRL if ARMS[arm].stage == "srl" else SFT for arm in arms}
-    return [
-        [step(METHOD, main), step(DATA, main)],
-        [step(SFT, main, seed) for seed in seeds],
-        [step(notebook, arm, seed) for seed in seeds for arm, notebook in trained.items()],
-        [step(ABLATIONS, main)],
-        [step(TABLES, main)],
-    ]
+    def __post_init__(self) -> None:
+        scale = load_scale(self.scale)
+        object.__setattr__(self, "seeds", self.seeds or scale.seeds)
+        object.__setattr__(self, "arms", self.arms or (*scale.arms, CONTROL))
+        object.__setattr__(self, "final", self.final or scale.final)
+        known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
+        for arm in self.arms:
+            if arm not in known:
+                expected = f"expected one of the last trained stage, of {', '.join(known)}"
+                raise ValueError(f"arm {arm!r}: {expected}.")
+
+    @property
+    def main(self) -> Run:
+        """Seed 0 of the scale's main arm."""
+        return self.run(load_scale(self.scale).arms[0])
+
+    def run(self, arm: str, seed: int = 0) -> Run:
+        """One run of the study."""
+        return Run(f"{self.corpus}/{arm}", self.scale, seed, self.results)
+
+    def grid(self) -> list[list[Step]]:
+        """The steps in stages; those of one stage may run in any order or side by side.
+
+        The notebooks that compare go by seed 0 and read all scores that are there.
+        """
+        of = {arm: steps.SRL if ARMS[arm].stage == "srl" else steps.SFT for arm in self.arms}
+        scored = [Step(steps.FINAL, self.run(self.arms[0], self.seeds[0]))]
+        return [
+            [Step(steps.METHOD, self.main), Step(steps.DATA, self.main)],
+            [Step(steps.SFT, self.run(self.main.arm, seed)) for seed in self.seeds],
+            [Step(of[arm], self.run(arm, seed)) for seed in self.seeds for arm in self.arms],
+            *([scored] if self.final else []),
+            [Step(steps.ABLATIONS, self.main)],
+            [Step(steps.TABLES, self.main)],
+        ]
 
 
-def run_study(
-    scale: str,
-    results: Path,
-    corpus: str = DEFAULT_CORPUS,
-    seeds: Sequence[int] | None = None,
-    arms: Sequence[str] | None = None,
-) -> None:
-    """Run every step of the `grid` that has not finished, say how long it will take and took, and check that training moved.
+def run_study(study: Study, fresh: bool = False) -> None:
+    """Run every step that has not finished (`fresh`: every one), and check that training moved.
 
-    Steps of one stage run side by side where the scale's thread counts leave cores free. A step that fails lets its
-    neighbours finish, then stops the study with its RuntimeError; so does, before any work, a folder without room.
+    Steps of one stage run side by side where their threads leave cores free. A step that fails
+    lets its neighbours finish, then stops the study with its RuntimeError; so does, before any
+    work, a folder without room or a missing GPU.
     """
-    size = load_scale(scale)
-    require_device(scale)
-    require_room(results, size.disk_gib)
-    stages = grid(scale, results, corpus, seeds, arms)
-    first = stages[0][0].run
-    summary = first.summary
-    if 0 not in (seeds or size.seeds) and not (first.folder / "metrics.json").exists():
-        stages = stages[:-2]
-        _say(
-            f"Notebooks 04 and 05 compare with seed 0, which is not in {os.path.relpath(results)}: left out."
-        )
-    workers = [_workers(stage, scale) for stage in stages]
-    with locked(results / scale):
+    require_device(study.scale)
+    require_room(study.results, load_scale(study.scale).disk_gib)
+    with locked(study.results / study.scale):
+        _stay_offline(study.scale)
+        stages = _possible(study)
+        if fresh:
+            forget(study)
         waiting = unfinished(stages)
-        expected = estimate(waiting, workers)
-        _say(f"The study at scale {scale}, {estimate_text(expected)}")
-        walls = []
-        for number, (stage, ahead, beside) in enumerate(zip(stages, waiting, workers, strict=True)):
-            for step in stage:
-                if step not in ahead:
-                    _say(f"{step}: finished before, skipped")
-            started = time.monotonic()
+        for number, (stage, ahead) in enumerate(zip(stages, waiting, strict=True), start=1):
             if ahead:
-                _say(
-                    f"stage {number + 1} of {len(stages)}, about {sum(expected[number:]) / 60:.1f} minutes left"
-                )
-                _run_stage(ahead, beside)
-            walls.append(time.monotonic() - started)
-        taken = times_table(stages, workers, waiting, walls)
-        save_table(taken, results / "runs" / summary.relative_to(results) / "times.csv")
-        check_movement(results, scale, corpus)
-    _say(times_text(taken))
+                _say(f"stage {number} of {len(stages)}")
+                _run_stage(ahead, _workers(stage))
+        check_movement(study.main)
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
-    _say(
-        f"Largest process {peak:.2f} GiB. Start reading in {os.path.relpath(summary / 'notebooks')}."
-    )
+    folder = os.path.relpath(study.main.summary / "notebooks")
+    _say(f"Largest process {peak:.2f} GiB. Start reading in {folder}.")
+
+
+def _possible(study: Study) -> list[list[Step]]:
+    """The stages without the notebooks whose inputs are not to be had; a line says which."""
+    stages, main = study.grid(), study.main
+    if main.preparation.corpus == "iu_xray":
+        _say(iu_xray.main())
+    elif not (data_root() / iu_xray.WHEEL).exists():
+        _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_xray.FETCH}")
+        stages[0] = stages[0][1:]
+    scores = [scores_path(main.folder, split) for split in ("validate", "test")]
+    if 0 not in study.seeds and not any(path.exists() for path in scores):
+        _say(f"Left out: notebooks 04 and 05 compare with seed 0, which is not in {main.results}.")
+        stages = stages[:-2]
+    return stages
+
+
+def _stay_offline(scale: str) -> None:
+    """No library asks a hub, but for a published policy; kernels inherit this."""
+    if not POLICIES[load_scale(scale).policy].hub:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def forget(study: Study) -> None:
+    """Make all steps of the study's seeds count as unfinished, and all that they trained."""
+    for seed in study.seeds:
+        for arm in ARMS:
+            study.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
-    """The steps of each stage that must run: those that have not finished, and all that come after a stage with one."""
+    """The steps of each stage that must run: unfinished ones, and all after a stage with one.
+
+    A line names each other step, and one more whether the code has changed since they finished.
+    """
     waiting: list[list[Step]] = []
+    commits = set()
     for stage in stages:
-        repeat = any(waiting)
-        waiting.append([step for step in stage if repeat or not finished(step)])
+        made = {step: None if any(waiting) else finished_at(step) for step in stage}
+        waiting.append([step for step in stage if made[step] is None])
+        for step in stage:
+            if made[step] is not None:
+                commits.add(made[step])
+                _say(f"{step}: finished before, skipped")
+    changed = ", ".join(sorted(made for made in commits if changed_since(made)))
+    if changed:
+        _say(f"The code has changed since finished steps ({changed}). To repeat them: --fresh")
     return waiting
 
 
-def _run_stage(steps: list[Step], workers: int) -> None:
+def _run_stage(ahead: list[Step], workers: int) -> None:
     with chdir(NOTEBOOKS), ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(execute, step): step for step in steps}
+        running = {pool.submit(execute, step): step for step in ahead}
         try:
             for future in as_completed(running):
                 if future.exception() is None:
@@ -144,35 +176,29 @@ def _run_stage(steps: list[Step], workers: int) -> None:
         future.result()
 
 
-def _workers(stage: list[Step], scale: str) -> int:
-    """How many steps of a stage run side by side: as many as the cores hold with the threads that its training uses."""
-    threads = load_scale(scale).threads.get(
-        "srl" if any(step.notebook == SRL for step in stage) else "sft", 0
-    )
+def _workers(stage: list[Step]) -> int:
+    """How many steps of a stage run side by side: as many as the cores hold with their threads."""
+    settings = stage[0].run.settings
+    srl = any(step.notebook == steps.SRL for step in stage)
+    threads = settings.srl.threads if srl else max(settings.pretrain.threads, settings.sft.threads)
     return max(1, (os.cpu_count() or 1) // threads) if threads else 1
 
 
-def check_movement(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> None:
-    """Say what training did; RuntimeError if a new policy's loss did not fall or SRL did not start at its reference policy."""
-    movement = movement_table(results, scale, corpus)
-    for row in movement.itertuples():
-        line = f"{row.system}, seed {row.seed}: loss {row.loss_first:.3f} -> {row.loss_last:.3f}"
-        if row.reward_first == row.reward_first:  # not NaN: an SRL run
-            rose = "rose" if row.reward_last > row.reward_first else "did not rise"
-            line = f"{row.system}, seed {row.seed}: reward {row.reward_first:.3f} -> {row.reward_last:.3f} ({rose})"
-            if row.kl_first == row.kl_first:  # TRL logs no KL where its weight is 0
-                line += f", KL at the first step {row.kl_first:.1e}"
-        _say(f"{line}; {row.changed_tensors} of {row.trained_tensors} trained tensors changed")
-    supervised = movement[movement["reward_first"].isna()]
+def check_movement(study: Run) -> None:
+    """Say what training did; RuntimeError if a loss did not fall or SRL began off its start."""
+    table = build.table("training", study)
+    _say(table.to_string(index=False, float_format="{:.3g}".format, na_rep=""))
+    supervised = table[table["reward_first"].isna()]
+    # the control starts where SFT ended: its loss need not fall further
+    supervised = supervised[supervised["arm"] != CONTROL]
     flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]
-    flat = flat[
-        flat["system"] != ARMS[CONTROL].label
-    ]  # where SFT ended, a loss need not fall further
-    apart = movement[movement["kl_first"].abs() > 1e-6]
+    # a GPU trains in bf16 (training.trainer.common_settings)
+    dtype = "bfloat16" if torch.cuda.is_available() else "float32"
+    apart = table[table["kl_first"].abs() > KL_TOLERANCE[dtype]]
     if len(flat) or len(apart):
         raise RuntimeError(
-            f"Training did not do what it should: loss did not fall in {list(flat['system'])}, "
-            f"KL to the start is not 0 at the first step in {list(apart['system'])}."
+            f"Training did not do what it should: loss did not fall in {list(flat['arm'])}, "
+            f"KL to the start is not 0 at the first step in {list(apart['arm'])}."
         )
 
 
@@ -183,75 +209,68 @@ def _say(line: str) -> None:
 
 
 def run_notebook(name: str, pairs: list[str], results: Path) -> None:
-    """Execute one notebook with parameters given as KEY=VALUE; ValueError names a pair that is none, RuntimeError no room."""
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise ValueError(f"{wrong[0]!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
-    values = dict(pair.split("=", 1) for pair in pairs)
-    seed = values.pop("SEED", "0")
+    """Execute one notebook with parameters given as KEY=VALUE; ValueError names a wrong pair."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise ValueError(f"{pair!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
+    given = dict(pair.split("=", 1) for pair in pairs)
+    experiment = given.pop("EXPERIMENT", f"{DEFAULT_CORPUS}/srl_mccs")
+    scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: expected a whole number.")
-    folder = Path(values.pop("RESULTS", results)).resolve()
-    run = Run(
-        values.pop("EXPERIMENT", "iu_xray/srl_mccs"),
-        values.pop("SCALE", "smoke"),
-        int(seed),
-        folder,
-    )
-    step = Step(name, run)
-    require_room(folder, run.settings.disk_gib)
+    folder = Path(given.pop("RESULTS", results)).expanduser().resolve()
+    step = Step(name, Run(experiment, scale, int(seed), folder))
+    require_room(folder, step.run.settings.disk_gib)
+    _stay_offline(scale)
+    if step.run.preparation.corpus == "iu_xray":
+        iu_xray.main()
     with chdir(NOTEBOOKS):
-        execute(step, values)
+        execute(step, given)
     _say(f"Executed copy: {os.path.relpath(step.output)}")
 
 
+def list_steps(study: Study) -> str:
+    """The steps as commands, a line each, in stages for any job runner."""
+    lines = ["# A stage begins after the one before; its lines are independent of each other."]
+    for number, stage in enumerate(study.grid(), start=1):
+        lines += [f"# stage {number}", *(step.command() for step in stage)]
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
-    """`run SCALE`, `list SCALE` or `notebook NAME KEY=VALUE …`: the command line behind run_all.sh."""
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--results",
-        type=Path,
-        default=results_root(),
-        help="results folder (default: the checkout's)",
-    )
+    """The command line behind run_all.sh."""
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in ("run", "list"):
-        several = commands.add_parser(command, parents=[shared])
-        several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-        several.add_argument(
-            "--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS, help="default: %(default)s"
-        )
-        several.add_argument("--seeds", type=int, nargs="+", metavar="K", help="default: 0")
-        several.add_argument(
-            "--arms", nargs="+", metavar="ARM", help="arms trained from SFT; default: the scale's"
-        )
-        several.add_argument("--plan", action="store_true", help="only say what the scale needs")
-    one = commands.add_parser("notebook", parents=[shared])
+        study = commands.add_parser(command)
+        study.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+        study.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+        study.add_argument("--seeds", type=int, nargs="+", metavar="K", default=())
+        study.add_argument("--arms", nargs="+", metavar="ARM", default=(), help="trained from SFT")
+        study.add_argument("--final", action="store_true", help="score the test split, too")
+        study.add_argument("--fresh", action="store_true", help="repeat finished steps")
+        study.add_argument("--plan", action="store_true", help="only say what the scale needs")
+    one = commands.add_parser("notebook")
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
+    for command in commands.choices.values():
+        command.add_argument("--results", type=Path, default=results_root(), help="a folder")
     named = parser.parse_args()
-    results = named.results.resolve()
+    results = named.results.expanduser().resolve()
     try:
-        if named.command == "run" and named.plan:
-            sys.stdout.write(plan_text(named.scale, results))
-        elif named.command == "run":
-            run_study(named.scale, results, named.corpus, named.seeds, named.arms)
-        elif named.command == "list":
-            for number, stage in enumerate(
-                grid(named.scale, results, named.corpus, named.seeds, named.arms), 1
-            ):
-                sys.stdout.write(
-                    f"# stage {number}: after all of the stage before; its lines are independent of each other\n"
-                )
-                sys.stdout.write("".join(f"{step.command()}\n" for step in stage))
-        else:
+        if named.command == "notebook":
             run_notebook(named.name, named.parameters, results)
+        elif named.plan:
+            sys.stdout.write(plan_text(named.scale))
+        else:
+            chosen = (named.corpus, named.seeds, named.arms, named.final)
+            study = Study(named.scale, results, *chosen)
+            if named.command == "run":
+                run_study(study, named.fresh)
+            else:
+                sys.stdout.write(list_steps(study))
     except KeyboardInterrupt:
-        parser.exit(
-            130,
-            "\nStopped. The same command goes on with the step that was cut off; finished ones are skipped.\n",
-        )
+        parser.exit(130, "\nStopped. The same command goes on with the step that was cut off.\n")
     except (ValueError, RuntimeError, FileNotFoundError, PermissionError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -1,238 +1,150 @@
-"""Does the study come out again? A re-run of seed 0's main runs in a fresh folder, held against the committed results.
+"""Does the study come out again? A re-run of seed 0 is compared with the committed results.
 
-`--tables-only` trains nothing: it asks whether scores, tables and README are those of the committed labels and logs (`audit`).
-On the same machine with the same packages every file comes out to the last byte. Elsewhere sums are added in another order,
-sampled words part, and a score is held against its committed interval over studies instead. A re-run that is the same to
-the last byte also says that a change of the code changed nothing: `--accept` records that the committed results are of the
-present sources, too (`equal_sources.csv`, which the tests read).
+`--tables-only` trains nothing: it counts the committed labels and builds the tables again. On the
+system that made the results every file comes out to the last byte. Elsewhere sums are added in
+another order: a fraction in a table may differ in the last of its six digits, and a re-run's score
+must lie within the 95 % interval of the committed one over studies.
 """
 
 import argparse
 import json
+import math
+import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
-from mrg_r1_lib.pipeline.audit import DIFFERS, EXACT, audit, audit_text
-from mrg_r1_lib.reporting.rebuild import study
-from mrg_r1_lib.reporting.tables import PRIMARY, aligned_labels, reference_labels
-from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import save_table, write_text
-from mrg_r1_lib.storage.paths import REPOSITORY, results_root
+from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY, clinical_efficacy
+from mrg_r1_lib.reporting import build
+from mrg_r1_lib.reporting.scores import read_scores
+from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.storage.paths import results_root
 
-COMPARED = (
-    "metrics.json",
-    "labels_per_study.csv",
-    "train_log.csv",
-    "tower_log.csv",
-    "validation.csv",
-    "beliefs.csv",
-)
-WITHIN = "within its interval"
-SAME = "the same files"
-INTERVAL = "95 % interval over studies"
-FROZEN = (
-    "mrg_r1_lib/rewards",
-    "mrg_r1_lib/labelers",
-)  # what a re-run of some arms says nothing about for the others
-EQUAL = "equal_sources.csv"
+LAST_DIGIT = 1e-5  # relative: one in the last of six digits
+ROUNDING = 1e-9  # relative: of a sum of fewer than a million fractions
 
 
-def compare(committed: Path, reproduced: Path, scale: str) -> pd.DataFrame:
-    """Each run that both folders have: experiment, seed, committed and reproduced F1 (CE micro-13), tolerance, reason, files,
-    verdict.
+def compare(study: Run, reproduced: Path) -> pd.DataFrame:
+    """One row per run of seed 0 that was made again: arm, f1, low, high, verdict.
 
-    files counts those that are not the same to the last byte; without any, no tolerance is needed. ValueError if there is no
-    run to compare.
+    `f1` is the re-run's, `low` and `high` are the committed run's interval over studies. The
+    verdict is "exact", "within its interval", or what differs.
+    ValueError if there is no such run.
     """
+    scores = read_scores(study)
     rows = []
-    for run, again in _pairs(committed, reproduced, scale):
-        apart = [
-            name for name in COMPARED if _bytes(run.folder / name) != _bytes(again.folder / name)
-        ]
-        row = {
-            "experiment": run.experiment,
-            "seed": run.seed,
-            "committed": _f1(run),
-            "reproduced": _f1(again),
-        }
-        reference = reference_labels(committed, scale, run.corpus)
-        labels = aligned_labels(run.folder, reference)
-        _, low, high = interval(
-            reference.to_numpy(), labels, Efficacy(**PRIMARY), resamples=load_scale(scale).resamples
-        )
-        row |= {
-            "tolerance": f"{low:.4f} to {high:.4f}" if apart else "none",
-            "reason": _reason(run, again) if apart else SAME,
-        }
-        close = low <= row["reproduced"] <= high
-        rows.append(
-            row
-            | {"files": len(apart), "verdict": (WITHIN if close else DIFFERS) if apart else EXACT}
-        )
+    for (arm, seed), folder in scores.folders.items():
+        again = reproduced / folder.relative_to(study.results)
+        if seed or not again.exists():  # another seed, or an arm beside the default study
+            continue
+        names = sorted(path.name for path in folder.iterdir() if path.suffix in (".csv", ".json"))
+        gone = [name for name in names if not (again / name).exists()]
+        apart = [name for name in names if not gone and _bytes(folder, name) != _bytes(again, name)]
+        f1, codes = _primary_f1(scores_path(again, scores.split)), scores.codes(arm, [seed])
+        _, low, high = interval(scores.truth, codes, Efficacy(**PRIMARY))
+        verdict = "within its interval" if low <= f1 <= high else f"differs: {', '.join(apart)}"
+        verdict = f"lacks {', '.join(gone)}" if gone else verdict if apart else "exact"
+        rows.append({"arm": arm, "f1": f1, "low": low, "high": high, "verdict": verdict})
     if not rows:
-        raise ValueError(
-            f"{reproduced} has no scored run that {committed / scale} has, too: run ./run_all.sh verify."
-        )
+        raise ValueError(f"{reproduced} has no run of {study.results / study.scale}.")
     return pd.DataFrame(rows)
 
 
-def equal_sources(committed: Path, reproduced: Path, scale: str, since: str) -> pd.DataFrame:
-    """Committed runs whose sources have changed and whose stage came out exactly again: experiment, seed, module, both digests.
-
-    `since` is a commit whose sources the committed results are of. ValueError if a run did not come out exactly, or if what a
-    re-run of some arms cannot speak for, rewards and labelers, has changed since then.
-    """
-    _require_frozen(since)
-    table = compare(committed, reproduced, scale)
-    if (table["verdict"] != EXACT).any():
-        raise ValueError(
-            f"Not accepted: {(table['verdict'] != EXACT).sum()} of {len(table)} runs are not exactly the same."
-        )
-    proven = set()
-    for _, again in _pairs(committed, reproduced, scale):
-        manifest = again.read_manifest()
-        proven |= {
-            name
-            for name in _modules(manifest)
-            if manifest[name]["source_digest"] == again.source_digest(name)
-        }
-    rows = []
-    for run in _runs(committed, scale):
-        manifest = run.read_manifest()
-        for module in _modules(manifest):
-            made, present = manifest[module]["source_digest"], run.source_digest(module)
-            if made == present:
-                continue
-            if module not in proven:
-                raise ValueError(
-                    f"Not accepted: no run of {module} was repeated with the present sources."
-                )
-            rows.append(
-                {
-                    "experiment": run.experiment,
-                    "seed": run.seed,
-                    "module": module,
-                    "made": made,
-                    "equal": present,
-                }
-            )
-    return pd.DataFrame(rows, columns=["experiment", "seed", "module", "made", "equal"])
+def _bytes(folder: Path, name: str) -> bytes:
+    return b"" if name == "manifest.json" else (folder / name).read_bytes()  # it holds times
 
 
-def _require_frozen(commit: str) -> None:
-    command = ["git", "diff", "--quiet", commit, "--", *FROZEN]
-    if subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode:
-        raise ValueError(
-            f"Not accepted: {' or '.join(FROZEN)} is not as it was at {commit}. Train those arms again."
-        )
+def _primary_f1(scores: Path) -> float:
+    if not scores.exists():
+        return math.nan
+    rows = json.loads(scores.read_text(encoding="utf-8"))["clinical_efficacy"]
+    return next(row["f1"] for row in rows if PRIMARY.items() <= row.items())
 
 
-def _reason(run: Run, again: Run) -> str:
-    """Why a re-run may differ: what its manifest says otherwise of packages and system, or that it says the same."""
-    one, other = (each.read_manifest().get("evaluate", {}) for each in (run, again))
-    apart = [name for name in ("versions", "hardware") if one.get(name) != other.get(name)]
-    named = " and ".join({"versions": "packages", "hardware": "hardware"}[name] for name in apart)
-    return (
-        f"other {named}: {INTERVAL}"
-        if apart
-        else f"packages and system are named the same: {INTERVAL}"
-    )
-
-
-def _runs(results: Path, scale: str) -> Iterator[Run]:
-    for path in sorted((results / scale).rglob("manifest.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        yield Run(manifest["experiment"]["name"], scale, manifest["seed"], results)
-
-
-def _pairs(committed: Path, reproduced: Path, scale: str) -> Iterator[tuple[Run, Run]]:
-    for run in _runs(committed, scale):
-        again = Run(run.experiment, scale, run.seed, reproduced)
-        if (run.folder / "metrics.json").exists() and (again.folder / "metrics.json").exists():
-            yield run, again
-
-
-def _modules(manifest: dict) -> list[str]:
-    return sorted(name for name in manifest if name.startswith("mrg_r1_lib."))
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
-
-
-def _f1(run: Run) -> float:
-    rows = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))[
-        "clinical_efficacy"
-    ]
-    return next(
-        row["f1"] for row in rows if all(row[name] == value for name, value in PRIMARY.items())
-    )
-
-
-def repeat_study(scale: str, into: Path) -> None:
-    """Run the default study of a scale into a folder."""
-    from mrg_r1_lib.pipeline.pipeline import run_study  # torch: only who trains waits for it
-
-    run_study(scale, into)
-
-
-def verify_tables(scale: str, committed: Path) -> int:
-    """Rebuild every table into a fresh folder below `runs/` and print how it compares; 1 if one differs, 0 else."""
-    into = committed / "runs" / "rebuilt" / scale
+def check_tables(study: Run, into: Path) -> list[str]:
+    """What the committed labels and logs contradict: scores, and tables, built anew in `into`."""
+    exact = _same_system(study)
     shutil.rmtree(into, ignore_errors=True)
-    table = audit(study(scale, results=committed), into)
-    sys.stdout.write(audit_text(table) + "\n")
-    return int((table["verdict"] == DIFFERS).any())
+    build.build_all(study, into)
+    wrong = list(_miscounted(study, 0.0 if exact else ROUNDING))
+    for built in sorted(into.rglob("*.csv")):
+        saved = study.summary / "tables" / built.name
+        if reason := difference(saved, built, exact):
+            wrong.append(f"tables/{built.name}: {reason}")
+    return wrong
+
+
+def _same_system(study: Run) -> bool:
+    """Whether such a system with this numpy scored the reference: then every digit must agree."""
+    manifest = study.of_arm("reference").read_manifest()
+    made = manifest.get("evaluate") or manifest.get("evaluate_validate")
+    here = {"machine": platform.machine(), "system": platform.system()}
+    return made["versions"]["numpy"] == np.__version__ and here.items() <= made["hardware"].items()
+
+
+def _miscounted(study: Run, tolerance: float) -> Iterator[str]:
+    """The runs whose saved scores are not those of their labels, with the first such score."""
+    scores = read_scores(study)
+    for (arm, seed), saved in scores.metrics.items():
+        codes = scores.codes(arm, [seed])[0]
+        for row in saved["clinical_efficacy"]:
+            again = clinical_efficacy(scores.truth, codes, **{name: row[name] for name in PRIMARY})
+            apart = [n for n in again if not math.isclose(row[n], again[n], rel_tol=tolerance)]
+            if apart:
+                yield f"{arm}, seed {seed}: saved {row}, of the labels {again}"
+                break
+
+
+def difference(saved: Path, built: Path, exact: bool) -> str:
+    """Where a saved table differs from the one built anew, "" if nowhere.
+
+    Without `exact` two fractions may differ in their last digit; a whole number may not.
+    """
+    if not saved.exists():
+        return "not saved: run notebooks 04 and 05 again"
+    how = {"dtype": str, "keep_default_na": False} if exact else {}
+    try:
+        one, other = (pd.read_csv(path, **how) for path in (saved, built))
+        counts = (table.select_dtypes("integer") for table in (one, other))
+        pd.testing.assert_frame_equal(*counts, obj="its counts")
+        pd.testing.assert_frame_equal(one, other, rtol=LAST_DIGIT, atol=ROUNDING, obj="it")
+    except AssertionError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def main() -> None:
-    """Re-run or rebuild, compare, print; the exit status is 1 if a run or table differs."""
+    """Re-run or rebuild, compare, print; the exit status is 1 if a run or a table differs."""
     parser = argparse.ArgumentParser(prog="run_all.sh verify", description=__doc__)
-    parser.add_argument("--scale", default="laptop")
-    parser.add_argument(
-        "--tables-only",
-        action="store_true",
-        help="train nothing: are tables and README those of the labels?",
-    )
-    parser.add_argument(
-        "--into",
-        type=Path,
-        help="folder of the re-run, new or to be continued (default: results/runs/verify)",
-    )
-    parser.add_argument(
-        "--accept",
-        metavar="COMMIT",
-        help="record that results of that commit are of the present sources, too",
-    )
+    parser.add_argument("--scale", default="laptop", choices=SCALES)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--tables-only", action="store_true", help="train nothing")
+    how.add_argument("--into", type=Path, help="folder of the re-run (default: runs/verify)")
     named = parser.parse_args()
-    committed = results_root()
-    reproduced = (named.into or committed / "runs" / "verify").resolve()
-    if named.tables_only and (named.into or named.accept):
-        parser.error(
-            "--tables-only takes neither --into nor --accept: it builds below results/runs/ and accepts nothing"
-        )
+    study = Run(f"{DEFAULT_CORPUS}/srl_mccs", named.scale, 0, results_root())
+    again = (named.into or study.results / "runs" / "verify").resolve()
     try:
         if named.tables_only:
-            sys.exit(verify_tables(named.scale, committed))
-        repeat_study(named.scale, reproduced)
-        table = compare(committed, reproduced, named.scale)
-        write_text(reproduced / "verified.csv", table.to_csv(index=False))
-        sys.stdout.write(table.round(4).to_string(index=False) + "\n")
-        if named.accept:
-            save_table(
-                equal_sources(committed, reproduced, named.scale, named.accept),
-                committed / named.scale / EQUAL,
-            )
+            wrong = check_tables(study, study.results / "runs" / "rebuilt" / named.scale)
+            said = "\n".join([*wrong, f"{len(wrong)} runs or tables differ."])
+        else:
+            # torch: only who trains waits for it
+            from mrg_r1_lib.pipeline.pipeline import Study, run_study
+
+            run_study(Study(named.scale, again, seeds=[0], final=True))
+            table = compare(study, again)
+            wrong = set(table["verdict"]) - {"exact", "within its interval"}
+            said = table.round(4).to_string(index=False)
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
-    sys.exit(bool((table["verdict"] == DIFFERS).any()))
+    sys.stdout.write(f"{said}\n")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

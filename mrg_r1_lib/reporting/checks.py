@@ -134,6 +134,7 @@ def checks(scores: Scores, held_out: pd.DataFrame, codes: np.ndarray) -> Iterato
     """Every check of reports with `codes` `(seeds, studies, 14)`; ValueError for other held-out
     studies.
     """
+    held_out = held_out[held_out["split"] == scores.split]
     if list(held_out["study_id"]) != list(scores.reference.index):
         raise ValueError(
             "held_out: not the studies of the reference labels, in their order. "
@@ -160,6 +161,7 @@ def changed_studies(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     """
     scores = read_scores(run)
     after, before = (positives(scores.codes(arm, [run.seed])[0]) for arm in ("srl_mccs", "sft"))
+    held_out = held_out[held_out["split"] == scores.split]
     wanted, indexed = positives(scores.truth), positives(held_out[list(OBSERVATIONS)].to_numpy())
     places = np.argwhere(after != before)
     table = pd.DataFrame(

@@ -17,7 +17,6 @@ from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.agreement import POOLED, compare_labelers
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.reporting.schema import OBSERVATION, count, name, number, rate
-from mrg_r1_lib.reporting.scores import scored_split
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY
 from mrg_r1_lib.study import SPLITS, Study, index_labels
@@ -66,11 +65,17 @@ def agreement_table(run: Run) -> pd.DataFrame:
 
 
 def held_out_table(run: Run) -> pd.DataFrame:
-    """What is known of each scored study apart from any labeler, by `checks.HELD_OUT`."""
-    split = scored_split(run)
-    train, held_out = (load_split(run.corpus, each, run.settings) for each in ("train", split))
-    table = data_card.held_out_table(train, held_out, private=not run.preparation.public)
-    return table.assign(split=split)
+    """What is known of each held-out study apart from any labeler, by `checks.HELD_OUT`.
+
+    Of both held-out splits: the final evaluation comes after this table.
+    """
+    train = load_split(run.corpus, "train", run.settings)
+    tables = []
+    for split in ("validate", "test"):
+        held_out = load_split(run.corpus, split, run.settings)
+        table = data_card.held_out_table(train, held_out, private=not run.preparation.public)
+        tables.append(table.assign(split=split))
+    return pd.concat(tables, ignore_index=True)
 
 
 def with_findings(run: Run) -> list[Study]:

@@ -73,12 +73,14 @@ class Scores:
         return labels.loc[self.reference.index].to_numpy()
 
 
-def read_scores(run: Run) -> Scores:
-    """The saved scores of the scale and corpus that `run` names.
+def read_scores(run: Run, split: str | None = None) -> Scores:
+    """The saved scores of the scale and corpus that `run` names, on a split (None: `scored_split`).
 
     FileNotFoundError names the notebook if nothing was scored; ValueError if judges differ.
     """
-    split = scored_split(run)
+    split = split or scored_split(run)
+    if not scores_path(_reference(run), split).exists():
+        raise _no_reference(run)
     folders = {
         key: folder
         for key, folder in run_folders(run).items()
@@ -94,7 +96,11 @@ def scored_split(run: Run) -> str:
     for split in ("test", "validate"):
         if scores_path(_reference(run), split).exists():
             return split
-    raise FileNotFoundError(
+    raise _no_reference(run)
+
+
+def _no_reference(run: Run) -> FileNotFoundError:
+    return FileNotFoundError(
         f"No reference labels in {_reference(run)}. Run notebooks/01_data_preparation.ipynb "
         f"with the same SCALE and RESULTS first."
     )

@@ -78,9 +78,12 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def main_table(run: Run) -> pd.DataFrame:
-    """Every score of every run: a row per arm, seed, metric and definition, by MAIN."""
-    scores = read_scores(run)
+def main_table(run: Run, split: str | None = None) -> pd.DataFrame:
+    """Every score of every run: a row per arm, seed, metric and definition, by MAIN.
+
+    Of a split; None: of the test split where the final evaluation was made, else of validation.
+    """
+    scores = read_scores(run, split)
     rows = []
     for (arm, seed), metrics in scores.metrics.items():
         of = {"split": scores.split, "arm": arm, "seed": seed}

@@ -1,5 +1,4 @@
-"""Which code made a result: the commit, whether the code was changed since, and the digest of the
-lock.
+"""Which code made a result: the commit, whether the code has changed since, the lock's digest.
 
 `results/` is not code: a run rewrites it, and would otherwise call itself changed.
 """
@@ -16,8 +15,7 @@ CODE = ("mrg_r1_lib", "notebooks", "requirements.lock")
 
 @cache
 def commit() -> str:
-    """The checkout's commit, 12 digits, with "-dirty" where the code differs; "unknown" without
-    git."""
+    """The commit, 12 digits, with "-dirty" where the code differs; "unknown" without git."""
     head = _git("rev-parse", "--short=12", "HEAD")
     if not head:
         return "unknown"

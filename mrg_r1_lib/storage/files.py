@@ -1,5 +1,6 @@
-"""Files that are never half-written, folders with room that two runs cannot use at once, and digests."""
+"""Files and folders that are never half-written, locks and room for results folders, digests."""
 
+import glob
 import hashlib
 import os
 import shutil
@@ -8,23 +9,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write a file or folder to; it takes the name `path` only if the block succeeds."""
+    """Yield a path beside `path` for a file or folder; it becomes `path` if the block succeeds.
+
+    A process that is killed leaves the old file or folder, or the new one, never a part. Between
+    the two renames of a folder the old one lies beside `path`; the next call brings it back.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path)
     aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         yield aside
         if path.is_dir():
-            shutil.rmtree(path)
-        aside.rename(path)
+            path.rename(old := path.with_name(f"{path.name}.{os.getpid()}.old"))
+            aside.rename(path)
+            shutil.rmtree(old)
+        else:
+            aside.replace(path)
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def recover(path: Path) -> None:
+    """Tidy up after killed processes that wrote `path`: an old folder comes back, the rest goes."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.*"):
+        of, _, kind = left.name.removeprefix(f"{path.name}.").partition(".")
+        if kind not in ("old", "partial") or not of.isdecimal() or psutil.pid_exists(int(of)):
+            continue
+        if kind == "old" and not path.exists():
+            left.rename(path)
+        else:
+            _remove(left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -34,13 +60,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def require_room(folder: Path, gibibytes: float) -> None:
-    """Make `folder`, write a file in it, and see that so much is free; RuntimeError says what is wrong and what to do.
+    """Make `folder`, write a file in it, and see that so much is free.
 
-    Asked before any work: an hour of training should not end at a folder that nobody may write in or at a full disk.
+    RuntimeError says what is wrong and what to do. This is asked before any work, so that an hour
+    of training does not end at a full disk.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".room") as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"is there room?")
         free = shutil.disk_usage(folder).free / 2**30
     except OSError as error:
@@ -66,7 +93,8 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
         raise RuntimeError(
-            f"{folder} is in use by {who}. Wait until that run has ended, stop it, or choose another results folder."
+            f"{folder} is in use by {who}. Wait until that run has ended, stop it, or choose "
+            f"another results folder."
         ) from None
     try:
         holder.write_text(f"process {os.getpid()}", encoding="utf-8")
@@ -82,8 +110,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa: F821 (drawn elsewhere)
-    """Write a figure as PNG and PDF beside each other, without dates, so that the same figure gives the same bytes."""
+def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa: F821
+    """Write a figure as PNG and PDF beside each other; equal figures give equal bytes."""
     for suffix, metadata in (
         (".png", {"Software": None}),
         (".pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
@@ -94,6 +122,6 @@ def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa
             )
 
 
-def table_text(table: "pandas.DataFrame") -> str:  # noqa: F821 (made elsewhere)
+def table_text(table: "pandas.DataFrame") -> str:  # noqa: F821
     """A data frame as CSV, six digits per number."""
     return table.to_csv(index=False, lineterminator="\n", float_format="%.6g")

@@ -1,7 +1,7 @@
 """Where data and results live, and the only reader of environment variables.
 
-`MRG_R1_DATA` names the folder of the user's corpora and of what the set-up fetches; without it that is `data/` beside the
-library's checkout.
+`MRG_R1_DATA` names the folder of the user's corpora and of what the set-up fetches. Without it that
+folder is `data/` in the checkout.
 """
 
 import os
@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def data_root() -> Path:
-    """The data folder: `MRG_R1_DATA` if it is set, else `data/` in the checkout. It need not exist yet."""
+    """The data folder: `MRG_R1_DATA`, else `data/` in the checkout; it need not exist yet."""
     named = os.environ.get("MRG_R1_DATA")
     return Path(named).expanduser().resolve() if named else REPOSITORY / "data"
 

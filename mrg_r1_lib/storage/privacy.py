@@ -1,147 +1,160 @@
-"""What must never reach a committed file: text, images and ids of a corpus that needs credentials.
+"""What must never reach a committed file: text, images and ids of a guarded corpus.
 
-MIMIC-CXR may be read by those who signed for it. Of such a corpus nothing is quoted in a notebook, scores stand under row
-numbers, and every writer of committed files refuses ids, columns of text and sentences. What may not be committed (weights,
-completions, drafts of notebooks) lies in `runs/`, which git ignores.
+A corpus is guarded unless its preparation is declared public. MIMIC-CXR, for one, may be read only
+by those who signed for it. A committed file of a guarded corpus holds numbers and names of this
+library. Its scores stand under row numbers, and a notebook quotes nothing. Weights, completions and
+drafts of notebooks lie in `runs/`, which git ignores.
 """
 
 import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-CREDENTIALED = ("mimic_cxr",)
-# columns that hold names of the library's own; in any other column of a committed table stand numbers
-NAME_COLUMNS = frozenset(
-    (
-        "system",
-        "arm",
-        "section",
-        "against",
-        "seed",
-        "metric",
-        "measure",
-        "check",
-        "average",
-        "uncertain",
-        "observation",
-        "source",
-        "split",
-        "one",
-        "other",
-        "classes",
-        "used by",
-        "peak memory",
-        "paper",
-        "here",
-    )
-)
+from mrg_r1_lib.experiments import PREPARATIONS
+
 LONGEST_NAME = 8  # words of a name that the library gives; more is a sentence
 SHINGLE = 5  # words in a row that two texts share only if one quotes the other
+TABLES = {".csv": ",", ".tsv": "\t"}
+DOCUMENTS = {".md": "|", ".tex": "&", ".txt": "\t|", ".html": ""}  # what separates their cells
+# not text: embedded pictures; digests and commits, whose digits would look like ids
+_OPAQUE = re.compile(
+    r"data:[\w/+.;=-]*base64,[\w+/=]+|(?<![0-9a-z])(?=\d*[a-f])[0-9a-f]{12,64}(?![0-9a-z])",
+    re.I | re.A,
+)
 _ID = re.compile(
-    r"(?<![\w.])(?:[ps]?[15]\d{7}|[0-9a-f]{8}(?:-[0-9a-f]{8}){4})(?![\w.])"
-)  # patient, study, image of MIMIC-CXR
-_COMMITTED = re.compile(rf"/(?:smoke|laptop|full)/(?:{'|'.join(CREDENTIALED)})(?:_\w+)?/")
+    r"(?<!\d)(?<!\d\.)[15]\d{7}(?!\d)"  # a patient or study of MIMIC-CXR
+    r"|[0-9a-f]{8}(?:[-_][0-9a-f]{8}){4}"  # an image of MIMIC-CXR
+    r"|(?<![\d.])[0-2](?:\.\d+){6,}",  # anything in DICOM
+    re.I,
+)
+_ID_COLUMN = re.compile(
+    r"|(?:.*[_ ])?(?:id|uid|study|subject|patient|dicom|image|case)s?", re.I
+)  # "" is an index without a name
 _WORD = re.compile(r"[^\W_]+")
-_PRINTED = re.compile(
-    r"[-–]|< ?\d*\.\d+|[-+]?\d[\d,.]*(?: to \d[\d,.]*| \[[-+]?[\d.]+, [-+]?[\d.]+\])?"
+_LETTER = re.compile(r"[^\W\d_]")
+_PRINTED = re.compile(  # a number, or an interval or a range of numbers
+    r"|[-–]|True|False|[-+]?inf|nan|< ?\d*\.\d+"
+    r"|[-+]?\.?\d[\d,.]*(?:e[-+]?\d+)?(?: to \d[\d,.]*| \[[-+]?[\d.]+[,;] [-+]?[\d.]+\])?",
+    re.I | re.A,
 )
 
 Item = TypeVar("Item")
 
 
-def is_credentialed(corpus: str) -> bool:
-    """Whether a corpus, in any preparation of it ("mimic_cxr_r2gen"), may not be quoted."""
-    return any(corpus == name or corpus.startswith(f"{name}_") for name in CREDENTIALED)
+def guarded(corpus: str) -> bool:
+    """Whether text, images and ids of a corpus must stay private: of all but those declared public.
+
+    >>> guarded("iu_xray"), guarded("mimic_cxr_r2gen"), guarded("a new one")
+    (False, True, True)
+    """
+    return not (corpus in PREPARATIONS and PREPARATIONS[corpus].public)
 
 
 def quotable(corpus: str, items: Sequence[Item]) -> Sequence[Item]:
-    """The items to show in a notebook, text or images: none of a credentialed corpus.
+    """The items to show in a notebook, text or images: none of a guarded corpus.
 
     >>> quotable("iu_xray", ["Clear."]), quotable("mimic_cxr", ["Clear."])
     (['Clear.'], [])
     """
-    return [] if is_credentialed(corpus) else items
+    return [] if guarded(corpus) else items
 
 
-def require_publishable(path: Path, text: str) -> None:
-    """PermissionError if `text`, to be written to `path`, is of a credentialed corpus and holds what may not be committed.
+def require_publishable(
+    path: Path, text: str, names: Collection[str] = (), private: Iterable[str] = ()
+) -> None:
+    """PermissionError if `text`, a guarded corpus's file `path`, holds what may not be committed.
 
-    Refused: an id of a patient, study or image; in a table text outside the columns of names; in JSON or a cell a sentence.
+    Refused are ids, words in a table outside the columns `names`, sentences in a table or in JSON,
+    and in a document five words in a row of a `private` text. A number in a column of numbers or in
+    JSON is never an id. `private` is read once, text by text, and only for a document.
     """
-    shown = Path(path).absolute().as_posix()
-    if "/runs/" in shown or not _COMMITTED.search(shown):
-        return
-    reason = _id_in(text)
-    if not reason and Path(path).suffix == ".csv":
-        reason = _text_in_table(text)
-    if not reason and Path(path).suffix == ".json":
-        reason = next(
-            (
-                f"a text of {len(name.split())} words"
-                for name in _strings(json.loads(text))
-                if _too_long(name)
-            ),
-            "",
-        )
+    kind = Path(path).suffix.lower()
+    if kind in TABLES:
+        rows = list(csv.reader(io.StringIO(text), delimiter=TABLES[kind]))
+        reason = _text_in_table(rows, names)
+    elif kind == ".json":
+        reason = _first(_not_a_name(name) for name in _strings(json.loads(text)))
+    elif kind in DOCUMENTS:
+        reason = _first(map(_too_long, _cells(text, DOCUMENTS[kind])))
+        reason = _id_in(text) or reason or _quote([text], [], private)
+    else:
+        reason = f"a kind of text ({kind or 'no suffix'}) that nothing here checks"
     if reason:
         raise PermissionError(
-            f"{path}: holds {reason}. Files of a credentialed corpus that may be committed hold numbers, under row numbers, "
-            f"and names of this library only: keep the rest below runs/."
+            f"{path}: holds {reason}. A committed file of a guarded corpus holds numbers, under "
+            f"row numbers, and names of this library. Keep the rest below runs/. In a document "
+            f"write large counts with commas: 14,966,784."
         )
 
 
 def require_unquoted(
     path: Path, shown: Iterable[str], own: Iterable[str], private: Iterable[str]
 ) -> None:
-    """PermissionError if what a notebook shows holds an id, or five words in a row that also stand in a `private` text.
+    """PermissionError if a notebook shows an id, or five words in a row of a `private` text.
 
-    `own` are texts of this library (the notebook's source), whose words in a row prove nothing. `private` is read once,
-    one text after the other, in bounded memory.
+    Words in a row of this library and of `own`, the notebook's source, prove nothing. `private` is
+    read once, text by text, in bounded memory.
     """
     shown = list(shown)
-    reason = next(filter(None, map(_id_in, shown)), "")
-    if not reason:
-        ours = {shingle for text in own for shingle in _shingles(text)}
-        ours = {shingle for text in shown for shingle in _shingles(text)} - ours
-        if ours and any(shingle in ours for text in private for shingle in _shingles(text)):
-            reason = f"{SHINGLE} words in a row of a report or completion"  # not which: this message may be kept, too
+    reason = _first(map(_id_in, shown)) or _quote(shown, own, private)
     if reason:
         raise PermissionError(
-            f"{path}: shows {reason} of a credentialed corpus. It was not written: see its draft in runs/."
+            f"{path}: shows {reason} of a guarded corpus. Not written: its draft is in runs/."
         )
 
 
+def _first(reasons: Iterable[str]) -> str:
+    return next(filter(None, reasons), "")
+
+
 def _id_in(text: str) -> str:
-    return "what looks like the id of a patient, study or image" if _ID.search(text) else ""
+    plain = _OPAQUE.sub(" ", unicodedata.normalize("NFKC", text))
+    return "what looks like the id of a patient, study or image" if _ID.search(plain) else ""
 
 
-def _text_in_table(text: str) -> str:
-    for row in csv.DictReader(io.StringIO(text)):
-        for column, cell in row.items():
-            if column not in NAME_COLUMNS and not _is_number(cell):
-                return f"text in the column {column!r}"
-            if _too_long(cell):
-                return f"a text of {len(cell.split())} words in the column {column!r}"
+def _too_long(name: str) -> str:
+    plain = re.sub(r"<[^<>]*>", " ", name)
+    words = sum(bool(_LETTER.search(word)) for word in plain.split())
+    return f"a text of {words} words" if words > LONGEST_NAME else ""
+
+
+def _not_a_name(name: str) -> str:
+    return _id_in(name) or _too_long(name)
+
+
+def _text_in_table(rows: list[list[str]], names: Collection[str]) -> str:
+    """The reason to refuse a table; its first row holds the columns' names."""
+    head = rows[0] if rows else []
+    for cell in head:
+        if reason := _not_a_name(cell):
+            return f"{reason} as a column's name"
+    for row in rows[1:]:
+        if len(row) > len(head):
+            return f"a row of {len(row)} cells under {len(head)} columns"
+        for column, cell in zip(head, row, strict=False):
+            if column in names:
+                reason = _not_a_name(cell)
+            elif not _PRINTED.fullmatch(cell):
+                reason = "text"
+            else:
+                reason = _id_in(cell) if _ID_COLUMN.fullmatch(column) else ""
+            if reason:
+                return f"{reason} in the column {column!r}"
     return ""
 
 
-def _is_number(cell: str) -> bool:
-    """Whether a cell is empty, a number, True or False, or numbers as they are printed, such as "0.57 [0.50, 0.63]"."""
-    if _PRINTED.fullmatch(cell or ""):
-        return True
-    try:
-        float(cell or "nan")
-    except (TypeError, ValueError):
-        return cell in ("True", "False")
-    return True
-
-
-def _too_long(name: str) -> bool:
-    return len(name.split()) > LONGEST_NAME
+def _cells(text: str, separators: str) -> Iterator[str]:
+    """The table cells of a document: of HTML in any, and of rows with its own separators."""
+    yield from re.findall(r"<t[dh]\b[^>]*>(.*?)(?=<t[dhr]\b|</t)", text, re.S | re.I)
+    for line in text.splitlines():
+        if any(mark in line for mark in separators):
+            yield from re.split(f"[{separators}]", line)
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -157,6 +170,18 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(part)
 
 
+def _quote(shown: Iterable[str], own: Iterable[str], private: Iterable[str]) -> str:
+    library = (path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("*.py"))
+    proof = {shingle for text in shown for shingle in _shingles(text)}
+    for text in chain(own, library):
+        proof.difference_update(_shingles(text))
+    if proof and any(shingle in proof for text in private for shingle in _shingles(text)):
+        # not which: this message may be kept, too
+        return f"{SHINGLE} words in a row of a report or completion"
+    return ""
+
+
 def _shingles(text: str) -> Iterator[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
+    plain = re.sub(r"&\w+;", " ", re.sub(r"<[^<>]*>", " ", _OPAQUE.sub(" ", text)))
+    words = _WORD.findall(unicodedata.normalize("NFKC", plain).lower())
     return zip(*(words[start:] for start in range(SHINGLE)), strict=False)
