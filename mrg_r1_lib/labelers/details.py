@@ -25,8 +25,9 @@ _BEHIND = frozenset(("in", "at", "of", "within", "along", "over", "on", "near", 
 _BEHIND |= {"overlying", "throughout", "involving", "is", "are", "measures", "measuring", "above"}
 _ONLY_LISTS = frozenset((",", "and", "or", "nor", "/"))
 _MEANS = frozenset(  # "opacity …, which may represent atelectasis" is in one place
-    "represent represents representing likely probably possibly compatible consistent suggest "
-    "suggests suggestive suggesting reflect reflects reflecting versus vs either".split()
+    ("represent", "represents", "representing", "likely", "probably", "possibly", "compatible")
+    + ("consistent", "suggest", "suggests", "suggestive", "suggesting", "reflect", "reflects")
+    + ("reflecting", "versus", "vs", "either")
 )
 _REACH = 14  # words from a finding to a word that describes it
 

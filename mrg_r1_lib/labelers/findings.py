@@ -8,11 +8,9 @@ A denial of everything ("no acute disease", "lungs are clear") is a finding of t
 normal, with the label negative.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from mrg_r1_lib.labelers.details import SIZES, Details, described, load_words
-from mrg_r1_lib.labelers.rules import CACHED_SENTENCES, LONG
 from mrg_r1_lib.labelers.scope import readings
 from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, Found, load_vocabulary, places_of, words_of

@@ -52,7 +52,9 @@ def compare(reference: Facts, generated: Facts) -> Comparison:
     credits = {key: _credit(wanted[key], given[key], contradicted) for key in same}
     spared = {key: 0.0 if key in contradicted else 1.0 for key in same}
     for key in reference.history:  # "after sternotomy": who finds wires invents nothing
-        spared |= {each: max(spared.get(each, 0.0), related(key, each)) for each in given}
+        wires = [each for each in given if each[0] == DEVICES and key[0] != DEVICES]
+        spared |= {each: max(spared.get(each, 0.0), related(key, each)) for each in wires}
+        spared |= {key: 1.0} if key in given else {}
     used = set(same)
     for share, key, other in _related(wanted, given):
         if other not in contradicted:
@@ -73,13 +75,16 @@ def compare(reference: Facts, generated: Facts) -> Comparison:
 
 def _related(wanted: dict[Key, Fact], given: dict[Key, Fact]) -> list[tuple[float, Key, Key]]:
     """Related names, one left over of the reference or the other invented: the closest first."""
+    lost, extra = wanted.keys() - given.keys(), given.keys() - wanted.keys()
+    if not (lost and given) and not (extra and wanted):
+        return []
     pairs = [
-        (related(key, other), key, other)
+        (-related(key, other), key, other)
         for key in wanted
         for other in given
-        if key != other and (key not in given or other not in wanted)
+        if key in lost or other in extra
     ]
-    return sorted((pair for pair in pairs if pair[0]), key=lambda pair: (-pair[0], *pair[1:]))
+    return [(-share, key, other) for share, key, other in sorted(pairs) if share]
 
 
 def related(one: Key, other: Key) -> float:

@@ -7,9 +7,9 @@ into the exact one that the same report gives, so that it counts once.
 """
 
 import csv
-from collections import Counter
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import NamedTuple
 
 from mrg_r1_lib.labelers.details import SIZES, load_words
@@ -20,14 +20,18 @@ from mrg_r1_lib.labelers.vocabulary import load_vocabulary, words_of
 from mrg_r1_lib.metrics.degeneration import repeated_ngrams
 from mrg_r1_lib.observations import Label
 
+OLD, LARGE = 0.5, 1.25  # factors of the weight of a finding that is only old, or large
 UNJOINED = 2  # findings in a row without a joint, from which a sentence is none
 UNREAD = 0.5  # share of unread words, above which a sentence is none
 SHORT = 4  # words: a shorter sentence is not judged by its unread words
 NO_WORDS: frozenset[str] = frozenset()
 _SETS = ("zone", "acuity", "change", "position")
+_CHRONIC = frozenset(("chronic",))
 _WRONG = frozenset(("wrong", "main bronchus"))  # positions
+_ASSERTED = (Label.POSITIVE, Label.UNCERTAIN)
 _DANGLING = frozenset(("the", "a", "an", "no"))  # a noun phrase has to follow
-_CLOSED = "is are was were has have of in at on and or with the a an no there by from to ,".split()
+_CLOSED = ("is", "are", "was", "were", "has", "have", "of", "in", "at", "on", "and", "or", "with")
+_CLOSED += ("the", "a", "an", "no", "there", "by", "from", "to", ",")
 _BROKEN = frozenset((one, two) for one in _DANGLING for two in _CLOSED)
 
 
@@ -70,9 +74,11 @@ class Claim(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """The claims of a sentence; `reads`: it can be read as one; the excess that cannot."""
+    """The claims of a sentence; `reads`: it can be read as one."""
 
-    claims: tuple[Claim, ...]
+    asserted: tuple[Claim, ...]
+    denials: tuple[Claim, ...]
+    history: tuple[Claim, ...]  # neither there nor not
     reads: bool
     unread: int  # words, of a sentence that is mostly unread
     repeated: int  # 4-grams that repeat
@@ -93,7 +99,7 @@ class Facts(NamedTuple):
     """A report's findings and denials, whether anything could be read, and what is no text."""
 
     findings: dict[tuple[str, str], Fact]
-    denials: tuple[Claim, ...]
+    denials: list[Claim]
     contradicted: frozenset[tuple[str, str]]  # names that the report asserts and denies
     history: frozenset[tuple[str, str]]  # names that it leaves to history, neither there nor not
     reads: bool
@@ -133,28 +139,20 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def facts_of(report: str) -> Facts:
     """What a report claims; TypeError if it is not text."""
-    counted = Counter(sentences_of(report))
-    read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in counted]
-    asserted, denials, history, reads = [], [], set(), False
-    for sentence in read:
-        reads = reads or sentence.reads
-        for claim in sentence.claims:
-            if claim.label == Label.BLANK:
-                history.add(claim.key)
-            elif claim.label == Label.NEGATIVE:
-                denials.append(claim)
-            else:
-                asserted.append((claim, sentence.reads))
-    twice = sum(counted.values()) - len(counted)
-    findings = _folded(_gathered(asserted)) if asserted else {}
+    texts = sentences_of(report)
+    distinct = dict.fromkeys(texts)
+    read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in distinct]
+    findings = _folded(_gathered(read))
+    denials = [claim for sentence in read for claim in sentence.denials]
+    history = [claim.key for sentence in read for claim in sentence.history]
     return Facts(
         findings,
-        tuple(denials),
+        denials,
         _contradicted(findings, denials),
         frozenset(history),
-        reads,
+        any(sentence.reads for sentence in read),
         sum(sentence.unread for sentence in read),
-        twice + sum(sentence.repeated for sentence in read),
+        len(texts) - len(distinct) + sum(sentence.repeated for sentence in read),
     )
 
 
@@ -165,23 +163,29 @@ def _sentence(text: str) -> Sentence:
     unread = _unread(words)
     is_garbage = unread > UNREAD * len(words) and len(words) >= SHORT
     reads = bool(named) and not is_garbage and _breaks(words, named) < UNJOINED
-    return Sentence(_claims(named), reads, unread if is_garbage else 0, _repeated(words))
+    claims = _claims(named)
+    asserted, denials, history = (
+        tuple(claim for claim in claims if claim.label in labels)
+        for labels in (_ASSERTED, (Label.NEGATIVE,), (Label.BLANK,))
+    )
+    unreadable = unread if is_garbage else 0
+    return Sentence(asserted, denials, history, reads, unreadable, _repeated(words))
 
 
-def _claims(named: list[Named]) -> tuple[Claim, ...]:
+def _claims(named: list[Named]) -> list[Claim]:
     """The claims of a sentence; "congestion without edema" denies no congestion."""
     claims = []
     for what, kind, label, at, details in named:
         if label == Label.NEGATIVE and any(
             (what, kind) == (other.what, other.kind)
-            and other.label in (Label.POSITIVE, Label.UNCERTAIN)
+            and other.label in _ASSERTED
             and other.at.phrase != at.phrase
             for other in named
         ):
             continue
         described = _details(details) if details else UNDESCRIBED
         claims.append(Claim((what, kind), label, one_side(details.get("side", ())), described))
-    return tuple(claims)
+    return claims
 
 
 def _details(found: dict[str, tuple[str, ...]]) -> Details:
@@ -213,39 +217,45 @@ def _breaks(words: list[str], named: list[Named]) -> int:
     """How often grammar breaks: two findings without a joint, or "the of", "no is", "a the"."""
     joints = load_words().joints
     breaks = 0
-    for one, two in zip(named, named[1:], strict=False):
+    for one, two in pairwise(named):
         if two.at.start >= one.at.end and one.what != two.what:
             breaks += joints.isdisjoint(words[one.at.end : two.at.start])
-    if not _BROKEN.isdisjoint(zip(words, words[1:], strict=False)):
-        breaks += sum(pair in _BROKEN for pair in zip(words, words[1:], strict=False))
+    if not _BROKEN.isdisjoint(pairwise(words)):
+        breaks += sum(pair in _BROKEN for pair in pairwise(words))
     return breaks + (words[-1] in _DANGLING)
 
 
-def _gathered(asserted: list[tuple[Claim, bool]]) -> dict[tuple[str, str], Fact]:
+def _gathered(read: list[Sentence]) -> dict[tuple[str, str], Fact]:
     """One fact per name, with details by side; what stands in no sentence, only if nothing else."""
     facts: dict[tuple[str, str], Fact] = {}
-    for claim, reads in sorted(asserted, key=lambda each: not each[1]):
-        fact = facts.get(claim.key)
-        if fact is not None and fact.earned and not reads:
-            continue
-        if fact is None:
-            weight = _weight(claim)
-            fact = Fact(claim.key, {}, True, True, weight, reads)
-        for side in ("left", "right") if claim.side == "bilateral" else (claim.side,):
-            known = fact.sides.get(side)
-            fact.sides[side] = claim.details if known is None else known.joined(claim.details)
-        uncertain = fact.uncertain and claim.label == Label.UNCERTAIN
-        facts[claim.key] = fact._replace(uncertain=uncertain, hedged=uncertain)
-    for fact in facts.values():
-        _one_place(fact.sides)
-    return facts
+    broken = [sentence for sentence in read if sentence.asserted and not sentence.reads]
+    for sentence in [sentence for sentence in read if sentence.reads] + broken:
+        for claim in sentence.asserted:
+            fact = facts.get(claim.key)
+            if fact is None:
+                hedged = claim.label == Label.UNCERTAIN
+                facts[claim.key] = fact = Fact(claim.key, {}, hedged, hedged, 0.0, sentence.reads)
+            elif fact.earned and not sentence.reads:
+                continue
+            elif fact.uncertain and claim.label == Label.POSITIVE:
+                facts[claim.key] = fact._replace(uncertain=False, hedged=False)
+            for side in ("left", "right") if claim.side == "bilateral" else (claim.side,):
+                known = fact.sides.get(side)
+                fact.sides[side] = claim.details if known is None else known.joined(claim.details)
+    return {key: _weighed(fact) for key, fact in facts.items()}
 
 
-def _weight(claim: Claim) -> float:
-    """The clinical weight of a claim's finding; a device in a wrong place has its own row."""
-    weights = load_tables().weights
-    name = "malposition" if claim.details.position & _WRONG else claim.key[0]
-    return weights.get(name, weights["*"])
+def _weighed(fact: Fact) -> Fact:
+    """The fact in one place, with its weight: less if it is old, more if it is large."""
+    _one_place(fact.sides)
+    weights, details = load_tables().weights, fact.sides.values()
+    name = "malposition" if any(each.position & _WRONG for each in details) else fact.key[0]
+    weight = weights.get(name, weights["*"])
+    if all(each.acuity == _CHRONIC for each in details):
+        weight *= OLD
+    if any(each.size == "large" for each in details):
+        weight *= LARGE
+    return fact._replace(weight=weight)
 
 
 def _one_place(sides: dict[str, Details]) -> None:
@@ -258,18 +268,18 @@ def _one_place(sides: dict[str, Details]) -> None:
 
 def _folded(facts: dict[tuple[str, str], Fact]) -> dict[tuple[str, str], Fact]:
     """Vague findings made part of the exact ones in the same place."""
-    tables = load_tables()
-    for vague in [fact for key, fact in facts.items() if key[0] in tables.exact]:
-        exact = [facts.get((name, "")) for name in tables.exact[vague.key[0]]]
+    known = load_tables().exact
+    for vague in [fact for key, fact in facts.items() if key[0] in known]:
+        exact = [facts.get((name, "")) for name in known[vague.key[0]]]
         there = [fact for fact in exact if fact and _same_place(vague, fact)]
         if not there or any(vague.earned and not fact.earned for fact in there):
             continue
         del facts[vague.key]
         for fact in there:
             sides = {side: details for side, details in fact.sides.items() if side}
-            place = {side: fact.sides[""] for side in vague.sides} if not sides else sides
+            place = sides or {side: fact.sides[""] for side in vague.sides}
             for side, details in place.items():
-                place[side] = details.filled(vague.sides.get(side) or Details())
+                place[side] = details.filled(vague.sides.get(side, UNDESCRIBED))
             facts[fact.key] = fact._replace(
                 sides=place,
                 hedged=fact.hedged and vague.hedged,

@@ -48,7 +48,7 @@ from mrg_r1_lib.rewards.facts import Fact, Facts, facts_of
 from mrg_r1_lib.rewards.net_benefit import surprise
 
 WHOLE, OWN, DENIAL = 0.43, 0.4, 0.1  # a: 1 / 1.43 = 0.7 is left of a report; k; d
-HEDGED, OLD, LARGE = 0.75, 0.5, 1.25
+HEDGED = 0.75  # factor of what is said in doubt
 QUIET = 1.0  # findings of less weight leave a study quiet: B = 1
 REPEATED, UNREAD = 4, 10  # repeats and unread words that halve the value
 LEAST, MOST = 0.5, 2.0  # surprise, whose mean is 1
@@ -72,7 +72,7 @@ def grade(
         return None
     surprises = surprises or {}
     compared = compare(reference, generated)
-    quiet = all(clinical_weight(fact) < QUIET for fact, _ in compared.credits)
+    quiet = all(fact.weight < QUIET for fact, _ in compared.credits)
     base = 1.0 if quiet else 0.0
     weights = [_weight(fact, surprises) for fact, _ in compared.credits]
     whole = base + _sum(weights)
@@ -91,17 +91,9 @@ def _sum(values) -> float:
     return sum(sorted(values))
 
 
-def clinical_weight(fact: Fact) -> float:
-    """The table's weight of a finding, less if it is old, more if it is large."""
-    details = fact.sides.values()
-    old = all(each.acuity == {"chronic"} for each in details)
-    large = any(each.size == "large" for each in details)
-    return fact.weight * (OLD if old else 1.0) * (LARGE if large else 1.0)
-
-
 def _weight(fact: Fact, surprises: Mapping[str, float]) -> float:
     hedged = HEDGED if fact.hedged else 1.0
-    return clinical_weight(fact) * surprises.get(fact.key[0], 1.0) * hedged
+    return fact.weight * surprises.get(fact.key[0], 1.0) * hedged
 
 
 def is_text(reference: Facts, generated: Facts) -> float:

@@ -1,7 +1,8 @@
-"""A report's letters with what they found or invented, and which studies tell most: what `qualitative` draws.
+"""A report's letters with what they found or invented, and which studies tell most: what
+`qualitative` draws.
 
-Spans come from the rules labeler, which says by which words it decided. Uncertain counts as asserted, as in the primary
-measure.
+Spans come from the rules labeler, which says by which words it decided. Uncertain counts as
+asserted, as in the primary measure.
 """
 
 from itertools import groupby
@@ -10,7 +11,7 @@ import numpy as np
 
 from mrg_r1_lib.labelers.rules import explain, sentences_of
 from mrg_r1_lib.labelers.scope import Decision
-from mrg_r1_lib.metrics import positives
+from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 
 SIGNS = {"found": "✓", "invented": "✗", "missed": "○"}
@@ -18,8 +19,9 @@ Marked = list[tuple[str, str]]  # letters, each with its kind ("" for none)
 
 
 def telling_studies(reference: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[int]:
-    """Three places among the studies, from codes `(studies, 14)`: the first on which `after` finds one more observation than
-    `before`, the first on which it invents one more and the first on which it misses one more; else the first studies.
+    """Three places among the studies, from codes `(studies, 14)`: the first on which `after`
+    finds one more observation than `before`, the first on which it invents one more and the
+    first on which it misses one more; else the first studies.
     """
     wanted, had, has = positives(reference), positives(before), positives(after)
     changes = (has & ~had & wanted, has & ~had & ~wanted, had & ~has & wanted)
@@ -28,7 +30,9 @@ def telling_studies(reference: np.ndarray, before: np.ndarray, after: np.ndarray
 
 
 def judged(report: str, codes: np.ndarray, letters: int) -> list[Marked]:
-    """A report as lines of at most `letters` marked letters, then the names of what it found, missed and invented."""
+    """A report as lines of at most `letters` marked letters, then the names of what it found,
+    missed and invented.
+    """
     outcome = outcomes(report, codes)
     lines = wrapped(marked(report, codes), letters)
     for kind, sign in SIGNS.items():
@@ -43,7 +47,8 @@ def judged(report: str, codes: np.ndarray, letters: int) -> list[Marked]:
 
 
 def outcomes(report: str, codes: np.ndarray) -> dict[str, str]:
-    """Observation -> found, invented or missed: those of the 13 that report or reference (14 codes) asserts.
+    """Observation -> found, invented or missed: those of the 13 that report or reference (14 codes)
+    asserts.
 
     >>> outcomes("Edema.", np.array([0, 1] + [0] * 12))
     {'Cardiomegaly': 'missed', 'Edema': 'invented'}
@@ -57,7 +62,9 @@ def outcomes(report: str, codes: np.ndarray) -> dict[str, str]:
 
 
 def marked(report: str, codes: np.ndarray) -> Marked:
-    """The report's letters, those that assert an observation with its outcome and a sign behind them."""
+    """The report's letters, those that assert an observation with its outcome and a sign behind
+    them.
+    """
     outcome, letters = outcomes(report, codes), []
     for sentence in sentences_of(report):
         kinds = [""] * len(sentence)
@@ -82,7 +89,9 @@ def _asserted(report: str) -> list[Decision]:
 
 
 def wrapped(text: Marked, letters: int) -> list[Marked]:
-    """Marked letters broken between words into lines of at most `letters`; a longer word has a line of its own."""
+    """Marked letters broken between words into lines of at most `letters`; a longer word has a
+    line of its own.
+    """
     words = [
         list(group) for space, group in groupby(text, key=lambda pair: pair[0] == " ") if not space
     ]
