@@ -82,6 +82,8 @@ def load_words() -> Words:
 def details_in(words: list[str]) -> list[Detail]:
     """The phrases of a sentence that describe, the longest at each word, and its measures."""
     table, found, spent = load_words().described, [], 0
+    if table.keys().isdisjoint(words) and _UNITS.keys().isdisjoint(words):
+        return found
     for start, word in enumerate(words):
         if start < spent:
             continue
@@ -115,7 +117,10 @@ def described(
     The spans are sorted. Findings of one list share the place that stands before or behind it.
     """
     found: list[Details] = [{} for _ in spans]
-    for detail in details_in(words):
+    details = details_in(words)
+    if not details:
+        return found
+    for detail in details:
         owner = _owner(words, spans, detail)
         if owner is not None:
             for attribute, value in detail.values:

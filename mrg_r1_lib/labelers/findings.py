@@ -89,12 +89,13 @@ def findings_in(sentence: str) -> tuple[Finding, ...]:
 
 def named_in(words: list[str]) -> list[Named]:
     """What the words of a sentence assert, deny, doubt or leave to history (blank), in order."""
+    read = list(readings(words, load_vocabulary()))
+    if not read:
+        return []
     by_place: dict[tuple[int, int], list[tuple[str, Label, Found]]] = {}
-    for name, label, _, _, at in readings(words, load_vocabulary()):
+    for name, label, _, _, at in read:
         by_place.setdefault((at.start, at.end), []).append((name, label, at))
     spans = sorted(by_place)
-    if not spans:
-        return []
     found: list[Named] = []
     device = ""
     for span, details in zip(spans, described(words, spans), strict=True):

@@ -25,7 +25,6 @@ UNJOINED = 2  # findings in a row without a joint, from which a sentence is none
 UNREAD = 0.5  # share of unread words, above which a sentence is none
 SHORT = 4  # words: a shorter sentence is not judged by its unread words
 NO_WORDS: frozenset[str] = frozenset()
-_SETS = ("zone", "acuity", "change", "position")
 _CHRONIC = frozenset(("chronic",))
 _WRONG = frozenset(("wrong", "main bronchus"))  # positions
 _ASSERTED = (Label.POSITIVE, Label.UNCERTAIN)
@@ -71,14 +70,15 @@ class Claim(NamedTuple):
     label: Label
     side: str
     details: Details
+    covers: frozenset[str]  # the names that a denial of it is of
 
 
 class Sentence(NamedTuple):
     """The claims of a sentence; `reads`: it can be read as one."""
 
-    asserted: tuple[Claim, ...]
-    denials: tuple[Claim, ...]
-    history: tuple[Claim, ...]  # neither there nor not
+    asserted: list[Claim]
+    denials: list[Claim]
+    history: list[Claim]  # neither there nor not
     reads: bool
     unread: int  # words, of a sentence that is mostly unread
     repeated: int  # 4-grams that repeat
@@ -163,13 +163,12 @@ def _sentence(text: str) -> Sentence:
     unread = _unread(words)
     is_garbage = unread > UNREAD * len(words) and len(words) >= SHORT
     reads = bool(named) and not is_garbage and _breaks(words, named) < UNJOINED
-    claims = _claims(named)
-    asserted, denials, history = (
-        tuple(claim for claim in claims if claim.label in labels)
-        for labels in (_ASSERTED, (Label.NEGATIVE,), (Label.BLANK,))
-    )
+    by_label: tuple[list[Claim], ...] = ([], [], [], [])
+    for claim in _claims(named) if named else ():
+        by_label[claim.label].append(claim)
+    history, asserted, denials, doubted = by_label
     unreadable = unread if is_garbage else 0
-    return Sentence(asserted, denials, history, reads, unreadable, _repeated(words))
+    return Sentence(asserted + doubted, denials, history, reads, unreadable, _repeated(words))
 
 
 def _claims(named: list[Named]) -> list[Claim]:
@@ -184,15 +183,29 @@ def _claims(named: list[Named]) -> list[Claim]:
         ):
             continue
         described = _details(details) if details else UNDESCRIBED
-        claims.append(Claim((what, kind), label, one_side(details.get("side", ())), described))
+        side = one_side(details["side"]) if "side" in details else ""
+        claims.append(Claim((what, kind), label, side, described, _covers(what)))
     return claims
 
 
+@cache
+def _covers(what: str) -> frozenset[str]:
+    return load_tables().denies.get(what) or frozenset((what,))
+
+
+_words = cache(frozenset)  # few distinct sets, many sentences
+
+
 def _details(found: dict[str, tuple[str, ...]]) -> Details:
-    measures = [float(value) for value in found.get("measure", ())]
-    zone, acuity, change, position = (frozenset(found.get(name, ())) for name in _SETS)
-    size = max(found.get("size", ()), key=SIZES.index, default="")
-    return Details(zone, size, max(measures, default=0.0), acuity, change, position)
+    sizes = found.get("size", ())
+    return Details(
+        _words(found.get("zone", ())),
+        sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
+        max(map(float, found["measure"])) if "measure" in found else 0.0,
+        _words(found.get("acuity", ())),
+        _words(found.get("change", ())),
+        _words(found.get("position", ())),
+    )
 
 
 @cache
@@ -269,9 +282,14 @@ def _one_place(sides: dict[str, Details]) -> None:
 def _folded(facts: dict[tuple[str, str], Fact]) -> dict[tuple[str, str], Fact]:
     """Vague findings made part of the exact ones in the same place."""
     known = load_tables().exact
-    for vague in [fact for key, fact in facts.items() if key[0] in known]:
-        exact = [facts.get((name, "")) for name in known[vague.key[0]]]
-        there = [fact for fact in exact if fact and _same_place(vague, fact)]
+    if known.keys().isdisjoint(name for name, _ in facts):
+        return facts
+    for name, exacts in known.items():
+        vague = facts.get((name, ""))
+        if vague is None:
+            continue
+        exact = [facts[other, ""] for other in exacts if (other, "") in facts]
+        there = [fact for fact in exact if _same_place(vague, fact)]
         if not there or any(vague.earned and not fact.earned for fact in there):
             continue
         del facts[vague.key]
@@ -288,26 +306,20 @@ def _folded(facts: dict[tuple[str, str], Fact]) -> dict[tuple[str, str], Fact]:
     return facts
 
 
-def _same_place(one: Fact, other: Fact) -> bool:
-    sides = set(one.sides) & set(other.sides)
-    return bool(sides) or "" in one.sides or "" in other.sides
+def _same_place(vague: Fact, exact: Fact) -> bool:
+    """Can the vague finding be the exact one? Not if it is on a side that the other is not."""
+    return "" in vague.sides or "" in exact.sides or vague.sides.keys() <= exact.sides.keys()
 
 
 def _contradicted(facts: dict[tuple[str, str], Fact], denials: list[Claim]) -> frozenset:
     names = {name for name, _ in facts}
-    denying = [claim for claim in denials if not _covered(claim).isdisjoint(names)]
+    denying = [claim for claim in denials if not names.isdisjoint(claim.covers)]
     return frozenset(key for claim in denying for key, fact in facts.items() if denies(claim, fact))
-
-
-def _covered(claim: Claim) -> frozenset[str]:
-    """The names that a denial is of: clear lungs have no consolidation."""
-    name = claim.key[0]
-    return load_tables().denies.get(name) or frozenset((name,))
 
 
 def denies(claim: Claim, fact: Fact) -> bool:
     """Does a denial deny this finding? "No large effusion" denies no small one."""
-    if fact.key[0] not in _covered(claim) or claim.key[1] not in ("", fact.key[1]):
+    if fact.key[0] not in claim.covers or claim.key[1] not in ("", fact.key[1]):
         return False
     if claim.side in ("left", "right") and claim.side not in fact.sides:
         return False

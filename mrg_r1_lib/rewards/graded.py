@@ -52,9 +52,9 @@ HEDGED = 0.75  # factor of what is said in doubt
 QUIET = 1.0  # findings of less weight leave a study quiet: B = 1
 REPEATED, UNREAD = 4, 10  # repeats and unread words that halve the value
 LEAST, MOST = 0.5, 2.0  # surprise, whose mean is 1
-REFERENCES = 8192  # kept readings of references; a corpus has 4,000
+KEPT = 8192  # readings of reports: references come again, and so do a policy's templates
 
-_reference_facts = lru_cache(maxsize=REFERENCES)(facts_of)
+_kept_facts = lru_cache(maxsize=KEPT)(facts_of)
 
 
 def grade(
@@ -108,7 +108,7 @@ def _graded(
 ) -> list[float | None]:
     reports = [parse_completion(completion).report for completion in completions]
     pairs = zip(reference, reports, strict=True)
-    return [grade(_reference_facts(one), facts_of(two), surprises) for one, two in pairs]
+    return [grade(_kept_facts(one), _kept_facts(two), surprises) for one, two in pairs]
 
 
 def build(prevalence: np.ndarray | None = None) -> Callable[..., list[float | None]]:
