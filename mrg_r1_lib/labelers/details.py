@@ -15,11 +15,15 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-ATTRIBUTES = ("side", "zone", "size", "acuity", "change", "position")
+ATTRIBUTES = ("side", "zone", "size", "acuity", "change", "position", "bone")
 SIZES = ("small", "moderate", "large")
 KINDS = (*ATTRIBUTES, "side+zone", "none", "name", "device", "joint", "word", "heading")
-_UNITS = {"mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0}
-_UNITS |= {"centimeter": 10.0, "centimeters": 10.0}
+_UNITS = {f"milli{end}": 1.0 for end in ("meter", "meters", "metre", "metres")} | {"mm": 1.0}
+_UNITS |= {f"centi{end}": 10.0 for end in ("meter", "meters", "metre", "metres")} | {"cm": 10.0}
+_NUMBERS = {"half": 0.5, "a": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0}
+_NUMBERS |= {"six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0, "twelve": 12.0}
+_NUMBERS |= {"fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0}
+_DENIED = frozenset(("none", "not", "no", "nothing", "without", "spares", "sparing", "spared"))
 _PARTS = frozenset((",", "and", "or", "nor", "with", "without", "but", "/", "(", ")", ":", "as"))
 _BEHIND = frozenset(("in", "at", "of", "within", "along", "over", "on", "near", "from", "to"))
 _BEHIND |= {"overlying", "throughout", "involving", "is", "are", "measures", "measuring", "above"}
@@ -29,6 +33,7 @@ _MEANS = frozenset(  # "opacity …, which may represent atelectasis" is in one 
     + ("consistent", "suggest", "suggests", "suggestive", "suggesting", "reflect", "reflects")
     + ("reflecting", "versus", "vs", "either")
 )
+_DENIAL = 4  # words from a "none" to the place that it denies
 _REACH = 14  # words from a finding to a word that describes it
 
 Details = dict[str, tuple[str, ...]]
@@ -95,17 +100,22 @@ def details_in(words: list[str]) -> list[Detail]:
                 spent = end
                 break
         else:
-            if word in _UNITS and start and words[start - 1][0].isdigit():
+            if word in _UNITS and start and _number(words[start - 1]) is not None:
                 found.append(_measure(words, start))
     return found
 
 
+def _number(word: str) -> float | None:
+    return float(word) if word[0].isdigit() else _NUMBERS.get(word)
+
+
 def _measure(words: list[str], unit: int) -> Detail:
     """ "2.5 x 3 cm": the largest of the numbers before a unit, in millimetres."""
-    start, sizes = unit - 1, [float(words[unit - 1])]
-    while start >= 2 and words[start - 1] in ("x", "by") and words[start - 2][0].isdigit():
+    start = unit - 1
+    sizes = [_number(words[start]) or 0.0]
+    while start >= 2 and words[start - 1] in ("x", "by") and _number(words[start - 2]):
         start -= 2
-        sizes.append(float(words[start]))
+        sizes.append(_number(words[start]) or 0.0)
     return Detail(start, unit + 1, (("measure", f"{max(sizes) * _UNITS[words[unit]]:g}"),))
 
 
@@ -122,7 +132,7 @@ def described(
         return found
     for detail in details:
         owner = _owner(words, spans, detail)
-        if owner is not None:
+        if owner is not None and not _is_denied(words, spans[owner], detail):
             for attribute, value in detail.values:
                 if value not in found[owner].get(attribute, ()):
                     found[owner][attribute] = (*found[owner].get(attribute, ()), value)
@@ -158,6 +168,11 @@ def _owner(words: list[str], spans: Sequence[tuple[int, int]], detail: Detail) -
     if before is None or after is None:
         return after if before is None else before
     return after if _belongs_after(words, spans[before][1], detail, spans[after][0]) else before
+
+
+def _is_denied(words: list[str], span: tuple[int, int], detail: Detail) -> bool:
+    """Does the sentence deny the place, as in "effusion on the right, none on the left"?"""
+    return not _DENIED.isdisjoint(words[max(span[1], detail.start - _DENIAL) : detail.start])
 
 
 def _belongs_after(words: list[str], end: int, detail: Detail, start: int) -> bool:

@@ -97,22 +97,33 @@ def named_in(words: list[str]) -> list[Named]:
         by_place.setdefault((at.start, at.end), []).append((name, label, at))
     spans = sorted(by_place)
     found: list[Named] = []
-    device = ""
     for span, details in zip(spans, described(words, spans), strict=True):
         is_statement = by_place[span][0][2].phrase.kind == "subject"
         if is_statement and not _LARGE.isdisjoint(words[slice(*span)]):
             details["size"] = tuple(size for size in details["size"] if size != "large")
         for what, label, at in _names(by_place[span]):
-            if what == DEVICES:  # a "tip" is of the device before it
-                device = load_words().devices.get(at.phrase.text, device)
-            kind = device if what == DEVICES else ""
+            kind = load_words().devices.get(at.phrase.text, "") if what == DEVICES else ""
             found += [Named(what, kind, label, at, each) for each in _by_side(details)]
-    return found
+    return _of_one_device(found)
+
+
+def _of_one_device(found: list[Named]) -> list[Named]:
+    """A "tip" or "tube" is of the device before it in the sentence, else of the one after it."""
+    kinds = [each.kind for each in found if each.kind]
+    if not kinds:
+        return found
+    kind, named = kinds[0], []
+    for each in found:
+        kind = each.kind or kind
+        named.append(each._replace(kind=kind) if each.what == DEVICES else each)
+    return named
 
 
 def _by_side(details: Details) -> list[Details]:
     """ "Small left and large right effusions" are two findings of one span."""
     sides, sizes = details.get("side", ()), details.get("size", ())
+    if len(sides) == 3:  # "bilateral effusions, small on the left and large on the right"
+        sides = tuple(side for side in sides if side != "bilateral")
     if len(sides) != 2 or len(sizes) != 2:
         return [details]
     pairs = zip(sides, sizes, strict=True)

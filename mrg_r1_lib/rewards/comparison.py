@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mrg_r1_lib.labelers.details import SIZES
 from mrg_r1_lib.labelers.findings import DEVICES
-from mrg_r1_lib.rewards.facts import Details, Fact, Facts, denies, load_tables
+from mrg_r1_lib.rewards.facts import WRONG, Details, Fact, Facts, denies, load_tables
 
 THERE = 0.5  # part of a finding's credit for being there, beside the parts of its details
 PARTS = {  # attribute -> its part, and what a contradiction in it leaves of the whole
@@ -27,6 +27,7 @@ UNASKED = 0.9  # what a detail that the reference does not give leaves
 CERTAINTY = 0.85  # what is left where one report doubts and the other asserts
 OTHER_DEVICE = 0.3  # share of a device of another kind
 CLOSE, NEAR = 1.25, 1.6  # ratios of two measures: the same, and half of the part
+_GOOD = frozenset(("good",))
 _SETS = ("zone", "position", "acuity", "change")
 _PLACES = ("zone", "size", "measure")  # what nobody should add
 
@@ -143,6 +144,8 @@ def _described(wanted: Details, given: Details, total: float, got: float) -> flo
             left *= whole + (1 - whole) * share if two else 1.0
         elif two and name in _PLACES:
             left *= UNASKED
+        elif two and name == "position" and WRONG & two:
+            left *= PARTS[name][1]
     return left * got / total
 
 
@@ -153,4 +156,6 @@ def _shared(name: str, one: object, two: object) -> float:
     if name == "measure":
         ratio = max(one, two) / min(one, two)
         return 1.0 if ratio <= CLOSE else 0.5 if ratio <= NEAR else 0.0
+    if name == "position" and one != two and _GOOD in (one, two) and not WRONG & (one | two):
+        return 0.9  # "in good position" says less than "above the carina", and nothing else
     return len(one & two) / len(one | two)

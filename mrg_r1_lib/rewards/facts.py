@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mrg_r1_lib.labelers.details import SIZES, load_words
-from mrg_r1_lib.labelers.findings import Named, named_in, one_side
+from mrg_r1_lib.labelers.findings import DEVICES, Named, named_in, one_side
 from mrg_r1_lib.labelers.rules import CACHED_SENTENCES, LONG
 from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import load_vocabulary, words_of
@@ -25,8 +25,13 @@ UNJOINED = 2  # findings in a row without a joint, from which a sentence is none
 UNREAD = 0.5  # share of unread words, above which a sentence is none
 SHORT = 4  # words: a shorter sentence is not judged by its unread words
 NO_WORDS: frozenset[str] = frozenset()
+_CENTRAL = ("Cardiomegaly", "Enlarged Cardiomediastinum")  # these have neither side nor zone
+_BASAL = ("Pleural Effusion", "Edema")  # their zone goes without saying
+_BONES = ("Fracture", "dislocation", "bone lesion", "vertebral compression")
 _CHRONIC = frozenset(("chronic",))
-_WRONG = frozenset(("wrong", "main bronchus"))  # positions
+WRONG = frozenset(
+    ("wrong", "main bronchus", "esophagus", "outside")
+)  # positions that have to be mended
 _ASSERTED = (Label.POSITIVE, Label.UNCERTAIN)
 _DANGLING = frozenset(("the", "a", "an", "no"))  # a noun phrase has to follow
 _CLOSED = ("is", "are", "was", "were", "has", "have", "of", "in", "at", "on", "and", "or", "with")
@@ -182,8 +187,8 @@ def _claims(named: list[Named]) -> list[Claim]:
             for other in named
         ):
             continue
-        described = _details(details) if details else UNDESCRIBED
-        side = one_side(details["side"]) if "side" in details else ""
+        described = _details(what, details) if details else UNDESCRIBED
+        side = one_side(details["side"]) if "side" in details and what not in _CENTRAL else ""
         claims.append(Claim((what, kind), label, side, described, _covers(what)))
     return claims
 
@@ -196,10 +201,11 @@ def _covers(what: str) -> frozenset[str]:
 _words = cache(frozenset)  # few distinct sets, many sentences
 
 
-def _details(found: dict[str, tuple[str, ...]]) -> Details:
+def _details(what: str, found: dict[str, tuple[str, ...]]) -> Details:
     sizes = found.get("size", ())
+    zone = found.get("bone", ()) if what in _BONES else found.get("zone", ())
     return Details(
-        _words(found.get("zone", ())),
+        _words(zone) if what not in _CENTRAL and what not in _BASAL else NO_WORDS,
         sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
         max(map(float, found["measure"])) if "measure" in found else 0.0,
         _words(found.get("acuity", ())),
@@ -255,14 +261,25 @@ def _gathered(read: list[Sentence]) -> dict[tuple[str, str], Fact]:
             for side in ("left", "right") if claim.side == "bilateral" else (claim.side,):
                 known = fact.sides.get(side)
                 fact.sides[side] = claim.details if known is None else known.joined(claim.details)
+    _name_device(facts)
     return {key: _weighed(fact) for key, fact in facts.items()}
+
+
+def _name_device(facts: dict[tuple[str, str], Fact]) -> None:
+    """A "tube" is the one device that the report names."""
+    unnamed = facts.get((DEVICES, ""))
+    named = [fact for key, fact in facts.items() if key[0] == DEVICES and key[1]]
+    if unnamed and len(named) == 1 and named[0].earned == unnamed.earned:
+        del facts[DEVICES, ""]
+        for side, details in unnamed.sides.items():
+            named[0].sides[side] = named[0].sides.get(side, UNDESCRIBED).joined(details)
 
 
 def _weighed(fact: Fact) -> Fact:
     """The fact in one place, with its weight: less if it is old, more if it is large."""
     _one_place(fact.sides)
     weights, details = load_tables().weights, fact.sides.values()
-    name = "malposition" if any(each.position & _WRONG for each in details) else fact.key[0]
+    name = "malposition" if any(each.position & WRONG for each in details) else fact.key[0]
     weight = weights.get(name, weights["*"])
     if all(each.acuity == _CHRONIC for each in details):
         weight *= OLD
