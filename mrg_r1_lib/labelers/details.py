@@ -20,6 +20,9 @@ SIZES = ("small", "moderate", "large")
 KINDS = (*ATTRIBUTES, "side+zone", "none", "name", "device", "joint", "word", "heading")
 _UNITS = {f"milli{end}": 1.0 for end in ("meter", "meters", "metre", "metres")} | {"mm": 1.0}
 _UNITS |= {f"centi{end}": 10.0 for end in ("meter", "meters", "metre", "metres")} | {"cm": 10.0}
+_SHARES = ("percent", "degrees", "degree")  # what is measured, but not in millimetres
+_UNITS |= dict.fromkeys(_SHARES, 1.0)
+_PAST = frozenset(("from", "previously", "formerly", "was", "were", "earlier", "before", "prior"))
 _NUMBERS = {"half": 0.5, "a": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0}
 _NUMBERS |= {"six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0, "twelve": 12.0}
 _NUMBERS |= {"fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0}
@@ -102,7 +105,21 @@ def details_in(words: list[str]) -> list[Detail]:
         else:
             if word in _UNITS and start and _number(words[start - 1]) is not None:
                 found.append(_measure(words, start))
-    return found
+    return _of_today(words, found)
+
+
+def _of_today(words: list[str], found: list[Detail]) -> list[Detail]:
+    """Without the old measure of "from 20 mm to 12 mm" and "12 mm, previously 8 mm"."""
+    measures = [each for each in found if each.values[0][0] in ("measure", "amount")]
+    if len(measures) < 2:
+        return found
+    old = [
+        each
+        for each in measures
+        if not _PAST.isdisjoint(words[max(0, each.start - 2) : each.start])
+        or not _PAST.isdisjoint(words[each.end : each.end + 1])
+    ]
+    return [each for each in found if each not in old] if len(old) < len(measures) else found
 
 
 def _number(word: str) -> float | None:
@@ -116,7 +133,8 @@ def _measure(words: list[str], unit: int) -> Detail:
     while start >= 2 and words[start - 1] in ("x", "by") and _number(words[start - 2]):
         start -= 2
         sizes.append(_number(words[start]) or 0.0)
-    return Detail(start, unit + 1, (("measure", f"{max(sizes) * _UNITS[words[unit]]:g}"),))
+    kind = "amount" if words[unit] in _SHARES else "measure"
+    return Detail(start, unit + 1, ((kind, f"{max(sizes) * _UNITS[words[unit]]:g}"),))
 
 
 def described(

@@ -18,6 +18,7 @@ from mrg_r1_lib.observations import ABNORMALITIES, Label
 
 DEVICES = "Support Devices"
 _TWO = ("hydropneumothorax", "hemopneumothorax")
+_PAIRED = ("zone", "size", "measure")  # two of them on two sides stand in the order of the sides
 _LARGE = frozenset(("large", "big"))  # "the heart is large" says that, not how much
 _VAGUE = ("Lung Opacity", OTHER)  # the less exact of two names of a span
 
@@ -120,14 +121,15 @@ def _of_one_device(found: list[Named]) -> list[Named]:
 
 
 def _by_side(details: Details) -> list[Details]:
-    """ "Small left and large right effusions" are two findings of one span."""
-    sides, sizes = details.get("side", ()), details.get("size", ())
+    """ "Small left and large right effusions" are two findings of one span, in this order."""
+    sides = details.get("side", ())
     if len(sides) == 3:  # "bilateral effusions, small on the left and large on the right"
         sides = tuple(side for side in sides if side != "bilateral")
-    if len(sides) != 2 or len(sizes) != 2:
+    paired = [name for name in _PAIRED if len(details.get(name, ())) == 2]
+    if len(sides) != 2 or "bilateral" in sides or not paired:
         return [details]
-    pairs = zip(sides, sizes, strict=True)
-    return [details | {"side": (side,), "size": (size,)} for side, size in pairs]
+    parts = ({name: details[name][i : i + 1] for name in paired} for i in (0, 1))
+    return [details | part | {"side": (side,)} for side, part in zip(sides, parts, strict=True)]
 
 
 def _names(read: list[tuple[str, Label, Found]]) -> list[tuple[str, Label, Found]]:

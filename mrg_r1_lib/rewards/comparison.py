@@ -18,6 +18,7 @@ PARTS = {  # attribute -> its part, and what a contradiction in it leaves of the
     "size": (0.25, 0.4),
     "zone": (0.15, 0.6),
     "measure": (0.2, 0.5),
+    "amount": (0.2, 0.5),
     "position": (0.25, 0.5),
     "acuity": (0.1, 0.6),
     "change": (0.1, 0.6),
@@ -29,7 +30,7 @@ OTHER_DEVICE = 0.3  # share of a device of another kind
 CLOSE, NEAR = 1.25, 1.6  # ratios of two measures: the same, and half of the part
 _GOOD = frozenset(("good",))
 _SETS = ("zone", "position", "acuity", "change")
-_PLACES = ("zone", "size", "measure")  # what nobody should add
+_PLACES = ("zone", "size", "measure", "amount")  # what nobody should add
 
 Key = tuple[str, str]
 
@@ -135,7 +136,7 @@ def _any(sides: dict[str, Details]) -> Details:
 
 def _described(wanted: Details, given: Details, total: float, got: float) -> float:
     left = 1.0
-    for name in (*_SETS, "size", "measure"):
+    for name in (*_SETS, "size", "measure", "amount"):
         one, two = getattr(wanted, name), getattr(given, name)
         if one:
             part, whole = PARTS[name]
@@ -153,7 +154,7 @@ def _shared(name: str, one: object, two: object) -> float:
     """How far two stated details agree, in [0, 1]."""
     if name == "size":
         return (1.0, 0.5, 0.0)[abs(SIZES.index(one) - SIZES.index(two))]
-    if name == "measure":
+    if name in ("measure", "amount"):
         ratio = max(one, two) / min(one, two)
         return 1.0 if ratio <= CLOSE else 0.5 if ratio <= NEAR else 0.0
     if name == "position" and one != two and _GOOD in (one, two) and not WRONG & (one | two):

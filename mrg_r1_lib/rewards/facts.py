@@ -45,6 +45,7 @@ class Details(NamedTuple):
     zone: frozenset[str] = NO_WORDS
     size: str = ""
     measure: float = 0.0  # mm
+    amount: float = 0.0  # percent, or degrees
     acuity: frozenset[str] = NO_WORDS
     change: frozenset[str] = NO_WORDS
     position: frozenset[str] = NO_WORDS
@@ -55,6 +56,7 @@ class Details(NamedTuple):
             self.zone | other.zone,
             max(self.size, other.size, key=("", *SIZES).index),
             max(self.measure, other.measure),
+            max(self.amount, other.amount),
             self.acuity | other.acuity,
             self.change | other.change,
             self.position | other.position,
@@ -163,7 +165,7 @@ def facts_of(report: str) -> Facts:
 
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(text: str) -> Sentence:
-    words = words_of(text)
+    words = words_of(text.replace("%", " percent"))
     named = named_in(words)
     unread = _unread(words)
     is_garbage = unread > UNREAD * len(words) and len(words) >= SHORT
@@ -208,6 +210,7 @@ def _details(what: str, found: dict[str, tuple[str, ...]]) -> Details:
         _words(zone) if what not in _CENTRAL and what not in _BASAL else NO_WORDS,
         sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
         max(map(float, found["measure"])) if "measure" in found else 0.0,
+        max(map(float, found["amount"])) if "amount" in found else 0.0,
         _words(found.get("acuity", ())),
         _words(found.get("change", ())),
         _words(found.get("position", ())),
