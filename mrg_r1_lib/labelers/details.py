@@ -3,7 +3,7 @@
 `findings.csv` is written for a clinician: a row `kind,phrase,meaning`. Rows of the kinds in
 `ATTRIBUTES` describe, `name` and `device` rows name a finding that the 13 observations do not,
 `joint` rows are words that join two statements, `word` rows are ordinary words of a report,
-`heading` rows headings of the hand-made index. Which
+`heading` rows headings of the hand-made index, `pronoun` rows begin a sentence on what was said. Which
 finding a word describes is decided by what stands between them: adjectives stand before their
 finding, a place behind its preposition, and a list or a "with" parts two findings.
 """
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 ATTRIBUTES = ("side", "zone", "size", "acuity", "change", "position", "bone")
 SIZES = ("small", "moderate", "large")
-KINDS = (*ATTRIBUTES, "side+zone", "none", "name", "device", "joint", "word", "heading")
+KINDS = (*ATTRIBUTES, "side+zone", "none", "name", "device", "joint", "word", "heading", "pronoun")
 _UNITS = {f"milli{end}": 1.0 for end in ("meter", "meters", "metre", "metres")} | {"mm": 1.0}
 _UNITS |= {f"centi{end}": 10.0 for end in ("meter", "meters", "metre", "metres")} | {"cm": 10.0}
 _SHARES = ("percent", "degrees", "degree")  # what is measured, but not in millimetres
@@ -51,6 +51,7 @@ class Words(NamedTuple):
     joints: frozenset[str]
     known: frozenset[str]
     headings: dict[str, str]
+    pronouns: frozenset[str]
 
 
 class Detail(NamedTuple):
@@ -80,10 +81,14 @@ def load_words() -> Words:
         first, *rest = phrase.split()
         by_first[first].append((tuple(rest), described[phrase]))
     words = {word for phrase in described for word in phrase.split()}
-    known_words = frozenset(words | set(single["word"]) | set(single["joint"]) | set(_UNITS))
-    joints = frozenset(single["joint"])
     return Words(
-        dict(by_first), single["name"], single["device"], joints, known_words, single["heading"]
+        dict(by_first),
+        names=single["name"],
+        devices=single["device"],
+        headings=single["heading"],
+        joints=frozenset(single["joint"]),
+        pronouns=frozenset(single["pronoun"]),
+        known=frozenset(words | set(single["word"]) | set(single["joint"]) | set(_UNITS)),
     )
 
 
@@ -130,11 +135,24 @@ def _measure(words: list[str], unit: int) -> Detail:
     """ "2.5 x 3 cm": the largest of the numbers before a unit, in millimetres."""
     start = unit - 1
     sizes = [_number(words[start]) or 0.0]
-    while start >= 2 and words[start - 1] in ("x", "by") and _number(words[start - 2]):
-        start -= 2
-        sizes.append(_number(words[start]) or 0.0)
+    while start >= 1:
+        back = 2 if words[start - 1] in ("x", "by") and start >= 2 else 1
+        if not words[start - back][0].isdigit():
+            break
+        start -= back
+        sizes.append(float(words[start]))
     kind = "amount" if words[unit] in _SHARES else "measure"
     return Detail(start, unit + 1, ((kind, f"{max(sizes) * _UNITS[words[unit]]:g}"),))
+
+
+def details_of_pronoun(words: list[str]) -> Details:
+    """The details of a sentence on what was said before, "It measures 8 mm"; else none."""
+    found: Details = {}
+    if words and words[0] in load_words().pronouns:
+        for detail in details_in(words):
+            for attribute, value in detail.values:
+                found[attribute] = (*found.get(attribute, ()), value)
+    return found
 
 
 def described(

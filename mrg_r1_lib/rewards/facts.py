@@ -12,7 +12,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import NamedTuple
 
-from mrg_r1_lib.labelers.details import SIZES, load_words
+from mrg_r1_lib.labelers.details import SIZES, details_of_pronoun, load_words
 from mrg_r1_lib.labelers.findings import DEVICES, Named, named_in, one_side
 from mrg_r1_lib.labelers.rules import CACHED_SENTENCES, LONG
 from mrg_r1_lib.labelers.statements import sentences_of
@@ -26,7 +26,8 @@ UNREAD = 0.5  # share of unread words, above which a sentence is none
 SHORT = 4  # words: a shorter sentence is not judged by its unread words
 NO_WORDS: frozenset[str] = frozenset()
 _CENTRAL = ("Cardiomegaly", "Enlarged Cardiomediastinum")  # these have neither side nor zone
-_BASAL = ("Pleural Effusion", "Edema")  # their zone goes without saying
+_NO_ZONE = (*_CENTRAL, "Pleural Effusion", "Edema", DEVICES)  # or one that goes without saying
+_NO_SIDE = ("airway tube", "gastric tube", "tracheostomy")
 _BONES = ("Fracture", "dislocation", "bone lesion", "vertebral compression")
 _CHRONIC = frozenset(("chronic",))
 WRONG = frozenset(
@@ -86,6 +87,7 @@ class Sentence(NamedTuple):
     asserted: list[Claim]
     denials: list[Claim]
     history: list[Claim]  # neither there nor not
+    pronoun: dict[str, tuple[str, ...]]  # details of what another sentence names
     reads: bool
     unread: int  # words, of a sentence that is mostly unread
     repeated: int  # 4-grams that repeat
@@ -150,6 +152,8 @@ def facts_of(report: str) -> Facts:
     distinct = dict.fromkeys(texts)
     read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in distinct]
     findings = _folded(_gathered(read))
+    if len(findings) == 1:  # it is what "it" means, wherever that sentence stands
+        findings = _told_more(next(iter(findings.values())), read)
     denials = [claim for sentence in read for claim in sentence.denials]
     history = [claim.key for sentence in read for claim in sentence.history]
     return Facts(
@@ -175,7 +179,10 @@ def _sentence(text: str) -> Sentence:
         by_label[claim.label].append(claim)
     history, asserted, denials, doubted = by_label
     unreadable = unread if is_garbage else 0
-    return Sentence(asserted + doubted, denials, history, reads, unreadable, _repeated(words))
+    pronoun = {} if named else details_of_pronoun(words)
+    return Sentence(
+        asserted + doubted, denials, history, pronoun, reads, unreadable, _repeated(words)
+    )
 
 
 def _claims(named: list[Named]) -> list[Claim]:
@@ -190,7 +197,9 @@ def _claims(named: list[Named]) -> list[Claim]:
         ):
             continue
         described = _details(what, details) if details else UNDESCRIBED
-        side = one_side(details["side"]) if "side" in details and what not in _CENTRAL else ""
+        side = one_side(details["side"]) if "side" in details else ""
+        if side and (what in _CENTRAL or kind in _NO_SIDE):
+            side = ""
         claims.append(Claim((what, kind), label, side, described, _covers(what)))
     return claims
 
@@ -205,9 +214,9 @@ _words = cache(frozenset)  # few distinct sets, many sentences
 
 def _details(what: str, found: dict[str, tuple[str, ...]]) -> Details:
     sizes = found.get("size", ())
-    zone = found.get("bone", ()) if what in _BONES else found.get("zone", ())
+    zone = found.get("bone" if what in _BONES else "zone", ())
     return Details(
-        _words(zone) if what not in _CENTRAL and what not in _BASAL else NO_WORDS,
+        _words(zone) if what not in _NO_ZONE else NO_WORDS,
         sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
         max(map(float, found["measure"])) if "measure" in found else 0.0,
         max(map(float, found["amount"])) if "amount" in found else 0.0,
@@ -289,6 +298,18 @@ def _weighed(fact: Fact) -> Fact:
     if any(each.size == "large" for each in details):
         weight *= LARGE
     return fact._replace(weight=weight)
+
+
+def _told_more(fact: Fact, read: list[Sentence]) -> dict[tuple[str, str], Fact]:
+    """The only finding of a report, with what sentences such as "It measures 8 mm" tell of it."""
+    for pronoun in [sentence.pronoun for sentence in read if sentence.pronoun]:
+        more, side = _details(fact.key[0], pronoun), one_side(pronoun.get("side", ()))
+        sides = {name: details.joined(more) for name, details in fact.sides.items()}
+        if side and "" in sides and fact.key[0] not in _CENTRAL:
+            told = ("left", "right") if side == "bilateral" else (side,)
+            sides = dict.fromkeys(told, sides[""])
+        fact = fact._replace(sides=sides)
+    return {fact.key: _weighed(fact)}
 
 
 def _one_place(sides: dict[str, Details]) -> None:
