@@ -101,9 +101,13 @@ def named_in(words: list[str]) -> list[Named]:
     for span, details in zip(spans, described(words, spans), strict=True):
         is_statement = by_place[span][0][2].phrase.kind == "subject"
         if is_statement and not _LARGE.isdisjoint(words[slice(*span)]):
-            details["size"] = tuple(size for size in details["size"] if size != "large")
+            details["size"] = tuple(size for size in details.get("size", ()) if size != "large")
         for what, label, at in _names(by_place[span]):
-            kind = load_words().devices.get(at.phrase.text, "") if what == DEVICES else ""
+            kind = ""
+            if what == DEVICES:
+                kind = load_words().devices.get(at.phrase.text, "")
+            else:
+                details.pop("position", None)
             found += [Named(what, kind, label, at, each) for each in _by_side(details)]
     return _of_one_device(found)
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from mrg_r1_lib.labelers.details import SIZES
 from mrg_r1_lib.labelers.findings import DEVICES
-from mrg_r1_lib.rewards.facts import WRONG, Details, Fact, Facts, denies, load_tables
+from mrg_r1_lib.rewards.claims import WRONG, Details
+from mrg_r1_lib.rewards.facts import Fact, Facts, denies
+from mrg_r1_lib.rewards.finding_tables import load_tables
 
 THERE = 0.5  # part of a finding's credit for being there, beside the parts of its details
 PARTS = {  # attribute -> its part, and what a contradiction in it leaves of the whole

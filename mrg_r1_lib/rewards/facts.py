@@ -1,96 +1,30 @@
 """What a report claims, in the form that two reports are compared in: one fact per finding.
 
-Report -> sentences -> `labelers.findings` -> facts by name, each with its sides, denials, and signs
-that the text is no report: sentences without joints, unread words, repetition. Each sentence is
-read once and kept in a bounded cache. A vague finding ("opacity, likely atelectasis") is folded
-into the exact one that the same report gives, so that it counts once.
+Report -> sentences -> `claims` -> facts by name with details by side, denials, and signs that the
+text is no report: sentences that are none, unread words, repetition. A vague finding ("opacity,
+likely atelectasis") is folded into the exact one of the same report, so that it counts once. The
+order of the sentences changes nothing.
 """
 
-import csv
-from functools import cache, lru_cache
-from importlib.resources import files
-from itertools import pairwise
 from typing import NamedTuple
 
-from mrg_r1_lib.labelers.details import SIZES, details_of_pronoun, load_words
-from mrg_r1_lib.labelers.findings import DEVICES, Named, named_in, one_side
-from mrg_r1_lib.labelers.rules import CACHED_SENTENCES, LONG
+from mrg_r1_lib.labelers.findings import DEVICES, one_side
 from mrg_r1_lib.labelers.statements import sentences_of
-from mrg_r1_lib.labelers.vocabulary import load_vocabulary, words_of
-from mrg_r1_lib.metrics.degeneration import repeated_ngrams
 from mrg_r1_lib.observations import Label
+from mrg_r1_lib.rewards.claims import (
+    CENTRAL,
+    UNDESCRIBED,
+    WRONG,
+    Claim,
+    Details,
+    Sentence,
+    claims_of,
+    details_from,
+)
+from mrg_r1_lib.rewards.finding_tables import load_tables
 
-OLD, LARGE = 0.5, 1.25  # factors of the weight of a finding that is only old, or large
-UNJOINED = 2  # findings in a row without a joint, from which a sentence is none
-UNREAD = 0.5  # share of unread words, above which a sentence is none
-SHORT = 4  # words: a shorter sentence is not judged by its unread words
-NO_WORDS: frozenset[str] = frozenset()
-_CENTRAL = ("Cardiomegaly", "Enlarged Cardiomediastinum")  # these have neither side nor zone
-_NO_ZONE = (*_CENTRAL, "Pleural Effusion", "Edema", DEVICES)  # or one that goes without saying
-_NO_SIDE = ("airway tube", "gastric tube", "tracheostomy")
-_BONES = ("Fracture", "dislocation", "bone lesion", "vertebral compression")
 _CHRONIC = frozenset(("chronic",))
-WRONG = frozenset(
-    ("wrong", "main bronchus", "esophagus", "outside")
-)  # positions that have to be mended
-_ASSERTED = (Label.POSITIVE, Label.UNCERTAIN)
-_DANGLING = frozenset(("the", "a", "an", "no"))  # a noun phrase has to follow
-_CLOSED = ("is", "are", "was", "were", "has", "have", "of", "in", "at", "on", "and", "or", "with")
-_CLOSED += ("the", "a", "an", "no", "there", "by", "from", "to", ",")
-_BROKEN = frozenset((one, two) for one in _DANGLING for two in _CLOSED)
-
-
-class Details(NamedTuple):
-    """How a finding is described on one side; empty where the report does not say."""
-
-    zone: frozenset[str] = NO_WORDS
-    size: str = ""
-    measure: float = 0.0  # mm
-    amount: float = 0.0  # percent, or degrees
-    acuity: frozenset[str] = NO_WORDS
-    change: frozenset[str] = NO_WORDS
-    position: frozenset[str] = NO_WORDS
-
-    def joined(self, other: "Details") -> "Details":
-        """Both descriptions as one; of two sizes the larger."""
-        return Details(
-            self.zone | other.zone,
-            max(self.size, other.size, key=("", *SIZES).index),
-            max(self.measure, other.measure),
-            max(self.amount, other.amount),
-            self.acuity | other.acuity,
-            self.change | other.change,
-            self.position | other.position,
-        )
-
-    def filled(self, other: "Details") -> "Details":
-        """This description, with the other's words where it has none."""
-        return Details(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-UNDESCRIBED = Details()
-
-
-class Claim(NamedTuple):
-    """One assertion or denial of a sentence. `key`: name, and of devices kind."""
-
-    key: tuple[str, str]
-    label: Label
-    side: str
-    details: Details
-    covers: frozenset[str]  # the names that a denial of it is of
-
-
-class Sentence(NamedTuple):
-    """The claims of a sentence; `reads`: it can be read as one."""
-
-    asserted: list[Claim]
-    denials: list[Claim]
-    history: list[Claim]  # neither there nor not
-    pronoun: dict[str, tuple[str, ...]]  # details of what another sentence names
-    reads: bool
-    unread: int  # words, of a sentence that is mostly unread
-    repeated: int  # 4-grams that repeat
+OLD, LARGE = 0.5, 1.25  # factors of the weight of a finding that is only old, or large
 
 
 class Fact(NamedTuple):
@@ -116,41 +50,11 @@ class Facts(NamedTuple):
     repeated: int
 
 
-class Tables(NamedTuple):
-    """The two tables that a clinician can edit."""
-
-    weights: dict[str, float]
-    shared: dict[tuple[str, str], float]
-    exact: dict[str, tuple[str, ...]]  # of a vague finding the more exact ones
-    denies: dict[str, frozenset[str]]
-
-
-@cache
-def load_tables() -> Tables:
-    """`finding_weights.csv` and `finding_relations.csv`, read once."""
-    weights = {row["finding"]: float(row["weight"]) for row in _rows("finding_weights.csv")}
-    shared, exact, denies = {}, {}, {}
-    for row in _rows("finding_relations.csv"):
-        one, other = row["one"], row["other"]
-        if row["kind"] == "denies":
-            denies[one] = denies.get(one, frozenset((one,))) | {other}
-            continue
-        shared[one, other] = shared[other, one] = float(row["shared"])
-        if row["kind"] == "general":
-            exact[one] = (*exact.get(one, ()), other)
-    return Tables(weights, shared, exact, denies)
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 def facts_of(report: str) -> Facts:
     """What a report claims; TypeError if it is not text."""
     texts = sentences_of(report)
     distinct = dict.fromkeys(texts)
-    read = [(_sentence if len(text) <= LONG else _sentence.__wrapped__)(text) for text in distinct]
+    read = list(map(claims_of, distinct))
     findings = _folded(_gathered(read))
     if len(findings) == 1:  # it is what "it" means, wherever that sentence stands
         findings = _told_more(next(iter(findings.values())), read)
@@ -165,95 +69,6 @@ def facts_of(report: str) -> Facts:
         sum(sentence.unread for sentence in read),
         len(texts) - len(distinct) + sum(sentence.repeated for sentence in read),
     )
-
-
-@lru_cache(maxsize=CACHED_SENTENCES)
-def _sentence(text: str) -> Sentence:
-    words = words_of(text.replace("%", " percent"))
-    named = named_in(words)
-    unread = _unread(words)
-    is_garbage = unread > UNREAD * len(words) and len(words) >= SHORT
-    reads = bool(named) and not is_garbage and _breaks(words, named) < UNJOINED
-    by_label: tuple[list[Claim], ...] = ([], [], [], [])
-    for claim in _claims(named) if named else ():
-        by_label[claim.label].append(claim)
-    history, asserted, denials, doubted = by_label
-    unreadable = unread if is_garbage else 0
-    pronoun = {} if named else details_of_pronoun(words)
-    return Sentence(
-        asserted + doubted, denials, history, pronoun, reads, unreadable, _repeated(words)
-    )
-
-
-def _claims(named: list[Named]) -> list[Claim]:
-    """The claims of a sentence; "congestion without edema" denies no congestion."""
-    claims = []
-    for what, kind, label, at, details in named:
-        if label == Label.NEGATIVE and any(
-            (what, kind) == (other.what, other.kind)
-            and other.label in _ASSERTED
-            and other.at.phrase != at.phrase
-            for other in named
-        ):
-            continue
-        described = _details(what, details) if details else UNDESCRIBED
-        side = one_side(details["side"]) if "side" in details else ""
-        if side and (what in _CENTRAL or kind in _NO_SIDE):
-            side = ""
-        claims.append(Claim((what, kind), label, side, described, _covers(what)))
-    return claims
-
-
-@cache
-def _covers(what: str) -> frozenset[str]:
-    return load_tables().denies.get(what) or frozenset((what,))
-
-
-_words = cache(frozenset)  # few distinct sets, many sentences
-
-
-def _details(what: str, found: dict[str, tuple[str, ...]]) -> Details:
-    sizes = found.get("size", ())
-    zone = found.get("bone" if what in _BONES else "zone", ())
-    return Details(
-        _words(zone) if what not in _NO_ZONE else NO_WORDS,
-        sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
-        max(map(float, found["measure"])) if "measure" in found else 0.0,
-        max(map(float, found["amount"])) if "amount" in found else 0.0,
-        _words(found.get("acuity", ())),
-        _words(found.get("change", ())),
-        _words(found.get("position", ())),
-    )
-
-
-@cache
-def _readable() -> frozenset[str]:
-    return load_words().known | load_vocabulary().words
-
-
-def _unread(words: list[str]) -> int:
-    """How many words neither the vocabulary nor the table of ordinary words knows."""
-    unknown = set(words) - _readable()
-    return sum(word in unknown and word[0].isalpha() for word in words) if unknown else 0
-
-
-def _repeated(words: list[str]) -> int:
-    """How many 4-grams repeat an earlier one; each needs four words that stand there twice."""
-    if len(words) - len(set(words)) < 4:
-        return 0
-    return round((repeated_ngrams(" ".join(words)) or 0) * (len(words) - 3))
-
-
-def _breaks(words: list[str], named: list[Named]) -> int:
-    """How often grammar breaks: two findings without a joint, or "the of", "no is", "a the"."""
-    joints = load_words().joints
-    breaks = 0
-    for one, two in pairwise(named):
-        if two.at.start >= one.at.end and one.what != two.what:
-            breaks += joints.isdisjoint(words[one.at.end : two.at.start])
-    if not _BROKEN.isdisjoint(pairwise(words)):
-        breaks += sum(pair in _BROKEN for pair in pairwise(words))
-    return breaks + (words[-1] in _DANGLING)
 
 
 def _gathered(read: list[Sentence]) -> dict[tuple[str, str], Fact]:
@@ -303,9 +118,9 @@ def _weighed(fact: Fact) -> Fact:
 def _told_more(fact: Fact, read: list[Sentence]) -> dict[tuple[str, str], Fact]:
     """The only finding of a report, with what sentences such as "It measures 8 mm" tell of it."""
     for pronoun in [sentence.pronoun for sentence in read if sentence.pronoun]:
-        more, side = _details(fact.key[0], pronoun), one_side(pronoun.get("side", ()))
+        more, side = details_from(fact.key[0], pronoun), one_side(pronoun.get("side", ()))
         sides = {name: details.joined(more) for name, details in fact.sides.items()}
-        if side and "" in sides and fact.key[0] not in _CENTRAL:
+        if side and "" in sides and fact.key[0] not in CENTRAL:
             told = ("left", "right") if side == "bilateral" else (side,)
             sides = dict.fromkeys(told, sides[""])
         fact = fact._replace(sides=sides)
