@@ -1,11 +1,11 @@
 """The words that describe a finding: side, zone, size, measure, acuity, change, position.
 
 `findings.csv` is written for a clinician: a row `kind,phrase,meaning`. Rows of the kinds in
-`ATTRIBUTES` describe, `name` and `device` rows name a finding that the 13 observations do not,
-`joint` rows are words that join two statements, `word` rows are ordinary words of a report,
-`heading` rows headings of the hand-made index, `pronoun` rows begin a sentence on what was said. Which
-finding a word describes is decided by what stands between them: adjectives stand before their
-finding, a place behind its preposition, and a list or a "with" parts two findings.
+`ATTRIBUTES` describe, `name` and `device` rows name a finding that the 13 observations do not.
+`joint` words join two statements, `word` rows are ordinary words of a report, `heading` rows are
+headings of the hand-made index, `pronoun` words begin a sentence on what was said. Which finding a
+word describes is decided by what stands between them: adjectives stand before their finding, a
+place behind its preposition, and a list or a "with" parts two findings.
 """
 
 import csv
@@ -31,11 +31,9 @@ _PARTS = frozenset((",", "and", "or", "nor", "with", "without", "but", "/", "(",
 _BEHIND = frozenset(("in", "at", "of", "within", "along", "over", "on", "near", "from", "to"))
 _BEHIND |= {"overlying", "throughout", "involving", "is", "are", "measures", "measuring", "above"}
 _ONLY_LISTS = frozenset((",", "and", "or", "nor", "/"))
-_MEANS = frozenset(  # "opacity …, which may represent atelectasis" is in one place
-    ("represent", "represents", "representing", "likely", "probably", "possibly", "compatible")
-    + ("consistent", "suggest", "suggests", "suggestive", "suggesting", "reflect", "reflects")
-    + ("reflecting", "versus", "vs", "either")
-)
+_MEANS = {"represent", "represents", "representing", "likely", "probably", "possibly", "compatible"}
+_MEANS |= {"consistent", "suggest", "suggests", "suggestive", "suggesting", "reflect", "reflects"}
+_MEANS |= {"reflecting", "versus", "vs", "either"}  # "opacity, likely atelectasis": in one place
 _DENIAL = 4  # words from a "none" to the place that it denies
 _REACH = 14  # words from a finding to a word that describes it
 

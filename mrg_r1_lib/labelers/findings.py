@@ -127,6 +127,8 @@ def _of_one_device(found: list[Named]) -> list[Named]:
 def _by_side(details: Details) -> list[Details]:
     """ "Small left and large right effusions" are two findings of one span, in this order."""
     sides = details.get("side", ())
+    if len(sides) < 2:
+        return [details]
     if len(sides) == 3:  # "bilateral effusions, small on the left and large on the right"
         sides = tuple(side for side in sides if side != "bilateral")
     paired = [name for name in _PAIRED if len(details.get(name, ())) == 2]
