@@ -26,6 +26,7 @@ _NO_ZONE = (*CENTRAL, "Pleural Effusion", "Edema", DEVICES)  # or one that goes 
 _NO_SIDE = ("airway tube", "gastric tube", "tracheostomy")
 _BONES = ("Fracture", "dislocation", "bone lesion", "vertebral compression")
 WRONG = frozenset(("wrong", "main bronchus", "esophagus", "outside"))  # to be put right
+_ELSEWHERE = frozenset(("elsewhere",))
 _ASSERTED = (Label.POSITIVE, Label.UNCERTAIN)
 _DANGLING = frozenset(("the", "a", "an", "no"))  # a noun phrase has to follow
 _CLOSED = ("is", "are", "was", "were", "has", "have", "of", "in", "at", "on", "and", "or", "with")
@@ -121,6 +122,8 @@ def _claims(named: list[Named]) -> list[Claim]:
         ):
             continue
         described = details_from(what, details) if details else UNDESCRIBED
+        if label == Label.NEGATIVE and "elsewhere" in details.get("zone", ()):
+            described = described._replace(zone=_ELSEWHERE)  # "no other opacity" denies none
         side = one_side(details["side"]) if "side" in details else ""
         if side and (what in CENTRAL or kind in _NO_SIDE):
             side = ""
@@ -140,6 +143,8 @@ def details_from(what: str, found: dict[str, tuple[str, ...]]) -> Details:
     """The details of a finding, without those that say nothing of it."""
     sizes = found.get("size", ())
     zone = found.get("bone" if what in _BONES else "zone", ())
+    if "elsewhere" in zone:
+        zone = tuple(place for place in zone if place != "elsewhere")
     return Details(
         _words(zone) if what not in _NO_ZONE else NO_WORDS,
         sizes[0] if len(sizes) == 1 else max(sizes, key=SIZES.index, default=""),
