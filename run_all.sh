@@ -26,6 +26,8 @@ usage: ./run_all.sh [COMMAND]
   score FILE [FILE]  score anybody's reports, or compare two files of them (score --help)
   readme             write the documents' numbers anew (readme --check: only say whether they are stale)
   benchmark          how fast this machine reads, labels, draws, indexes and loads
+  benchmark srl [--policy NAME ...]
+                     seconds and memory of a step of SRL on random weights, part by part (benchmark srl --help)
   lab                JupyterLab
   setup              only the set-up, with the reports of IU X-Ray (29 MB) where they can be fetched
 
@@ -112,7 +114,11 @@ case "$command" in
   verify) exec "$python" -m mrg_r1_lib.pipeline.verify "$@" ;;
   score) here=$PWD && cd "$OLDPWD" && exec "$here/$python" -m mrg_r1_lib.evaluation.score "$@" ;; # FILE is relative
   readme) exec "$python" -m mrg_r1_lib.reporting.pages "$@" ;;
-  benchmark) reports; exec "$python" tests/benchmark.py "$@" ;;
+  benchmark)
+    [ "${1:-}" != srl ] || exec "$python" tests/benchmarks/gpu_measurements.py "$@"
+    reports
+    exec "$python" tests/benchmark.py "$@"
+    ;;
   lab) reports || true; exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
   setup) reports || true; echo "Ready." ;;
   test)

@@ -297,7 +297,9 @@ SCALES = {
         sft_continued=Finetune(2, evaluations=6, batch_size=16, learning_rate=1e-4),
         srl=Reinforce(300, evaluations=6, studies_per_step=8, learning_rate=2e-5),
         disk_gib=25.0,  # a copy of the model is 16 GiB; of what is trained, adapters alone
-        gpu_gib=60.0,
+        # 27.7 GiB were held on one H200 by a step of 64 completions with the sizes of huatuo_7b
+        # (results/benchmarks/gpu_nvidia-h200.csv)
+        gpu_gib=28.0,
     ),
 }
 

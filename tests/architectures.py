@@ -4,9 +4,7 @@ process of its own:
 `python tests/architectures.py NAME RESULTS lora|whole [TORCHVISION]`
 
 NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at.
-TORCHVISION is a folder that holds torchvision alone. Its compiled operators do not load beside the
-CPU build of torch, and are not needed: of two of them it registers a part without having loaded
-them, so they are declared here, before anything imports it.
+TORCHVISION is a folder that holds torchvision alone (`benchmarks/cpu_torchvision.py`).
 """
 
 import json
@@ -15,22 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
 if __name__ == "__main__" and sys.argv[4:]:
-    sys.path.insert(0, sys.argv[4])
-    if torch.version.cuda is None:
-        DECLARED = torch.library.Library("torchvision", "DEF")  # as long as it lives
-        for operator in ("nms", "qnms"):
-            DECLARED.define(
-                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
+    sys.path[:0] = [sys.argv[4], str(Path(__file__).parent / "benchmarks")]
+    import cpu_torchvision  # noqa: F401 (before transformers)
 
+import torch
 import transformers
 from conftest import few_steps, with_changes
 from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
+from torch.nn.modules.module import register_module_forward_hook
+from transformers import PreTrainedModel
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora.splits import load_split
@@ -294,6 +288,18 @@ def register(name: str, published: Path, adapters: bool) -> None:
     )
 
 
+def watch_towers() -> list[bool]:
+    """Whether the output of a vision tower asked for gradients, each time that one ran."""
+    asked = []
+
+    def note(module, _, answer) -> None:
+        if isinstance(module, PreTrainedModel) and "Vision" in type(module).__name__:
+            asked.append(answer.last_hidden_state.requires_grad)
+
+    register_module_forward_hook(note)
+    return asked
+
+
 def see(run: Run) -> dict:
     """What the finished policy does with images and with the most probable words."""
     (tokens, dark), (_, bright), (many, _) = (
@@ -323,12 +329,14 @@ def main(name: str, results: Path, adapters: str) -> None:
     srl.reward_functions = rewards_that_differ
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     pretrain.pretrain(run)
+    asked = watch_towers()
     seen = {"losses": sft.sft(run)["loss"].tolist()}
     digest = policy_digest(run.start.policy)
     seen |= {
         "log": srl.srl(run).to_dict("list"),
         "completions": write_completions(run, "test"),
     } | see(run)
+    seen |= {"tower_gradients": asked}
     seen |= {"start_kept": digest == policy_digest(run.start.policy)}
     seen |= {"tensors": list(tensors(run.policy))}
     for stage, trained in (("sft", run.start), ("srl", run)):

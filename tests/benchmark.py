@@ -1,5 +1,5 @@
 """How fast this machine reads, labels, draws, indexes and loads: `./run_all.sh benchmark`. Nothing
-is asserted.
+is asserted. `./run_all.sh benchmark srl` is `benchmarks/gpu_measurements.py`.
 
 Reading is also given as a ratio to its floor in the same run, unpacking and parsing the XML and
 nothing more, which says the same thing on every machine.
@@ -21,13 +21,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import trees
-from mrg_r1_lib.reporting.rebuild import rebuild_tables, study
 from transformers.utils import logging
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus
+from mrg_r1_lib.corpora.sections import extract_sections
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.labelers.rules import _read_sentence
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
+from mrg_r1_lib.reporting import build
+from mrg_r1_lib.reporting.pages import STUDY
 from mrg_r1_lib.storage.paths import data_root
 
 DRAWN = 500  # radiographs
@@ -168,6 +170,13 @@ def main() -> None:
     )
 
     findings = [study.findings for study in studies if study.findings]
+    texts = [trees.MIMIC_REPORT.format(findings=text, impression="") for text in findings]
+    cutting = median(lambda: [extract_sections(text) for text in texts])
+    row(
+        f"find sections of {len(texts)} reports",
+        cutting,
+        f"{len(texts) / cutting:>12.0f} reports/s",
+    )
     labeler = load_labeler("rules")
 
     def label(reports: list[str]) -> None:
@@ -227,17 +236,16 @@ def main() -> None:
         f"draw {DRAWN} radiographs", drawing, f"{DRAWN / drawing:>12.0f} radiographs/s, one process"
     )
 
-    run = study("laptop")
-    if (run.summary / "tables" / "main.csv").exists():
+    if (STUDY.summary / "tables" / "main.csv").exists():
+        runs = len(build.read("main", STUDY).drop_duplicates(["arm", "seed"]))
         with tempfile.TemporaryDirectory() as folder:
-            made: dict = {}
-            took = seconds(lambda: made.update(rebuild_tables(run, Path(folder))))
-            runs = len(made["main"].drop_duplicates(["system", "seed"]))
-            row(
-                f"rebuild {len(made)} tables of {runs} runs",
-                took,
-                f"{took / runs:>12.3f} s a run, {run.settings.resamples} resamples",
-            )
+            took = seconds(lambda: build.build_all(STUDY, Path(folder)))
+            tables = len(list(Path(folder).iterdir()))
+        row(
+            f"rebuild {tables} tables of {runs} runs",
+            took,
+            f"{took / runs:>12.3f} s per run, {STUDY.settings.resamples} resamples",
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "policy"

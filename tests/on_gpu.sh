@@ -1,38 +1,53 @@
 #!/usr/bin/env bash
-# All that only a GPU can show, by one command on a fresh clone: tests/on_gpu.sh [POLICY ...] (default: Qwen2.5-VL-3B and 7B).
-# No weights are downloaded. What it measures is saved in results/benchmarks/ and results/runs/gpu/, one file a step, so that a
-# run that was stopped goes on where it was. Not run yet: it was written where no GPU was at hand.
+# All that only a GPU can show, by one command on a fresh clone: tests/on_gpu.sh [GROUP ...] (groups of benchmarks/gpu_items.py).
+# tests/on_gpu.sh --rehearse does the same on a CPU with tiny policies and without `verify`, in a few minutes.
+# No weights are downloaded. A step that has finished is not repeated: its log is in results/runs/gpu/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-step() { # NAME COMMAND...: once, its output kept
-  local log="results/runs/gpu/$1.log"
+out=results/runs/gpu results=results rehearse=""
+if [ "${1:-}" = --rehearse ]; then
   shift
-  [ -f "$log" ] && echo "finished before: $log" && return
-  mkdir -p results/runs/gpu
+  out=results/runs/gpu_rehearsal results=$out rehearse=--rehearse
+  export CUDA_VISIBLE_DEVICES=""
+  rm -rf "$out"
+fi
+
+step() { # NAME COMMAND...: once, its output kept; one that fails is named at the end
+  local log="$out/$1.log"
+  shift
+  [ ! -f "$log" ] || { echo "finished before: $log"; return; }
+  mkdir -p "$out"
   echo "$*"
-  "$@" 2>&1 | tee "$log.partial"
-  mv "$log.partial" "$log"
+  if "$@" 2>&1 | tee "$log.partial"; then mv "$log.partial" "$log"; else failed+=("$log.partial"); fi
 }
-policies=("$@")
-[ $# -gt 0 ] || policies=(qwen25_vl_3b qwen25_vl_7b)
+failed=()
 
 ./run_all.sh setup
-.venv/bin/python -c 'import torch; assert torch.cuda.is_available(), "no GPU is visible here"; print(torch.cuda.get_device_name())'
-step torchvision .venv/bin/pip install --quiet "torchvision==0.28.0" # Qwen's processors; its build belongs to the CUDA build of torch
+python=.venv/bin/python
+groups=("$@")
+[ $# -gt 0 ] || read -ra groups < <(PYTHONPATH=tests/benchmarks $python -c 'from gpu_items import GROUPS; print(*GROUPS)')
+[ -n "$rehearse" ] || $python -c 'import torch; assert torch.cuda.is_available(), "no GPU is visible here"; print(torch.cuda.get_device_name())'
+
+# Qwen's processors need torchvision, the library does not: a folder of its own, which the tests use, too
+torchvision=${MRG_R1_DATA:-data}/torchvision-0.28.0
+[ -d "$torchvision" ] || { $python -m pip install --quiet --no-deps --target "$torchvision.partial" torchvision==0.28.0 && mv "$torchvision.partial" "$torchvision"; }
 
 step plan ./run_all.sh full --plan
-step processes ./run_all.sh test tests/test_processes.py tests/test_architectures.py -q
+measure=(env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONPATH="$torchvision" timeout 1200
+  $python tests/benchmarks/gpu_measurements.py measure --out "$out" $rehearse --group)
+if [ -n "$rehearse" ]; then
+  step measurements "${measure[@]}" "${groups[@]}"
+else
+  for group in "${groups[@]}"; do step "$group" "${measure[@]}" "$group"; done # a process each: one that fails stops no other
+fi
+step table $python tests/benchmarks/gpu_measurements.py table --out "$out" --results "$results"
 
-# a step of SRL: groups of 8, completions of 512 tokens, LoRA; then one change at a time, to see what makes it faster
-for policy in "${policies[@]}"; do
-  timed=(.venv/bin/python -m mrg_r1_lib.benchmarks.benchmark srl --policy "$policy" --group-size 8 --completion-length 512)
-  step "srl_$policy" "${timed[@]}" --steps 20
-  step "srl_${policy}_micro_batch_8" "${timed[@]}" --steps 5 --micro-batch 8
-  step "srl_${policy}_micro_batch_16" "${timed[@]}" --steps 5 --micro-batch 16
-  step "srl_${policy}_keep_activations" "${timed[@]}" --steps 5 --keep-activations
-  step "srl_${policy}_eight_studies" "${timed[@]}" --steps 5 --studies 8 --results results/runs/gpu # twice the completions
-done
-step plan_measured ./run_all.sh full --plan
+gpus=$($python -c 'import torch; print(torch.cuda.device_count())')
+hidden=()
+[ "$gpus" != 1 ] || hidden=(env CUDA_VISIBLE_DEVICES=) # two processes need two GPUs, or none
+step processes "${hidden[@]}" ./run_all.sh test tests/test_processes.py -q
+step architectures ./run_all.sh test tests/test_architectures.py -q ${rehearse:+-k "llava_clip and lora"}
 
-# the laptop's study on the GPU, notebooks by papermill, held against the committed results by their intervals
-step verify ./run_all.sh verify --into results/runs/gpu/verify
+# the study of scale laptop on the GPU, by papermill; its scores are held against the committed intervals
+[ -n "$rehearse" ] || step verify ./run_all.sh verify --into "$out/verify"
+[ ${#failed[@]} = 0 ] || { printf 'failed: %s\n' "${failed[@]}"; exit 1; }

@@ -104,6 +104,12 @@ def test_only_what_is_meant_to_be_trained_changes(seen):
 
 
 @pytest.mark.slow
+def test_under_lora_the_vision_tower_runs_without_gradients(seen):
+    assert len(seen["tower_gradients"]) > 0
+    assert not (seen["adapters"] and any(seen["tower_gradients"]))
+
+
+@pytest.mark.slow
 def test_the_image_is_scaled_to_its_budget_and_reaches_the_policy(seen):
     small, large = seen["image_tokens"]
     assert small == large == (16 if seen["name"] == "llava_clip" else 4)

@@ -1,163 +1,109 @@
-import subprocess
-import sys
+"""The measurements of real policies, with tiny ones on a CPU; `tests/on_gpu.sh --rehearse` has all
+of them."""
 
+import dataclasses
+
+import gpu_measurements
 import pandas as pd
 import pytest
+import random_policies
 import torch
-from PIL import Image
+from gpu_items import GROUPS, TINY, Item
+from gpu_measurements import main, measure, measure_group, save
+from gpu_stages import attend_to_windows
+from random_policies import random_policy
+from srl_step import measure_srl, on_reports, timed_run, timed_settings, trainer_of
+from step_clock import PARTS, PartsClock
 
-from mrg_r1_lib.benchmarks import benchmark, random_policies
-from mrg_r1_lib.benchmarks.benchmark import (
-    TimedRun,
-    benchmark_srl,
-    main,
-    path_of,
-    random_policy,
-    timed_run,
-    timed_settings,
-    variant,
-)
-from mrg_r1_lib.benchmarks.random_policies import random_published
-from mrg_r1_lib.benchmarks.step_clock import PARTS
-from mrg_r1_lib.policies.registry import POLICIES, BaseModel
-from mrg_r1_lib.report_format import INSTRUCTION, render_target
-from mrg_r1_lib.storage.paths import REPOSITORY
-from mrg_r1_lib.training.memory import configuration, image_tokens
-
-TEXT = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-}
-LLAVA = {
-    "text_config": TEXT | {"model_type": "llama", "vocab_size": 2100},
-    "vision_config": {
-        "model_type": "clip_vision_model",
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "image_size": 28,
-        "patch_size": 14,
-    },
-}
-QWEN_VISION = {
-    "depth": 2,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_heads": 2,
-    "out_hidden_size": 32,
-}
-ROPE = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]}
-QWEN25 = {
-    "text_config": TEXT | {"vocab_size": 2100, "rope_parameters": ROPE},
-    "vision_config": QWEN_VISION,
-}
-QWEN3 = {
-    "text_config": TEXT
-    | {"vocab_size": 2100, "head_dim": 16, "rope_parameters": ROPE | {"mrope_interleaved": True}},
-    "vision_config": QWEN_VISION | {"deepstack_visual_indexes": [0]},
-}
+from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.report_format import render_target
 
 
 @pytest.fixture
-def register(monkeypatch):
-    """Put a tiny policy of a published architecture into the registry."""
-
-    def added(sizes, **described):
-        base = BaseModel(
-            "nobody/tiny", sizes=sizes, micro_batch=2, activation_checkpointing=True, **described
-        )
-        monkeypatch.setitem(POLICIES, "tiny", base)
-
-    return added
+def tiny(monkeypatch):
+    """LLaVA 1.5 with tiny sizes: its processor needs no torchvision."""
+    small = dataclasses.replace(POLICIES["llava_15_7b"], sizes=TINY["llava"])
+    monkeypatch.setitem(POLICIES, "llava_15_7b", small)
+    return "llava_15_7b"
 
 
-def tokens_of_an_image(size=512):
-    """As the processor of the benchmark counts them."""
-    model, processor = random_published("tiny", ["The lungs are clear."], size, torch.float32)
-    content = [
-        {"type": "image", "image": Image.new("RGB", (size, size))},
-        {"type": "text", "text": INSTRUCTION},
-    ]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=True, return_dict=True
-    )
-    return torch.tensor(inputs["input_ids"]).eq(model.config.image_token_id).sum().item()
-
-
-def parts_add_up(table):
+def test_the_parts_of_a_step_add_up_and_its_completions_have_their_full_length(tmp_path):
+    trainer = trainer_of(timed_run("tiny_llava", tmp_path, studies=2, steps=2, length=20))
+    clock = PartsClock(trainer, 20)
+    trainer.add_callback(clock)
+    trainer.train()
+    table = pd.DataFrame(clock.rows)
     pd.testing.assert_series_equal(
-        table[list(PARTS)].sum(axis=1), table["seconds"], check_names=False, rtol=1e-4
+        table[list(PARTS)].sum(axis=1), table["seconds"], check_names=False
     )
-    return (table[list(PARTS)] > 0).all(axis=None)
+    assert (table[[*PARTS, "tower"]] > 0).all(axis=None) and (
+        table["seconds"] > table["tower"]
+    ).all()
+    assert table["tokens"].diff()[1] == 2 * 8 * (20 - 16)  # the first step writes 16 tokens each
 
 
-def test_the_command_times_the_laptops_policy_and_saves_and_shows_it(tmp_path, monkeypatch, capsys):
-    sizes = ["--completion-length", "8", "--group-size", "2", "--studies", "2"]
-    monkeypatch.setattr(
-        "sys.argv", ["benchmark", "srl", "--steps", "2", "--results", str(tmp_path), *sizes]
-    )
-    main()
-    (path,) = (tmp_path / "benchmarks").glob("srl_tiny_llava_*.csv")
-    table = pd.read_csv(path)
-    assert parts_add_up(table)
-    assert table["step"].tolist() == [1, 2]
-    # 4 completions of 8 tokens to 36 tokens of an image and the words of the prompt
-    assert table["tokens"].nunique() == 1 and 4 * (8 + 36) < table["tokens"][0] < 4 * (8 + 36 + 60)
-    shown = capsys.readouterr().out
-    assert (
-        "4 completions of 8 tokens a step" in shown
-        and "forward_backward" in shown
-        and str(path) in shown
-    )
-
-
-def test_a_published_architecture_is_timed_under_lora_without_a_download_or_a_saved_model(
-    register, monkeypatch
+def test_a_published_architecture_is_measured_under_lora_and_no_model_is_saved(
+    tiny, tmp_path, monkeypatch
 ):
-    def no_file(*_):
-        raise AssertionError("nothing is to be saved")
-
-    monkeypatch.setattr(random_policies, "save_policy", no_file)
-    register(LLAVA)
-    table = benchmark_srl("tiny", steps=2, length=6, group_size=2, studies=2)
-    assert parts_add_up(table)
-    assert (
-        table["lora"].all() and (table["micro_batch"] == 2).all() and table["tokens"].nunique() == 1
-    )
+    monkeypatch.setattr(random_policies, "save_policy", None)
+    run = timed_run(tiny, tmp_path, studies=1, steps=1, length=4)
+    found = measure_srl(run)
+    assert run.settings.lora and found["completions"] == 8
+    assert found["seconds_step"] > found["seconds_update"] > found["seconds_reference"] > 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model_type", "sizes", "side"), [("qwen2_5_vl", QWEN25, 28), ("qwen3_vl", QWEN3, 32)]
-)
-def test_a_qwen_is_timed_where_torchvision_is_installed(register, model_type, sizes, side):
-    pytest.importorskip("torchvision")
-    register(sizes, model_type=model_type, pixels=(side**2, (2 * side) ** 2))
-    assert parts_add_up(benchmark_srl("tiny", steps=1, length=6, group_size=2, studies=2))
-    assert tokens_of_an_image() == image_tokens("tiny", configuration("tiny", 512)) == 4
+def test_the_command_shows_a_variant_and_leaves_the_registry_as_it_was(tiny, monkeypatch, capsys):
+    asked = ["--policy", tiny, "--studies", "1", "--steps", "1", "--completion-length", "4"]
+    changed = ["--micro-batch", "2", "--keep-activations"]
+    monkeypatch.setattr("sys.argv", ["benchmark", "srl", *asked, *changed])
+    before = POLICIES[tiny]
+    main()
+    shown = capsys.readouterr().out
+    assert "micro_batch 2, activation_checkpointing False" in shown
+    assert "seconds_generation" in shown and "peak_update_gib" in shown
+    assert POLICIES[tiny] is before
 
 
-def test_without_torchvision_one_sentence_says_that_qwen_needs_it(register, monkeypatch):
+def test_an_unknown_policy_and_a_missing_torchvision_are_one_sentence(monkeypatch):
     monkeypatch.setattr(random_policies, "find_spec", lambda name: None)
-    register(QWEN25, model_type="qwen2_5_vl")
-    with pytest.raises(RuntimeError, match=r"tiny needs torchvision: .*pip install torchvision"):
-        benchmark_srl("tiny", steps=1, length=4, group_size=2, studies=2)
+    for policy, message in (("gpt", "Unknown policy 'gpt'"), ("qwen25_vl_7b", "needs torchvision")):
+        monkeypatch.setattr("sys.argv", ["benchmark", "srl", "--policy", policy])
+        with pytest.raises(SystemExit, match=message):
+            main()
 
 
-def test_an_image_has_as_many_tokens_as_the_plan_counts(register):
-    register(LLAVA)
-    assert (
-        tokens_of_an_image() == image_tokens("tiny", configuration("tiny", 512)) == 4
-    )  # 28 by 28 pixels in 14 by 14
+def test_a_measurement_of_each_stage_is_a_row_of_the_table_and_a_failed_one_is_counted(
+    tiny, tmp_path, monkeypatch
+):
+    items = [
+        Item(tiny),
+        Item(tiny, generation="replaced"),
+        Item(tiny, "sft"),
+        Item(tiny, "generate"),
+    ]
+    monkeypatch.setitem(GROUPS, "tested", items)
+    assert measure_group("tested", tmp_path, rehearse=True) == 0
+    monkeypatch.setattr(gpu_measurements, "measure", None)  # a second time nothing is measured
+    assert measure_group("tested", tmp_path, rehearse=True) == 0
+    table = pd.read_csv(save(tmp_path, tmp_path))
+    assert table["stage"].tolist() == ["srl", "srl", "sft", "generate"]
+    assert (table["peak_gib"] > 0).all()
+    assert table["seconds_generation"].notna().tolist() == [True, False, False, True]
+    assert table["seconds_step"].notna().tolist() == [True, False, True, False]
+    monkeypatch.setitem(GROUPS, "tested", [Item(tiny, changes={"micro_batch": 2})])
+    assert measure_group("tested", tmp_path, rehearse=True) == 1
 
 
-def test_completions_never_end_early_and_hold_no_token_of_an_image(tmp_path, register):
-    register(LLAVA)
-    run = timed_run("tiny", 1, 6, 2, 2, tmp_path)
+def test_a_policy_that_does_not_fit_has_a_row_that_says_so(tiny, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(gpu_measurements, "measured", full)
+    assert measure(Item(tiny))["failed"] == "CUDA out of memory"
+
+
+def test_completions_never_end_early_and_hold_no_token_of_an_image(tiny, tmp_path):
+    run = timed_run(tiny, tmp_path, studies=2, steps=1, length=6)
     model, processor = random_policy(run, ["The lungs are clear."], torch.float32)
     settings = timed_settings(run, processor)
     assert settings.generation_kwargs == {
@@ -165,86 +111,24 @@ def test_completions_never_end_early_and_hold_no_token_of_an_image(tmp_path, reg
         "min_new_tokens": 6,
     }
     assert settings.save_strategy == "no"
-    assert (settings.per_device_train_batch_size, settings.gradient_accumulation_steps) == (2, 2)
-
-
-def test_a_timed_run_differs_from_its_scale_only_in_what_was_asked_for(tmp_path):
-    run = timed_run("huatuo_7b", 3, 64, 4, 2, tmp_path)
-    assert (
-        isinstance(run, TimedRun)
-        and run.scale == "full"
-        and run.settings.lora
-        and run.settings.image_size == 512
-    )
-    assert (
-        run.settings.srl.steps,
-        run.settings.max_completion_length,
-        run.group_size,
-        run.settings.srl.studies_per_step,
-    ) == (3, 64, 4, 2)
-    with pytest.raises(ValueError, match="Unknown policy 'gpt'"):
-        timed_run("gpt", 3, 64, 4, 2, tmp_path)
 
 
 def test_rewards_read_the_reports_of_the_studies():
     def reward(completions, reference, **_):
         return [completion[0]["content"] for completion in completions]
 
-    assert benchmark.on_reports(reward)(completions=["nonsense"], reference=["Clear."]) == [
-        render_target("", "Clear.")
-    ]
-    assert (
-        benchmark.on_reports(reward).__name__ == "reward"
-    )  # TRL names the columns of its log by it
+    scored = on_reports(reward)
+    assert scored(completions=["nonsense"], reference=["Clear."]) == [render_target("", "Clear.")]
+    assert scored.__name__ == "reward"  # TRL names the columns of its log by it
 
 
-def test_the_file_is_named_by_policy_and_device(tmp_path):
-    table = pd.DataFrame({"policy": ["huatuo_7b"], "device": ["NVIDIA H100 80GB HBM3"]})
-    assert (
-        path_of(table, tmp_path)
-        == tmp_path / "benchmarks" / "srl_huatuo_7b_nvidia-h100-80gb-hbm3.csv"
-    )
-    table["policy"] = "huatuo_7b, micro_batch 8"  # beside it, and not in its place
-    assert path_of(table, tmp_path).name == "srl_huatuo_7b-micro_batch-8_nvidia-h100-80gb-hbm3.csv"
-
-
-def test_a_variant_is_timed_as_the_policy_with_one_change_and_under_a_name_of_its_own(
-    register, monkeypatch
-):
-    register(LLAVA)
-    monkeypatch.setitem(
-        POLICIES, "tiny, micro_batch 4, activation_checkpointing False", None
-    )  # taken away afterwards
-    name = variant("tiny", micro_batch=4, activation_checkpointing=False)
-    table = benchmark_srl(name, steps=1, length=4, group_size=2, studies=2)
-    assert (table["policy"] == name).all() and (table["micro_batch"] == 4).all()
-    assert variant("tiny") == "tiny" and POLICIES["tiny"].micro_batch == 2
-    with pytest.raises(ValueError, match="Unknown policy 'gpt'"):
-        variant("gpt", micro_batch=4)
-
-
-def test_the_script_for_a_gpu_is_sound_and_its_benchmarks_are_commands_that_exist(
-    tmp_path, monkeypatch
-):
-    script = REPOSITORY / "tests" / "on_gpu.sh"
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    timed = script.read_text().split("timed=(")[1].split(")")[0].split("benchmark ")[1].split()
-    commands = [
-        line.split('"${timed[@]}" ')[1].split(" #")[0].split()
-        for line in script.read_text().splitlines()
-        if '"${timed' in line
-    ]
-    asked = []
-    monkeypatch.setattr(
-        benchmark, "benchmark_srl", lambda *given: asked.append(given) or pd.DataFrame()
-    )
-    for command in commands:
-        monkeypatch.setattr("sys.argv", ["benchmark", *timed, *command])
-        monkeypatch.setattr(
-            "sys.argv", [word.replace('"$policy"', "qwen25_vl_7b") for word in sys.argv]
+def test_attention_to_windows_does_not_cross_them():
+    query, key, value = torch.randn(3, 1, 2, 5, 8).unbind(0)
+    given = {"attention_mask": None, "scaling": 8**-0.5, "max_length_q": 3}
+    ends = torch.tensor([0, 2, 5])
+    answer, _ = attend_to_windows(None, query, key, value, cu_seq_lens_q=ends, **given)
+    for window in (slice(0, 2), slice(2, 5)):
+        alone = torch.nn.functional.scaled_dot_product_attention(
+            query[:, :, window], key[:, :, window], value[:, :, window]
         )
-        with pytest.raises((IndexError, KeyError)):  # there is no table to save
-            main()
-    assert len(asked) == 5 and {given[0].split(",")[0] for given in asked} == {"qwen25_vl_7b"}
-    for name in {given[0] for given in asked} - {"qwen25_vl_7b"}:
-        del POLICIES[name]
+        torch.testing.assert_close(answer[:, window], alone.transpose(1, 2))

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-import pandera.errors
 import pytest
 from figure_frames import texts
 from saved_scores import codes, write, write_log
@@ -142,11 +141,11 @@ def test_the_dictionary_describes_every_column_once():
 def test_a_value_outside_its_range_and_an_unknown_arm_are_not_saved(saved, run, monkeypatch):
     columns = build.TABLES["scores"].columns
     good = build.table("scores", run)
-    with pytest.raises(pandera.errors.SchemaError, match="value"):
+    with pytest.raises(ValueError, match="value"):
         schema.validated(good.assign(value=1.5), columns, "scores")
-    with pytest.raises(pandera.errors.SchemaError, match="ARMS"):
+    with pytest.raises(ValueError, match="ARMS"):
         schema.validated(good.assign(arm="SFT"), columns, "scores")
-    with pytest.raises((pandera.errors.SchemaError, pandera.errors.SchemaErrors), match="extra"):
+    with pytest.raises(ValueError, match="extra"):
         schema.validated(good.assign(extra=1), columns, "scores")
 
 

@@ -8,6 +8,7 @@ from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.corpora.data_card import (
     duplicates_table,
     filter_counts,
+    findings_rules,
     prevalence_table,
     readings,
     vocabulary_table,
@@ -156,6 +157,7 @@ def test_the_card_is_made_of_every_layout(tmp_path, corpus, build, others):
     assert list(by) == [*others, "rules"] and all(codes.shape == (40, 14) for codes in by.values())
     counts = filter_counts(studies)
     assert counts["remaining"].tolist() == [40, 40, 40, 28, 4, 8]
+    assert findings_rules(studies)["studies"].tolist() == [0, 40, 0, 0]
     assert len(prevalence_table(by, [study.split for study in studies])) == 14 * 3 * len(by)
     assert duplicates_table(studies, labels)["reports"].tolist() == [28, 4, 8, 40]
     assert vocabulary_table(studies)["reports"].tolist() == [28, 4, 8]

@@ -28,7 +28,7 @@ CODE = re.compile(r"`([^`\n]*)`")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FILE = re.compile(r"`((?:mrg_r1_lib|tests|notebooks|results|laptop)/[\w/]+\.[a-z]+)`")
 COMMAND = re.compile(r"(\./run_all\.sh|(\.venv/bin/)?python -m|accelerate|tests/\w+\.sh)")
-PASSED_ON = ("test", "lab", "benchmark")  # commands of run_all.sh that hand their words on
+PASSED_ON = ("test", "lab", "benchmark", "score")  # commands of run_all.sh that hand their words on
 
 
 def text_of(path):

@@ -185,10 +185,11 @@ def test_without_any_image_the_load_stops(tmp_path, layout):
 
 
 def test_a_report_without_an_image_is_no_fault_but_counted(tmp_path):
-    trees.open_i(tmp_path, 4)
-    (tmp_path / "ecgen-radiology" / "9.xml").write_text(trees.xml_report(9, images=0))
-    corpus = load(tmp_path)
-    assert len(corpus) == 4 and dict(corpus.left_out) == {"9.xml": "no image"}
+    trees.open_i(tmp_path)
+    (tmp_path / "ecgen-radiology" / "99.xml").write_text(trees.xml_report(99, images=0))
+    with pytest.warns(UserWarning, match=r"1 of 41 studies .* no image: 1 \(99\.xml\)"):
+        corpus = load(tmp_path)
+    assert len(corpus) == 40 and dict(corpus.left_out) == {"99.xml": "no image"}
 
 
 @pytest.mark.parametrize("mode", ["I;16", "P", "CMYK", "RGBA", "LA", "1", "RGB"])
@@ -225,6 +226,33 @@ def test_damage_in_the_middle_is_named_when_the_image_is_looked_at(tmp_path):
     with pytest.raises(ValueError, match=rf"{path.name}: cannot be decoded"):
         load(tmp_path)[0].images[0]()
     assert corpus[1].images[0]().size == (96, 96)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+@pytest.mark.parametrize("more", [b"\0" * 64, b"\0" * 100, b"text after it" * 5000])
+def test_bytes_after_a_whole_image_are_no_damage(tmp_path, name, more):
+    from mrg_r1_lib.corpora.image_files import check_image, read_image
+
+    path = trees.write_image(tmp_path / name)
+    path.write_bytes(path.read_bytes() + more)
+    assert check_image(path) == "" and read_image(path, 48).size == (48, 48)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.98])
+def test_a_cut_image_is_truncated_even_if_a_preview_in_it_ends(tmp_path, name, share):
+    from mrg_r1_lib.corpora.image_files import check_image
+
+    path = trees.write_image(tmp_path / name, trees.picture(size=(300, 400)))
+    data = path.read_bytes()
+    if name == "x.jpg":
+        preview = b"Exif\0\0" + b"\xff\xd8 a small picture \xff\xd9"
+        size = (len(preview) + 2).to_bytes(2, "big")
+        data = data[:2] + b"\xff\xe1" + size + preview + data[2:]
+    path.write_bytes(data)
+    assert check_image(path) == ""
+    path.write_bytes(data[: int(len(data) * share)])
+    assert check_image(path).startswith("truncated")
 
 
 CLIMBING = ["../../secret", "/etc/passwd", "a\\..\\b", "C:x"]
@@ -373,3 +401,60 @@ def test_more_than_one_bad_study_in_twenty_stops_the_load(tmp_path):
         ValueError, match=r"3 files or rows of 40 studies .*1\.xml .*2\.xml .*At most 5%"
     ):
         load(tmp_path)
+
+
+def test_reports_in_kaggles_table_may_have_line_breaks_and_quotes(tmp_path):
+    path = trees.kaggle(tmp_path) / "indiana_reports.csv"
+    reports, _ = trees.kaggle_rows()
+    text = (
+        'Heart,\nlungs, pleura: "clear", no effusion, mass, nodule, line, tube, fracture.\nStable.'
+    )
+    reports[2]["findings"] = text
+    trees.write_csv(path, trees.REPORT_COLUMNS, reports)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(tmp_path)[2].findings == " ".join(text.split())
+
+
+@pytest.mark.parametrize("images", ["phantom", "files"])
+@pytest.mark.parametrize("layout", ["open_i", "kaggle"])
+@pytest.mark.parametrize("text", ["nan", "None.", "Please"])
+def test_an_empty_answer_is_no_findings_and_is_said(tmp_path, layout, images, text):
+    BUILD[layout](tmp_path)
+    pattern = "3.xml" if layout == "open_i" else "indiana_reports.csv"
+    (path,) = tmp_path.rglob(pattern)
+    lines = path.read_text().split("\n")
+    row = 0 if layout == "open_i" else 3
+    lines[row] = lines[row].replace(trees.FINDINGS, text)
+    path.write_text("\n".join(lines))
+    with pytest.warns(UserWarning, match=r"1 of 40 studies .* have no FINDINGS .*\(CXR3\)"):
+        corpus = load_corpus("iu_xray", root=tmp_path, images=images)
+    assert (corpus[2].findings, corpus[2].split) == ("", "")
+
+
+def test_the_one_published_fragment_stays_with_phantoms_and_moves_no_other_split(tmp_path):
+    trees.open_i(tmp_path)
+    (tmp_path / "ecgen-radiology" / "3.xml").unlink()
+    xml = trees.xml_report(3558, "Please")
+    (tmp_path / "ecgen-radiology" / "3558.xml").write_text(xml)
+    for view in (1, 2):
+        old = tmp_path / "NLMCXR_png" / f"CXR3_1_IM-0003-{view}001.png"
+        old.rename(old.with_name(f"CXR3558_1_IM-3558-{view}001.png"))
+    phantoms = {s.study_id: (s.findings, s.split) for s in load_corpus("iu_xray", root=tmp_path)}
+    with pytest.warns(UserWarning, match="have no FINDINGS"):
+        files = {s.study_id: (s.findings, s.split) for s in load(tmp_path)}
+    assert phantoms.pop("CXR3558")[0] == "Please" and files.pop("CXR3558") == ("", "")
+    assert files == phantoms
+
+
+def test_a_report_that_a_second_study_of_its_patient_repeats_is_said(tmp_path):
+    path = trees.r2gen(tmp_path) / "annotation.json"
+    entries = json.loads(path.read_text())
+    for entry in entries["train"][:3]:
+        copy = entry | {"id": f"{entry['id']}-b", "image_path": entry["image_path"][1:]}
+        entries["train"].append(copy)
+    path.write_text(json.dumps(entries))
+    with pytest.warns(
+        UserWarning, match=r"3 studies repeat the report of another .*CXR1_IM-0001-b"
+    ):
+        assert len(load(tmp_path)) == 43

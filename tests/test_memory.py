@@ -7,7 +7,8 @@ import torch
 
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
-from mrg_r1_lib.training.memory import count_parameters, plan_text, require_device
+from mrg_r1_lib.policies.sizes import count_parameters
+from mrg_r1_lib.training.memory import plan_text, require_device
 
 PUBLISHED = {  # billions of parameters, as the publishers say
     "huatuo_7b": 8.29,

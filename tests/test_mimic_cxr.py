@@ -8,7 +8,7 @@ import pytest
 import trees
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.corpora.data_card import filter_counts
+from mrg_r1_lib.corpora.data_card import filter_counts, findings_rules
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.study import check_studies, published_labels
 
@@ -288,10 +288,74 @@ def test_phantoms_are_refused_and_the_text_may_be_normalised(tmp_path):
     )
 
 
+@pytest.mark.parametrize("as_written", ["{}.0", "0{}", "s{}", "s{}.0"])
+def test_a_study_id_is_the_same_number_however_a_spreadsheet_writes_it(tmp_path, as_written):
+    expected = [(s.study_id, s.split, s.published_labels) for s in load(trees.mimic(tmp_path))]
+    split, metadata, labels = trees.mimic_rows()
+    label_columns = ("subject_id", "study_id", *trees.CSV_LABELS)
+    for name, columns, rows in (
+        ("split", trees.SPLIT_COLUMNS, split),
+        ("metadata", trees.METADATA_COLUMNS, metadata),
+        ("chexpert", label_columns, labels),
+    ):
+        rows = [row | {"study_id": as_written.format(row["study_id"])} for row in rows]
+        trees.write_csv(tmp_path / f"mimic-cxr-2.0.0-{name}.csv.gz", columns, rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [(s.study_id, s.split, s.published_labels) for s in load(tmp_path)]
+    assert found == expected
+
+
+def test_lines_about_lost_studies_count_them_and_name_no_id(tmp_path):
+    path = trees.mimic(tmp_path) / FOLDER / f"{STUDY}.txt"
+    path.write_text(" IMPRESSION:  Normal.\n")
+    _, metadata, labels = trees.mimic_rows()
+    trees.write_csv(
+        tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz", trees.METADATA_COLUMNS, metadata[4:]
+    )
+    trees.write_csv(
+        tmp_path / "mimic-cxr-2.0.0-chexpert.csv.gz",
+        ("subject_id", "study_id", *trees.CSV_LABELS),
+        labels[1:],
+    )
+    with pytest.warns(UserWarning) as said:
+        corpus = load(tmp_path)
+    lines = " ".join(str(warning.message).replace(str(tmp_path), "") for warning in said)
+    assert "2 of 40 studies" in lines and "no image: 2" in lines
+    assert "1 studies have no row in mimic-cxr-2.0.0-chexpert.csv.gz" in lines
+    assert "50414" not in lines and list(corpus.left_out) == ["s50414267", STUDY]
+
+
+def test_reports_without_findings_beyond_the_published_share_stop_the_load(tmp_path):
+    reports = sorted(trees.mimic(tmp_path).rglob("s*.txt"))
+    for path in reports[:15]:
+        path.write_text(" IMPRESSION:  Normal.\n")
+    with pytest.warns(UserWarning, match="15 of 40 studies .* have no FINDINGS"):
+        assert load(tmp_path).splits.count("") == 15
+    for path in reports[15:20]:
+        path.write_text(" IMPRESSION:  Normal.\n")
+    with pytest.raises(ValueError, match=r"20 of 40 studies .* Expected at most 39% without"):
+        load(tmp_path)
+
+
+def test_the_rule_that_found_each_findings_is_kept_and_counted(tmp_path):
+    paths = sorted(trees.mimic(tmp_path).rglob("s*.txt"))
+    paths[0].write_text(" CHEST, TWO VIEWS:  Clear.\n")
+    paths[1].write_text(" COMPARISON:  ___.\n \n Clear lungs.\n \n Normal heart.\n")
+    paths[2].write_text(" IMPRESSION:  Normal.\n")
+    with pytest.warns(UserWarning, match="1 of 40 studies"):
+        corpus = load(tmp_path)
+    table = findings_rules(corpus).set_index("rule")
+    assert table["studies"].to_dict() == {
+        "none": 1, "heading": 37, "view name": 1, "paragraphs without a heading": 1
+    }  # fmt: skip
+    assert table.loc["heading", "share"] == 37 / 40
+    assert corpus.findings_rules[1] == "paragraphs without a heading"
+    assert corpus[1].findings == "Clear lungs. Normal heart."
+
+
 def test_a_corpus_is_indexed_in_numbers_not_in_texts(tmp_path):
     corpus = load(trees.mimic(tmp_path))
-    held = sum(
-        array.nbytes for array in (corpus.rows, corpus.dicoms, corpus.has_findings, corpus.labels)
-    )
+    held = sum(array.nbytes for array in (corpus.rows, corpus.dicoms, corpus.rules, corpus.labels))
     assert held / len(corpus) < 100  # bytes a study
     assert np.array_equal(corpus.rows, np.sort(corpus.rows))

@@ -14,7 +14,7 @@ from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import iu_xray
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import pipeline, steps
-from mrg_r1_lib.pipeline.pipeline import Study, run_study
+from mrg_r1_lib.pipeline.pipeline import Grid, run_study
 from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
@@ -70,7 +70,7 @@ def call(monkeypatch, *words):
 
 
 def every(study):
-    return [step for stage in study.grid() for step in stage]
+    return [step for stage in study.stages() for step in stage]
 
 
 # every scale
@@ -111,10 +111,10 @@ def test_every_scale_runs_or_is_refused_for_want_of_a_gpu_before_any_work(
 def test_the_scale_that_needs_gpus_starts_where_they_are(tmp_path, monkeypatch, quick):
     monkeypatch.setattr(pipeline, "require_device", lambda scale: None)
     monkeypatch.setattr(pipeline, "require_room", lambda *_: None)
-    study = Study("full", tmp_path)
+    study = Grid("full", tmp_path)
     run_study(study)
     assert quick == every(study) and pipeline.os.environ["HF_HUB_OFFLINE"] == "0"
-    run_study(Study("smoke", tmp_path))
+    run_study(Grid("smoke", tmp_path))
     assert pipeline.os.environ["HF_HUB_OFFLINE"] == "1"  # nothing is asked of a hub
 
 
@@ -136,7 +136,7 @@ def test_the_papers_scale_adopts_a_published_policy_and_goes_on(tmp_path, monkey
         monkeypatch.setattr(pipeline, check, lambda *_: None)
     for name, code in ((steps.DATA, "1"), (steps.SFT, ADOPT), (steps.SRL, "1 / 0")):
         notebook(code, name)
-    study = Study("full", tmp_path / "results", "mimic_cxr", arms=["srl_mccs"])
+    study = Grid("full", tmp_path / "results", "mimic_cxr", arms=["srl_mccs"])
     with pytest.raises(RuntimeError, match="03_semantic_reinforcement_learning"):
         run_study(study)
     adopted = study.main.of_stage("pretrain")
@@ -148,7 +148,7 @@ def test_the_papers_scale_adopts_a_published_policy_and_goes_on(tmp_path, monkey
 
 
 def test_the_grid_trains_before_it_compares_and_scores_the_test_split_last(tmp_path):
-    stages = [[step.notebook for step in stage] for stage in Study("smoke", tmp_path).grid()]
+    stages = [[step.notebook for step in stage] for stage in Grid("smoke", tmp_path).stages()]
     assert stages == [
         [steps.METHOD, steps.DATA],
         [steps.SFT],
@@ -157,13 +157,13 @@ def test_the_grid_trains_before_it_compares_and_scores_the_test_split_last(tmp_p
         [steps.ABLATIONS],
         [steps.TABLES],
     ]
-    assert steps.FINAL not in [step.notebook for step in every(Study("laptop", tmp_path))]
-    assert steps.FINAL in [step.notebook for step in every(Study("laptop", tmp_path, final=True))]
+    assert steps.FINAL not in [step.notebook for step in every(Grid("laptop", tmp_path))]
+    assert steps.FINAL in [step.notebook for step in every(Grid("laptop", tmp_path, final=True))]
 
 
 def test_seeds_and_arms_choose_what_is_trained_and_what_compares_stays_with_seed_0(tmp_path):
     arms = ["sft_continued", "srl_mccs"]
-    stages = Study("smoke", tmp_path, seeds=[3, 4], arms=arms).grid()
+    stages = Grid("smoke", tmp_path, seeds=[3, 4], arms=arms).stages()
     assert [step.run.seed for step in stages[1]] == [3, 4]
     trained = [(step.notebook, step.run.arm, step.run.seed) for step in stages[2]]
     assert trained[:2] == [(steps.SFT, "sft_continued", 3), (steps.SRL, "srl_mccs", 3)]
@@ -174,7 +174,7 @@ def test_seeds_and_arms_choose_what_is_trained_and_what_compares_stays_with_seed
 @pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_wrong"])
 def test_an_arm_that_is_not_of_the_last_trained_stage_lists_those_that_are(tmp_path, arm):
     with pytest.raises(ValueError, match=f"'{arm}': expected .* of sft_continued, srl_mccs, "):
-        Study("smoke", tmp_path, arms=[arm])
+        Grid("smoke", tmp_path, arms=[arm])
 
 
 # one step
@@ -246,7 +246,7 @@ def test_the_final_evaluation_is_a_step_in_a_process_of_its_own(tmp_path, monkey
 def test_a_study_goes_on_after_its_finished_steps_and_repeats_what_comes_later(
     tmp_path, quick, capsys
 ):
-    study = Study("smoke", tmp_path)
+    study = Grid("smoke", tmp_path)
     run_study(study)
     assert quick == every(study) and capsys.readouterr().out.count(": 61 s") == len(quick)
     every(study)[2].marker.unlink()  # the one of stage 2
@@ -274,14 +274,14 @@ def test_a_study_goes_on_after_its_finished_steps_and_repeats_what_comes_later(
 def test_a_step_is_skipped_while_the_settings_of_its_run_are_equal(
     tmp_path, monkeypatch, quick, change, runs
 ):
-    study = Study("smoke", tmp_path)
+    study = Grid("smoke", tmp_path)
     run_study(study)
     monkeypatch.setitem(SCALES, "smoke", replace(SCALES["smoke"], **change))
     assert {finished_at(step) is None for step in every(study)} == {runs}
 
 
 def test_printed_names_are_not_compared_and_a_rewards_parameter_is(tmp_path, monkeypatch, quick):
-    study = Study("smoke", tmp_path)
+    study = Grid("smoke", tmp_path)
     run_study(study)
     arm = experiments.ARMS["srl_mccs"]
     monkeypatch.setitem(experiments.ARMS, "srl_mccs", replace(arm, label="another", section="x"))
@@ -291,7 +291,7 @@ def test_printed_names_are_not_compared_and_a_rewards_parameter_is(tmp_path, mon
 
 
 def test_changed_code_says_one_line_and_goes_on(tmp_path, quick, capsys, monkeypatch):
-    study = Study("smoke", tmp_path)
+    study = Grid("smoke", tmp_path)
     run_study(study)
     assert "code has changed" not in capsys.readouterr().out
     monkeypatch.setattr(pipeline, "changed_since", lambda made: made == "c0ffee")
@@ -303,14 +303,14 @@ def test_changed_code_says_one_line_and_goes_on(tmp_path, quick, capsys, monkeyp
 
 
 def test_fresh_repeats_every_step_and_all_that_they_trained_for_its_seeds(tmp_path, quick):
-    run_study(Study("smoke", tmp_path, seeds=[0, 1]))
+    run_study(Grid("smoke", tmp_path, seeds=[0, 1]))
     for arm, seed in (("sft", 0), ("reference", 0), ("sft", 1)):
         run = Run(f"iu_xray/{arm}", "smoke", seed, tmp_path)
         run.make_private()
         run.mark_finished("validate")
     quick.clear()
-    run_study(Study("smoke", tmp_path), fresh=True)
-    assert quick == every(Study("smoke", tmp_path))
+    run_study(Grid("smoke", tmp_path), fresh=True)
+    assert quick == every(Grid("smoke", tmp_path))
     left = {path.parent for path in tmp_path.rglob("validate.done")}
     assert left == {Run("iu_xray/sft", "smoke", 1, tmp_path).private}
 
@@ -318,7 +318,7 @@ def test_fresh_repeats_every_step_and_all_that_they_trained_for_its_seeds(tmp_pa
 def test_other_seeds_alone_leave_out_the_notebooks_that_compare_with_seed_0(
     tmp_path, quick, capsys
 ):
-    run_study(Study("smoke", tmp_path, seeds=[1], arms=["srl_bleu"]))
+    run_study(Grid("smoke", tmp_path, seeds=[1], arms=["srl_bleu"]))
     assert quick[-1].notebook == steps.FINAL
     assert "notebooks 04 and 05 compare with seed 0, which is not in" in capsys.readouterr().out
 
@@ -326,7 +326,7 @@ def test_other_seeds_alone_leave_out_the_notebooks_that_compare_with_seed_0(
 def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsys, monkeypatch):
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(iu_xray, "main", lambda: pytest.fail("the wheel was asked for"))
-    run_study(Study("smoke", tmp_path, "mimic_cxr"))
+    run_study(Grid("smoke", tmp_path, "mimic_cxr"))
     assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
 
 
@@ -345,13 +345,13 @@ def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(tmp_path
 def test_nothing_starts_in_a_folder_without_room_or_one_that_is_in_use(tmp_path, quick):
     (tmp_path / "file").touch()
     for start in (
-        lambda results: run_study(Study("smoke", results)),
+        lambda results: run_study(Grid("smoke", results)),
         lambda results: pipeline.run_notebook(steps.METHOD, [], results),
     ):
         with pytest.raises(RuntimeError, match="cannot be written in"):
             start(tmp_path / "file" / "results")
     with locked(tmp_path / "smoke"), pytest.raises(RuntimeError, match="in use by process"):
-        run_study(Study("smoke", tmp_path))
+        run_study(Grid("smoke", tmp_path))
     assert not quick
 
 

@@ -14,6 +14,8 @@ from mrg_r1_lib.policies.load_save import (
     new_adapters,
     policy_digest,
     save_policy,
+    stop_tower_gradients,
+    vision_tower,
 )
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
@@ -112,6 +114,47 @@ def test_adapters_without_their_model_say_where_it_should_be(adapted):
         match=r"expected a whole model .* found adapters without it, .*base/policy\.$",
     ):
         load_policy(results / "adapted" / "policy")
+
+
+def gradients_of_adapters(model, processor):
+    """One backward pass under activation checkpointing, and whether the tower took part in it."""
+    model.train()
+    model.get_base_model().activation_checkpointing_enable()
+    model.enable_input_require_grads()
+    seen = []
+    vision_tower(model).register_forward_hook(
+        lambda *given: seen.append(given[2].last_hidden_state.requires_grad)
+    )
+    messages = [{"role": "user", "content": [{"type": "image", "image": study(90).images[0]()}]}]
+    asked = {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
+    inputs = processor.apply_chat_template(messages, **asked)
+    model(**inputs, labels=inputs["input_ids"]).loss.backward()
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return found, any(seen)
+
+
+def test_a_tower_without_gradients_leaves_the_gradients_of_the_adapters_as_they_are(adapted):
+    _, processor, results = adapted
+    found = []
+    for stopped in (False, True):
+        model = load_policy(results / "adapted" / "policy")[0]
+        if stopped:
+            stop_tower_gradients(model)
+        gradients, took_part = gradients_of_adapters(model, processor)
+        assert took_part is not stopped
+        found.append(gradients)
+    assert found[0].keys() == found[1].keys()
+    assert max(gradient.abs().max() for gradient in found[0].values()) > 1e-3
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=0, atol=0)
+
+
+def test_a_tower_that_is_trained_keeps_its_gradients():
+    model = create_policy("tiny_llava", TEXTS, 48, seed=0)[0].requires_grad_(True)
+    with pytest.raises(
+        ValueError, match=r"vision tower are trained, the first is .*expected a frozen"
+    ):
+        stop_tower_gradients(model)
 
 
 def test_only_a_model_without_adapters_is_given_new_ones(adapted):

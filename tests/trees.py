@@ -86,8 +86,16 @@ def xml_report(
     )
 
 
+def open_i_views(root: Path, table: str, column: str, views: Mapping[str, str]) -> Path:
+    """One of Open-i's acquisition tables: the view of each image id."""
+    rows = [{"imageid": image, column: view} for image, view in views.items()]
+    return write_csv(root / table, ("imageid", column), rows)
+
+
 def open_i(root: Path, studies: int = 40, images: int = 2, folder: str = "NLMCXR_png") -> Path:
-    """ecgen-radiology/*.xml and a PNG for each of its images."""
+    """ecgen-radiology/*.xml, a PNG for each of its images, and a table in which the first is PA."""
+    views = {f"CXR{n}_1_IM-{n:04}-1001": "PA" for n in range(1, studies + 1)}
+    open_i_views(root, "nlmcxr_dicom_metadata.csv.gz", "View Position", views)
     (root / "ecgen-radiology").mkdir(parents=True)
     for number in range(1, studies + 1):
         (root / "ecgen-radiology" / f"{number}.xml").write_text(

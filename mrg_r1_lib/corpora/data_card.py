@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from mrg_r1_lib.corpora.sections import FINDINGS_RULES
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
 from mrg_r1_lib.study import SPLITS, Study, index_labels, published_labels
@@ -65,6 +66,20 @@ def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:
         *(("split", split, in_split[split], 0, "") for split in SPLITS),
     ]
     return pd.DataFrame(rows, columns=["kind", "step", "remaining", "left_out", "reason"])
+
+
+def findings_rules(studies: Sequence[Study]) -> pd.DataFrame:
+    """How the FINDINGS of each study were found in its report, one row per rule of `sections`.
+
+    Columns: rule, studies, share (of all studies, in [0, 1]). A corpus with published sections has
+    "heading" and "none" only.
+    """
+    rules = getattr(studies, "findings_rules", None)
+    if rules is None:
+        rules = ["heading" if study.findings else "none" for study in studies]
+    counts = Counter(rules)
+    rows = [(rule, counts[rule], counts[rule] / max(1, len(studies))) for rule in FINDINGS_RULES]
+    return pd.DataFrame(rows, columns=["rule", "studies", "share"])
 
 
 def duplicates_table(studies: Sequence[Study], labels: np.ndarray) -> pd.DataFrame:

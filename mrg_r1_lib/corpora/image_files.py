@@ -5,30 +5,33 @@ black. Sixteen-bit files hold 10 to 16 bits and do not say how many, so the rang
 stretched to 0-255.
 """
 
+import mmap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 LARGEST = 64_000_000  # pixels; a radiograph has up to 13 million, a decompression bomb more
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}  # the last bytes of a whole file
-TAIL = 64  # bytes at the end that may hold them: some writers pad
+TAIL = 64  # bytes at the end that usually hold them; other bytes may follow a whole image
+VIEWS = {"PA": 0, "AP": 1, "": 2, "LATERAL": 4, "LL": 4, "RL": 4, "LARGE LATERAL": 4}
+UNUSUAL = 3  # rank of every other ViewPosition
 
 
 def check_image(path: Path) -> str:
     """The reason why a file is no radiograph, or "" if it is; reads its head and last bytes only.
 
-    `read_image` finds damage in the middle of a file.
+    `read_image` finds damage in the middle of a file. Bytes after a whole image are no damage.
     """
     try:
         size = path.stat().st_size
         if not size:
             return "empty file"
         with Image.open(path, formats=tuple(ENDS)) as image, path.open("rb") as file:
-            file.seek(max(0, size - TAIL))
-            if ENDS[image.format] not in file.read():
+            if not _is_whole(file, size, image.format):
                 return f"truncated {image.format}"
             if image.width * image.height > LARGEST:
                 limit = f"expected at most {LARGEST // 10**6} million"
@@ -40,6 +43,26 @@ def check_image(path: Path) -> str:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"damaged ({type(error).__name__})"  # Pillow raises any of these for a broken head
     return ""
+
+
+def _is_whole(file: BinaryIO, size: int, format: str) -> bool:
+    """Whether the image ends: near the end of the file, else anywhere after its pixels began."""
+    end = ENDS[format]
+    file.seek(max(0, size - TAIL))
+    if end in file.read():
+        return True
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if format == "PNG":
+            return data.find(end) >= 0
+        place = 2  # JPEG: skip the segments before the first scan, since a preview has an end, too
+        while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
+            place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4]))
+        return data.find(end, place) >= 0
+
+
+def view_rank(position: str) -> int:
+    """The rank of a DICOM ViewPosition: PA 0, AP 1, unknown 2, other 3, lateral 4."""
+    return VIEWS.get(position.strip().upper(), UNUSUAL)
 
 
 def read_image(path: Path, image_size: int, credentialed: bool = False) -> Image.Image:

@@ -7,8 +7,9 @@
     kaggle  indiana_reports.csv, indiana_projections.csv;
             images/images_normalized/1_IM-0001-4001.dcm.png
 
-Only kaggle names the projection, so frontal views come first there; elsewhere images keep the
-publisher's order. Only r2gen has a split; it has neither index terms nor IMPRESSION.
+`iu_kaggle` reads the last one. Only kaggle names the projection; `open_i_views` has it for open_i,
+and r2gen's images keep their order. Only r2gen has a split; it has neither index terms nor
+IMPRESSION. An image without its report, and an empty answer such as "nan" as FINDINGS, are noted.
 """
 
 import json
@@ -21,11 +22,13 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
 
-from mrg_r1_lib.corpora.account import BAD_REPORT, Account
+from mrg_r1_lib.corpora.account import BAD_REPORT, NO_REPORT, Account
 from mrg_r1_lib.corpora.archive import MEMBER_LIMIT
 from mrg_r1_lib.corpora.image_files import inside
 from mrg_r1_lib.corpora.index_terms import parse_index_term
-from mrg_r1_lib.corpora.rows import is_utf8, read_rows
+from mrg_r1_lib.corpora.report_files import read_bytes
+from mrg_r1_lib.corpora.report_notes import is_empty
+from mrg_r1_lib.corpora.rows import is_utf8
 from mrg_r1_lib.study import IndexTerm
 
 XML_FOLDER, ANNOTATION = "ecgen-radiology", "annotation.json"
@@ -35,6 +38,8 @@ IMAGE_FOLDERS = {
     "r2gen": ("images",),
     "kaggle": ("images/images_normalized", "images_normalized", "images", "."),
 }
+ANNOTATION_LIMIT = 256 << 20  # bytes; R2Gen's file has 2 MB
+KEPT = {"CXR3558": "Please"}  # FINDINGS as published: the fixed split counts this study
 R2GEN_SPLITS = {"train": "train", "val": "validate", "test": "test"}
 
 
@@ -61,11 +66,23 @@ def image_folder(folder: Path, layout: str) -> Path:
 def read_open_i(folder: Path, account: Account) -> Iterator[Report]:
     """The reports of `ecgen-radiology/*.xml`, without hidden files."""
     images = image_folder(folder, "open_i")
+    met = set()
     for path in sorted((folder / XML_FOLDER).glob("*.xml")):
         if not path.name.startswith("."):
-            with path.open("rb") as file:
-                data = file.read(MEMBER_LIMIT + 1)  # parse_report refuses longer files
-            yield from read_xml(path.name, data, images, account)
+            try:
+                data = read_bytes(path, MEMBER_LIMIT)
+            except (OSError, ValueError) as error:
+                account.fault(path.name, str(error))
+                account.leave_out(path.name, BAD_REPORT)
+                continue
+            for report in read_xml(path.name, data, images, account):
+                met.add(report.study_id)
+                yield report
+    owners = (re.match(r"CXR[0-9]+(?=_)", path.name) for path in images.glob("CXR*.png"))
+    lost = {owner[0] for owner in owners if owner} - met
+    unreadable = {f"CXR{name.removesuffix('.xml')}" for name in account.left_out}
+    for study_id in sorted(lost - unreadable):
+        account.leave_out(study_id, NO_REPORT)
 
 
 def read_xml(name: str, data: bytes, images: Path, account: Account) -> Iterator[Report]:
@@ -87,16 +104,18 @@ def parse_report(name: str, data: bytes, images: Path) -> Report:
         raise ValueError(f"larger than {MEMBER_LIMIT} bytes")
     tree = fromstring(data, forbid_dtd=True)
     uid = tree.find("uId")
-    study_id = "" if uid is None else uid.get("id", "")
-    if not re.fullmatch(r"CXR\d+", study_id):
-        raise ValueError(f"expected an id such as CXR1 in <uId>, got {study_id!r}")
+    written = "" if uid is None else uid.get("id", "")
+    number = re.fullmatch(r"CXR0*([0-9]{1,9})", written)
+    if not number:
+        raise ValueError(f"expected an id such as CXR1 in <uId>, got {written[:60]!r}")
+    study_id = f"CXR{number[1]}"
     listed = [image.get("id", "") for image in tree.iterfind("parentImage")]
     return Report(
         name,
         study_id,
         patient_id=study_id,
-        findings=_section(tree, "FINDINGS"),
-        impression=_section(tree, "IMPRESSION"),
+        findings=described(_section(tree, "FINDINGS"), study_id),
+        impression=described(_section(tree, "IMPRESSION")),
         index_terms=parse_terms([major.text or "" for major in tree.iterfind("MeSH/major")]),
         images=tuple(inside(images, f"{image_id}.png") for image_id in listed),
     )
@@ -113,11 +132,13 @@ def parse_terms(majors: list[str]) -> tuple[IndexTerm, ...] | None:
 
 def _section(tree: Element, label: str) -> str:
     parts = [part for part in tree.iter("AbstractText") if part.get("Label") == label]
-    return _squeezed(" ".join("".join(part.itertext()) for part in parts))
+    return " ".join("".join(part.itertext()) for part in parts)
 
 
-def _squeezed(text: str) -> str:
-    return " ".join(text.split())
+def described(text: str, study_id: str = "") -> str:
+    """A section with single spaces; "" for an empty answer such as "nan" or "None."."""
+    text = " ".join(text.split())
+    return "" if is_empty(text) and KEPT.get(study_id) != text else text
 
 
 def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
@@ -127,7 +148,8 @@ def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
     """
     path, images = folder / ANNOTATION, image_folder(folder, "r2gen")
     try:
-        entries = json.loads(path.read_bytes().decode("utf-8-sig", errors="surrogateescape"))
+        data = read_bytes(path, ANNOTATION_LIMIT)
+        entries = json.loads(data.decode("utf-8-sig", errors="surrogateescape"))
         parts = [
             (split, number, entry)
             for split in R2GEN_SPLITS
@@ -138,13 +160,18 @@ def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
             f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({_reason(error)}). "
             "Use R2Gen's file."
         ) from error
+    met = set()
     for split, number, entry in parts:
         name = f"{path.name} {split}[{number}]"
         try:
-            yield _entry(name, entry, R2GEN_SPLITS[split], images)
+            report = _entry(name, entry, R2GEN_SPLITS[split], images)
+            met.add(report.study_id)
+            yield report
         except (ValueError, TypeError, KeyError) as error:
             account.fault(name, _reason(error))
             account.leave_out(name, BAD_REPORT)
+    folders = (path.name for path in images.glob("CXR*") if path.is_dir())
+    account.note("folders of images belong to no entry", sorted(set(folders) - met))
 
 
 def _reason(error: Exception) -> str:
@@ -153,15 +180,15 @@ def _reason(error: Exception) -> str:
 
 def _entry(name: str, entry: dict[str, Any], split: str, images: Path) -> Report:
     study_id, report, paths = str(entry["id"]), entry["report"], entry["image_path"]
-    if not re.fullmatch(r"CXR\d+[\w-]*", study_id):
-        raise ValueError(f"expected an id such as CXR1_IM-0001, got {study_id!r}")
+    if not re.fullmatch(r"CXR[0-9]{1,9}(?![0-9])[\w-]{0,80}", study_id):
+        raise ValueError(f"expected an id such as CXR1_IM-0001, got {study_id[:60]!r}")
     if not isinstance(report, str) or not isinstance(paths, list):
         raise ValueError("expected a text as report and a list as image_path")
     if not is_utf8(report):
         raise ValueError("not UTF-8")
     files = tuple(_nested_or_flat(images, str(path)) for path in paths)
     patient_id = re.match(r"CXR\d+", study_id)[0]
-    return Report(name, study_id, patient_id, _squeezed(report), images=files, split=split)
+    return Report(name, study_id, patient_id, described(report), images=files, split=split)
 
 
 def _nested_or_flat(images: Path, name: str) -> Path:
@@ -169,43 +196,3 @@ def _nested_or_flat(images: Path, name: str) -> Path:
     path = inside(images, name)
     flat = (images / name.replace("/", joint) for joint in "_-")
     return next((file for file in (path, *flat) if file.exists()), path)
-
-
-def read_kaggle(folder: Path, account: Account) -> Iterator[Report]:
-    """The rows of Kaggle's two tables.
-
-    uid is the number of Open-i's report; MeSH is Open-i's index, joined by ";".
-    """
-    files = _kaggle_images(folder, account)
-    columns = ("uid", "MeSH", "findings", "impression")
-    for name, row in read_rows(folder / KAGGLE_REPORTS, columns, account):
-        if not row["uid"].isdecimal():
-            account.fault(name, f"expected a number as uid, got {row['uid']!r}")
-            account.leave_out(name, BAD_REPORT)
-            continue
-        study_id = f"CXR{int(row['uid'])}"
-        yield Report(
-            name,
-            study_id,
-            patient_id=study_id,
-            findings=_squeezed(row["findings"]),
-            impression=_squeezed(row["impression"]),
-            index_terms=parse_terms(row["MeSH"].split(";")),
-            images=files.get(row["uid"], ()),
-        )
-
-
-def _kaggle_images(folder: Path, account: Account) -> dict[str, tuple[Path, ...]]:
-    """uid -> image files, frontal views first, in the table's order."""
-    images = image_folder(folder, "kaggle")
-    views: dict[str, list[tuple[bool, Path]]] = {}
-    columns = ("uid", "filename", "projection")
-    for name, row in read_rows(folder / KAGGLE_PROJECTIONS, columns, account):
-        try:
-            view = (row["projection"] != "Frontal", inside(images, row["filename"]))
-        except ValueError as error:
-            account.fault(name, str(error))
-        else:
-            views.setdefault(row["uid"], []).append(view)
-    ordered = {uid: sorted(listed, key=lambda view: view[0]) for uid, listed in views.items()}
-    return {uid: tuple(path for _, path in listed) for uid, listed in ordered.items()}

@@ -2,8 +2,12 @@
 
 The reports come from a folder in one of three published layouts (`iu_layouts`), else from the wheel
 of torchxrayvision, which `python -m mrg_r1_lib.corpora.iu_xray` fetches. Decisions:
-- Text is kept, but for white space. Images are phantoms drawn from the index terms, or the files.
-- With phantoms every report is a study; with files every report with an image is one.
+- Text is kept, but for white space; "nan" and the like are no FINDINGS. The "Please" of CXR3558
+  stays with phantoms, since the committed results count it, and in the order of the split.
+- Images are phantoms drawn from the index terms, or the files.
+- With phantoms every report is a study; with files every report with an image is one. A warning
+  counts the other reports, and those without FINDINGS unless they are as many as published.
+- Open-i's files show a frontal view first where its acquisition tables name one (`open_i_views`).
 - The corpus names no patients, so each report counts as one patient.
 - The split is R2Gen's in R2Gen's layout. Else it is 70/10/20 by report, without a seed, over all
   reports with FINDINGS; it is the same with phantoms and files.
@@ -13,41 +17,38 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from mrg_r1_lib.corpora.account import BAD_IMAGE, DUPLICATE, NO_IMAGE, Account
 from mrg_r1_lib.corpora.archive import fetch_wheel, read_tar_gz, read_zip_member
 from mrg_r1_lib.corpora.image_files import check_image, readers
+from mrg_r1_lib.corpora.iu_find import WHEEL, find
+from mrg_r1_lib.corpora.iu_kaggle import read_kaggle
 from mrg_r1_lib.corpora.iu_layouts import (
     ANNOTATION,
-    KAGGLE_PROJECTIONS,
     KAGGLE_REPORTS,
     XML_FOLDER,
     Report,
     image_folder,
-    read_kaggle,
     read_open_i,
     read_r2gen,
     read_xml,
 )
+from mrg_r1_lib.corpora.open_i_views import Views
+from mrg_r1_lib.corpora.report_notes import is_empty
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.radiographs.draw import draw_radiograph
 from mrg_r1_lib.storage.paths import data_root
 from mrg_r1_lib.study import Corpus, Study, check_studies
 
 REQUIREMENT = "torchxrayvision==1.5.7"
-WHEEL = "torchxrayvision-1.5.7-py3-none-any.whl"
 WHEEL_SHA256 = "95f6c3475661f3515d4258deb0855bd5d1b1a56e0b65384251d3dd3fa61fac41"
 REPORTS = "torchxrayvision/data/NLMCXR_reports.tgz"
 REPORTS_SHA256 = "8fb6de7eec73d8c3665067ad4bb003ccd57f971ae316d2642e1627ac7268667a"
-FETCH = "python -m mrg_r1_lib.corpora.iu_xray"
+PUBLISHED = (3955, 530)  # reports, and those without FINDINGS
 LAYOUTS = {"open_i": read_open_i, "r2gen": read_r2gen, "kaggle": read_kaggle}
-MARKS = {  # layout -> patterns of the files that reveal it
-    "open_i": (f"{XML_FOLDER}/[!.]*.xml",),
-    "r2gen": (ANNOTATION,),
-    "kaggle": (KAGGLE_REPORTS, KAGGLE_PROJECTIONS),
-}
 
 
 def load(
@@ -68,11 +69,14 @@ def load(
     """
     folder, layout = find(root, layout)
     _check_images(images, folder, layout)
-    account = Account("iu_xray", str(folder / WHEEL if layout == "wheel" else folder))
+    source = str(folder / WHEEL if layout == "wheel" else folder)
+    account = Account("iu_xray", source, published=PUBLISHED[1] / PUBLISHED[0])
     read = _read_wheel if layout == "wheel" else LAYOUTS[layout]
     reports = list(_once(read(folder, account), account))
     met = len(reports) + len(account.left_out)
     splits = fixed_split(report.study_id for report in reports if report.findings)
+    if images == "files":
+        reports = _with_files(reports, folder, layout, account)
     studies = []
     for report in reports:
         if images == "phantom":
@@ -83,9 +87,34 @@ def load(
         if calls:
             split = report.split if layout == "r2gen" else splits.get(report.study_id, "")
             studies.append(_study(report, calls, split, text))
+    _note_texts(reports, layout, account)
     left_out = account.close(met)
     check_studies(studies)
     return Corpus(sorted(studies, key=_number), layout, left_out)
+
+
+def _with_files(reports: list[Report], folder: Path, layout: str, account: Account) -> list[Report]:
+    """The reports as they are shown with image files: frontal views first, no empty FINDINGS."""
+    if layout == "open_i":
+        wheel = next((f for f in (folder, data_root()) if (f / WHEEL).exists()), folder) / WHEEL
+        views = Views(folder, wheel, account)
+        reports = [replace(r, images=views.frontal_first(r.images)) for r in reports]
+    return [replace(r, findings="") if is_empty(r.findings) else r for r in reports]
+
+
+def _note_texts(reports: list[Report], layout: str, account: Account) -> None:
+    """Note the reports without FINDINGS, and those that repeat another one of their patient."""
+    bare = [report.study_id for report in reports if not report.findings]
+    if layout != "wheel" and (len(reports), len(bare)) != PUBLISHED:
+        account.without_findings += bare
+    seen: set[tuple[str, str]] = set()
+    doubled = []
+    for report in reports:
+        said = (report.patient_id, report.findings)
+        if said in seen and report.findings:
+            doubled.append(report.study_id)
+        seen.add(said)
+    account.note("studies repeat the report of another study of their patient", doubled)
 
 
 def _check_images(images: str, folder: Path, layout: str) -> None:
@@ -100,60 +129,6 @@ def _check_images(images: str, folder: Path, layout: str) -> None:
             f"iu_xray: {folder / ANNOTATION} has no index terms to draw phantoms from. "
             "Choose images='files'."
         )
-
-
-def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]:
-    """The folder and layout to read.
-
-    Looked for in `root`, else in `iu_xray/` in the data root, the data root itself, and its wheel.
-    ValueError lists the layouts if several are found; FileNotFoundError lists the expected files.
-    """
-    if layout not in (None, *LAYOUTS, "wheel"):
-        raise ValueError(
-            f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(LAYOUTS)}, wheel."
-        )
-    folders = (
-        [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
-    )
-    if root is not None and not folders[0].is_dir():
-        raise FileNotFoundError(
-            f"iu_xray: the folder {folders[0]} does not exist. "
-            f"Name the folder that holds {XML_FOLDER}/*.xml."
-        )
-    found = _found(folders, [layout] if layout else list(LAYOUTS))
-    if len(found) > 1:
-        listed = "; ".join(f"{name} ({mark})" for (_, name), mark in found.items())
-        raise ValueError(
-            f"iu_xray: several layouts were found: {listed}. "
-            "Name a folder that holds one, or choose with layout=."
-        )
-    if found:
-        return next(iter(found))
-    _require_wheel(folders[-1], root is not None)
-    return folders[-1], "wheel"
-
-
-def _found(folders: list[Path], layouts: list[str]) -> dict[tuple[Path, str], Path]:
-    """(folder, layout) -> the first file that reveals it."""
-    found = {}
-    for folder in folders:
-        for layout in layouts:
-            held = (next(folder.glob(pattern), None) for pattern in MARKS.get(layout, ()))
-            if mark := next(filter(None, held), None):
-                found[folder, layout] = mark
-    return found
-
-
-def _require_wheel(folder: Path, is_root: bool) -> None:
-    if (folder / WHEEL).exists():
-        return
-    remedy = "Fetch it (29 MB)"
-    if is_root:
-        remedy = "Name another folder, or leave root out to use the data root"
-    raise FileNotFoundError(
-        f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} "
-        f"or {WHEEL}. {remedy}: {FETCH}"
-    )
 
 
 def fixed_split(study_ids: Iterable[str]) -> dict[str, str]:

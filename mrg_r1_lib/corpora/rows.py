@@ -1,17 +1,23 @@
 """Rows of a CSV file, plain or .gz, read one at a time.
 
 A bad row is noted in the account and skipped; a missing column is an error before the first row. A
-byte order mark, CRLF and columns in any order are accepted.
+byte order mark, CRLF and columns in any order are accepted. One stray quote joins rows into one, so
+a quote without its partner, or a field that holds other rows, stops the load.
 """
 
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from mrg_r1_lib.corpora.account import Account
+
+_SEPARATOR = re.compile(r",(?![ \t])")  # in prose a space follows
+_NUMBER = re.compile(r"0*([0-9]{1,15})(?:\.0*)?")
 
 
 def read_rows(
@@ -19,44 +25,60 @@ def read_rows(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Every good row as (name of the row, {column: value}).
 
-    A row of another length, in another encoding or that cannot be parsed goes to the account.
-    ValueError for a missing column or a damaged file.
+    A row of another length or in another encoding goes to the account. ValueError for a missing
+    column, a stray quote, a damaged file, or a folder in its place.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: is no file. Put the published table there.")
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        reader = csv.reader(
-            io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        )
-        number = 0
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            place = _places(path, header, columns)
-            while True:
-                number += 1
-                name = f"{path.name} row {number}"
-                try:
-                    row = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    account.fault(name, str(error))
-                    continue
-                if not row:
-                    continue
-                if len(row) != len(header):
+        yield from parse_rows(file, str(path), columns, account)
+
+
+def parse_rows(
+    file: BinaryIO, path: str, columns: Sequence[str], account: Account
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """As `read_rows`, from an open file of unzipped bytes; `path` is its name in messages."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text, strict=True)
+    line = 0  # the last line of the row before
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        place = _places(path, header, columns)
+        line = reader.line_num
+        for number, row in enumerate(reader, start=1):
+            begun, line = line + 1, reader.line_num
+            name = f"{Path(path).name} row {number}"
+            if line > begun:
+                _require_one_row(row, len(header), path, begun)
+            if len(row) != len(header):
+                if row:
                     account.fault(name, f"{len(row)} columns, expected {len(header)}")
-                    continue
-                values = {column: row[place[column]].strip() for column in columns}
-                if is_utf8("".join(values.values())):
-                    yield name, values
-                else:
-                    account.fault(name, "not UTF-8")
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(
-                f"{path}: is truncated or damaged ({error}). Fetch it again."
-            ) from error
+                continue
+            values = {column: row[place[column]].strip() for column in columns}
+            if is_utf8("".join(values.values())):
+                yield name, values
+            else:
+                account.fault(name, "not UTF-8")
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} line {line + 1}: a quote there has no partner, or a field has no end "
+            f"({error}). {_MEND}"
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: is truncated or damaged ({error}). Fetch it again.") from error
 
 
-def _places(path: Path, header: list[str], columns: Sequence[str]) -> dict[str, int]:
+_MEND = "Expected one row per line: take out the stray quote, or fetch the file again."
+
+
+def _require_one_row(row: list[str], columns: int, path: str, line: int) -> None:
+    """ValueError for a row of several lines whose length is wrong or that holds other rows."""
+    inside = max(len(_SEPARATOR.findall(field)) for field in row if "\n" in field or "\r" in field)
+    if len(row) != columns or inside >= max(2, (columns - 1) // 2):
+        raise ValueError(f"{path} line {line}: a quote there joins it with later rows. {_MEND}")
+
+
+def _places(path: str, header: list[str], columns: Sequence[str]) -> dict[str, int]:
     missing = [column for column in columns if column not in header]
     if missing:
         raise ValueError(
@@ -64,6 +86,16 @@ def _places(path: Path, header: list[str], columns: Sequence[str]) -> dict[str, 
             f"{', '.join(header)[:200] or 'nothing'}. Use the file as it was published."
         )
     return {column: header.index(column) for column in columns}
+
+
+def whole_number(text: str) -> str:
+    """A number without leading zeros and ".0", as spreadsheets write them; "" for another text.
+
+    >>> whole_number("0012"), whole_number("12.0"), whole_number("1.5"), whole_number("x")
+    ('12', '12', '', '')
+    """
+    match = _NUMBER.fullmatch(text)
+    return match[1] if match else ""
 
 
 def is_utf8(text: str) -> bool:

@@ -1,32 +1,34 @@
 """The sections FINDINGS and IMPRESSION of a free-text radiology report.
 
-A section starts at a line that begins with a heading of a closed list and a colon. Other capitals
-with a colon ("LUNGS:", "PA AND LATERAL VIEWS:") belong to their section. Several spellings count as
-one heading; "FINDINGS AND IMPRESSION" is FINDINGS; a section that an addendum repeats is joined.
-In a report with neither section the last paragraph is FINDINGS, unless it is a request, a
-comparison or a note of a call.
+`headings` says where sections begin, `report_notes` what is no description. FINDINGS are found by
+the first rule that gives a text; `FINDINGS_RULES` names them:
+1. The sections with the heading FINDINGS, also if it names the IMPRESSION, too.
+2. The sections that a view names: "CHEST, TWO VIEWS:".
+3. The paragraphs after that of a request ("COMPARISON: ___"), or of a report without a heading.
+A section that an addendum repeats is joined. Drafts (WET READ) and notes are never text.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
 
-# heading as written -> section; the longer spelling first
-_HEADINGS = {
-    r"FINDINGS? (?:AND|&) IMPRESSIONS?|FINDINGS?/IMPRESSIONS?": "findings",
-    r"IMPRESSIONS? (?:AND|&) FINDINGS?": "findings",
-    r"FINDINGS?": "findings",
-    r"IMPRESSIONS?|CONCLUSIONS?": "impression",
-    r"EXAMINATIONS?|EXAM|STUDY|TYPE OF EXAMINATION|PROCEDURE|TECHNIQUE|VIEWS?": "other",
-    r"(?:CLINICAL )?(?:INDICATIONS?|HISTORY|INFORMATION)|HISTORY OF PRESENT ILLNESS": "other",
-    r"REASON FOR (?:THE )?(?:EXAMINATION|EXAM|STUDY|THIS EXAMINATION)": "other",
-    r"COMPARISONS?(?: STUDY| STUDIES| FILMS?)?": "other",
-    r"RECOMMENDATIONS?(?:\(S\))?|NOTIFICATIONS?|WET READ|PRELIMINARY REPORT": "other",
-    r"FINAL REPORT|ADDENDUM": "other",
-}
-_GROUPS = [f"(?P<h{number}>{spelling})" for number, spelling in enumerate(_HEADINGS)]
-_HEADING = re.compile(rf"^[ \t]*(?:{'|'.join(_GROUPS)})[ \t]*:", re.MULTILINE)
-_KINDS = list(_HEADINGS.values())
-_TITLE = re.compile(r"^[ \t]*(?:FINAL REPORT|ADDENDUM)[ \t]*$", re.MULTILINE)
+from mrg_r1_lib.corpora.headings import find_headings, heading_kind
+from mrg_r1_lib.corpora.report_notes import is_empty, is_request, without_notes
+
+FINDINGS_RULES = ("none", "heading", "view name", "paragraphs without a heading")
+
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_RULED = re.compile(r"^[ \t]*[_=*-]{5,}[ \t]*$", re.MULTILINE)  # a line drawn across the page
+_HYPHEN = re.compile(r"(?<=[a-z]-)\n[ \t]*(?=[a-z])")
+
+
+class Sections(NamedTuple):
+    """Two sections, "" where missing, and the rule that found the FINDINGS."""
+
+    findings: str
+    impression: str
+    rule: str
 
 
 def extract_sections(text: str) -> dict[str, str]:
@@ -35,28 +37,63 @@ def extract_sections(text: str) -> dict[str, str]:
     >>> extract_sections(" FINDINGS:  Clear lungs.\\n\\n IMPRESSION:\\n Normal.")
     {'findings': 'Clear lungs.', 'impression': 'Normal.'}
     """
-    text = _TITLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    found = list(_HEADING.finditer(_capitals(text)))
-    parts: dict[str, list[str]] = {"findings": [], "impression": [], "other": []}
-    ends = [*(match.start() for match in found[1:]), len(text)]
-    for match, end in zip(found, ends, strict=False):
-        kind = _KINDS[int(match.lastgroup[1:])]
-        parts[kind].append(text[match.end() : end])
-    sections = {
-        name: " ".join(" ".join(parts[name]).split()) for name in ("findings", "impression")
-    }
-    if not any(sections.values()):
-        sections["findings"] = _last_paragraph(text)
-    return sections
+    findings, impression, _ = read_sections(text)
+    return {"findings": findings, "impression": impression}
 
 
-def _capitals(text: str) -> str:
-    """The text with headings such as "Findings:" in capitals; no line changes its length."""
-    heading = r"^[ \t]*[A-Z][A-Za-z /&()]{2,40}:"
-    return re.sub(heading, lambda match: match[0].upper(), text, flags=re.MULTILINE)
+def read_sections(text: str) -> Sections:
+    """A report's FINDINGS and IMPRESSION, and which of `FINDINGS_RULES` found the FINDINGS."""
+    text = _RULED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    parts = _parts(_HYPHEN.sub("", text))
+    impression = _joined(parts, "impression")
+    if findings := _joined(parts, "findings"):
+        return Sections(findings, impression, "heading")
+    if findings := _joined(parts, "view"):
+        return Sections(findings, impression, "view name")
+    if findings := _free_paragraphs(parts):
+        return Sections(findings, impression, "paragraphs without a heading")
+    return Sections("", impression, "none")
 
 
-def _last_paragraph(text: str) -> str:
-    paragraphs = [paragraph for paragraph in _PARAGRAPH.split(text) if paragraph.strip()]
-    last = paragraphs[-1] if paragraphs else ""
-    return "" if _HEADING.match(_capitals(last)) else " ".join(last.split())
+def count_rules(texts: Iterable[str]) -> dict[str, int]:
+    """How many reports have their FINDINGS by each of `FINDINGS_RULES`.
+
+    >>> count_rules(["FINDINGS: Clear.", "Lungs are clear.", "IMPRESSION: Normal."])
+    {'none': 1, 'heading': 1, 'view name': 0, 'paragraphs without a heading': 1}
+    """
+    counts = Counter(read_sections(text).rule for text in texts)
+    return {rule: counts[rule] for rule in FINDINGS_RULES}
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """The text as (kind of heading, text below it); "title" is the kind of what has no heading."""
+    found = find_headings(text)
+    ends = [*(heading.start for heading in found), len(text)]
+    parts = [("title", text[: ends[0]])]
+    return parts + [
+        (heading.kind, text[heading.end : end])
+        for heading, end in zip(found, ends[1:], strict=True)
+    ]
+
+
+def _joined(parts: list[tuple[str, str]], kind: str) -> str:
+    """All sections of a kind, without notes; "" where nothing is described."""
+    texts = (without_notes(text) for name, text in parts if name == kind)
+    return " ".join(text for text in texts if not _is_void(text))
+
+
+def _is_void(text: str) -> bool:
+    return is_empty(text) or heading_kind(text) == "view"
+
+
+def _free_paragraphs(parts: list[tuple[str, str]]) -> str:
+    """The last paragraphs that belong to no heading; the first one after a request is its own."""
+    for kind, text in reversed(parts):
+        if kind not in ("title", "request"):
+            continue
+        paragraphs = [part for part in _PARAGRAPH.split(text.strip()) if part.strip()]
+        cleaned = (without_notes(part) for part in paragraphs[kind == "request" :])
+        kept = [part for part in cleaned if not _is_void(part) and not is_request(part)]
+        if kept:
+            return " ".join(kept)
+    return ""

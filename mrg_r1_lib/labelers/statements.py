@@ -33,7 +33,8 @@ _TAG = re.compile(
 )
 _NEW_LINE = re.compile(r"<(?:br|p|li)\b", re.IGNORECASE)
 _ANSWERED = re.compile(
-    r"\?(?=[\s*_]*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)\b)",
+    r"\?(?=[\s*_]*(?:yes|no|none|not|absent|present|negative|positive|possibl[ey]|unlikely|likely)"
+    r"\b)",
     re.IGNORECASE,
 )
 _BULLET = re.compile(

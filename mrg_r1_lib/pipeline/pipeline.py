@@ -36,7 +36,7 @@ KL_TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2}
 
 
 @dataclass(frozen=True)
-class Study:
+class Grid:
     """What is run: `seeds` and `arms` (of the last trained stage) are the scale's where empty.
 
     ValueError for an unknown scale, and for an arm that is neither SRL nor the control.
@@ -69,7 +69,7 @@ class Study:
         """One run of the study."""
         return Run(f"{self.corpus}/{arm}", self.scale, seed, self.results)
 
-    def grid(self) -> list[list[Step]]:
+    def stages(self) -> list[list[Step]]:
         """The steps in stages; those of one stage may run in any order or side by side.
 
         The notebooks that compare go by seed 0 and read all scores that are there.
@@ -86,42 +86,42 @@ class Study:
         ]
 
 
-def run_study(study: Study, fresh: bool = False) -> None:
+def run_study(grid: Grid, fresh: bool = False) -> None:
     """Run every step that has not finished (`fresh`: every one), and check that training moved.
 
     Steps of one stage run side by side where their threads leave cores free. A step that fails
     lets its neighbours finish, then stops the study with its RuntimeError; so does, before any
     work, a folder without room or a missing GPU.
     """
-    require_device(study.scale)
-    require_room(study.results, load_scale(study.scale).disk_gib)
-    with locked(study.results / study.scale):
-        _stay_offline(study.scale)
-        stages = _possible(study)
+    require_device(grid.scale)
+    require_room(grid.results, load_scale(grid.scale).disk_gib)
+    with locked(grid.results / grid.scale):
+        _stay_offline(grid.scale)
+        stages = _possible(grid)
         if fresh:
-            forget(study)
+            forget(grid)
         waiting = unfinished(stages)
         for number, (stage, ahead) in enumerate(zip(stages, waiting, strict=True), start=1):
             if ahead:
                 _say(f"stage {number} of {len(stages)}")
                 _run_stage(ahead, _workers(stage))
-        check_movement(study.main)
+        check_movement(grid.main)
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
-    folder = os.path.relpath(study.main.summary / "notebooks")
+    folder = os.path.relpath(grid.main.summary / "notebooks")
     _say(f"Largest process {peak:.2f} GiB. Start reading in {folder}.")
 
 
-def _possible(study: Study) -> list[list[Step]]:
+def _possible(grid: Grid) -> list[list[Step]]:
     """The stages without the notebooks whose inputs are not to be had; a line says which."""
-    stages, main = study.grid(), study.main
+    stages, main = grid.stages(), grid.main
     if main.preparation.corpus == "iu_xray":
         _say(iu_xray.main())
     elif not (data_root() / iu_xray.WHEEL).exists():
         _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_xray.FETCH}")
         stages[0] = stages[0][1:]
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
-    if 0 not in study.seeds and not any(path.exists() for path in scores):
+    if 0 not in grid.seeds and not any(path.exists() for path in scores):
         _say(f"Left out: notebooks 04 and 05 compare with seed 0, which is not in {main.results}.")
         stages = stages[:-2]
     return stages
@@ -133,11 +133,11 @@ def _stay_offline(scale: str) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def forget(study: Study) -> None:
+def forget(grid: Grid) -> None:
     """Make all steps of the study's seeds count as unfinished, and all that they trained."""
-    for seed in study.seeds:
+    for seed in grid.seeds:
         for arm in ARMS:
-            study.run(arm, seed).forget()
+            grid.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
@@ -184,9 +184,9 @@ def _workers(stage: list[Step]) -> int:
     return max(1, (os.cpu_count() or 1) // threads) if threads else 1
 
 
-def check_movement(study: Run) -> None:
+def check_movement(main: Run) -> None:
     """Say what training did; RuntimeError if a loss did not fall or SRL began off its start."""
-    table = build.table("training", study)
+    table = build.table("training", main)
     _say(table.to_string(index=False, float_format="{:.3g}".format, na_rep=""))
     supervised = table[table["reward_first"].isna()]
     # the control starts where SFT ended: its loss need not fall further
@@ -229,10 +229,10 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     _say(f"Executed copy: {os.path.relpath(step.output)}")
 
 
-def list_steps(study: Study) -> str:
+def list_steps(grid: Grid) -> str:
     """The steps as commands, a line each, in stages for any job runner."""
     lines = ["# A stage begins after the one before; its lines are independent of each other."]
-    for number, stage in enumerate(study.grid(), start=1):
+    for number, stage in enumerate(grid.stages(), start=1):
         lines += [f"# stage {number}", *(step.command() for step in stage)]
     return "\n".join([*lines, ""])
 
@@ -242,14 +242,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in ("run", "list"):
-        study = commands.add_parser(command)
-        study.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-        study.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
-        study.add_argument("--seeds", type=int, nargs="+", metavar="K", default=())
-        study.add_argument("--arms", nargs="+", metavar="ARM", default=(), help="trained from SFT")
-        study.add_argument("--final", action="store_true", help="score the test split, too")
-        study.add_argument("--fresh", action="store_true", help="repeat finished steps")
-        study.add_argument("--plan", action="store_true", help="only say what the scale needs")
+        several = commands.add_parser(command)
+        several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+        several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+        several.add_argument("--seeds", type=int, nargs="+", metavar="K", default=())
+        several.add_argument("--arms", nargs="+", metavar="ARM", default=(), help="to train")
+        several.add_argument("--final", action="store_true", help="score the test split, too")
+        several.add_argument("--fresh", action="store_true", help="repeat finished steps")
+        several.add_argument("--plan", action="store_true", help="only say what the scale needs")
     one = commands.add_parser("notebook")
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
@@ -264,11 +264,11 @@ def main() -> None:
             sys.stdout.write(plan_text(named.scale))
         else:
             chosen = (named.corpus, named.seeds, named.arms, named.final)
-            study = Study(named.scale, results, *chosen)
+            grid = Grid(named.scale, results, *chosen)
             if named.command == "run":
-                run_study(study, named.fresh)
+                run_study(grid, named.fresh)
             else:
-                sys.stdout.write(list_steps(study))
+                sys.stdout.write(list_steps(grid))
     except KeyboardInterrupt:
         parser.exit(130, "\nStopped. The same command goes on with the step that was cut off.\n")
     except (ValueError, RuntimeError, FileNotFoundError, PermissionError) as error:

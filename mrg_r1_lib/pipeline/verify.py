@@ -30,17 +30,17 @@ LAST_DIGIT = 1e-5  # relative: one in the last of six digits
 ROUNDING = 1e-9  # relative: of a sum of fewer than a million fractions
 
 
-def compare(study: Run, reproduced: Path) -> pd.DataFrame:
+def compare(main: Run, reproduced: Path) -> pd.DataFrame:
     """One row per run of seed 0 that was made again: arm, f1, low, high, verdict.
 
     `f1` is the re-run's, `low` and `high` are the committed run's interval over studies. The
     verdict is "exact", "within its interval", or what differs.
     ValueError if there is no such run.
     """
-    scores = read_scores(study)
+    scores = read_scores(main)
     rows = []
     for (arm, seed), folder in scores.folders.items():
-        again = reproduced / folder.relative_to(study.results)
+        again = reproduced / folder.relative_to(main.results)
         if seed or not again.exists():  # another seed, or an arm beside the default study
             continue
         names = sorted(path.name for path in folder.iterdir() if path.suffix in (".csv", ".json"))
@@ -52,7 +52,7 @@ def compare(study: Run, reproduced: Path) -> pd.DataFrame:
         verdict = f"lacks {', '.join(gone)}" if gone else verdict if apart else "exact"
         rows.append({"arm": arm, "f1": f1, "low": low, "high": high, "verdict": verdict})
     if not rows:
-        raise ValueError(f"{reproduced} has no run of {study.results / study.scale}.")
+        raise ValueError(f"{reproduced} has no run of {main.results / main.scale}.")
     return pd.DataFrame(rows)
 
 
@@ -67,30 +67,30 @@ def _primary_f1(scores: Path) -> float:
     return next(row["f1"] for row in rows if PRIMARY.items() <= row.items())
 
 
-def check_tables(study: Run, into: Path) -> list[str]:
+def check_tables(main: Run, into: Path) -> list[str]:
     """What the committed labels and logs contradict: scores, and tables, built anew in `into`."""
-    exact = _same_system(study)
+    exact = _same_system(main)
     shutil.rmtree(into, ignore_errors=True)
-    build.build_all(study, into)
-    wrong = list(_miscounted(study, 0.0 if exact else ROUNDING))
+    build.build_all(main, into)
+    wrong = list(_miscounted(main, 0.0 if exact else ROUNDING))
     for built in sorted(into.rglob("*.csv")):
-        saved = study.summary / "tables" / built.name
+        saved = main.summary / "tables" / built.name
         if reason := difference(saved, built, exact):
             wrong.append(f"tables/{built.name}: {reason}")
     return wrong
 
 
-def _same_system(study: Run) -> bool:
+def _same_system(main: Run) -> bool:
     """Whether such a system with this numpy scored the reference: then every digit must agree."""
-    manifest = study.of_arm("reference").read_manifest()
+    manifest = main.of_arm("reference").read_manifest()
     made = manifest.get("evaluate") or manifest.get("evaluate_validate")
     here = {"machine": platform.machine(), "system": platform.system()}
     return made["versions"]["numpy"] == np.__version__ and here.items() <= made["hardware"].items()
 
 
-def _miscounted(study: Run, tolerance: float) -> Iterator[str]:
+def _miscounted(main: Run, tolerance: float) -> Iterator[str]:
     """The runs whose saved scores are not those of their labels, with the first such score."""
-    scores = read_scores(study)
+    scores = read_scores(main)
     for (arm, seed), saved in scores.metrics.items():
         codes = scores.codes(arm, [seed])[0]
         for row in saved["clinical_efficacy"]:
@@ -127,18 +127,18 @@ def main() -> None:
     how.add_argument("--tables-only", action="store_true", help="train nothing")
     how.add_argument("--into", type=Path, help="folder of the re-run (default: runs/verify)")
     named = parser.parse_args()
-    study = Run(f"{DEFAULT_CORPUS}/srl_mccs", named.scale, 0, results_root())
-    again = (named.into or study.results / "runs" / "verify").resolve()
+    main = Run(f"{DEFAULT_CORPUS}/srl_mccs", named.scale, 0, results_root())
+    again = (named.into or main.results / "runs" / "verify").resolve()
     try:
         if named.tables_only:
-            wrong = check_tables(study, study.results / "runs" / "rebuilt" / named.scale)
+            wrong = check_tables(main, main.results / "runs" / "rebuilt" / named.scale)
             said = "\n".join([*wrong, f"{len(wrong)} runs or tables differ."])
         else:
             # torch: only who trains waits for it
-            from mrg_r1_lib.pipeline.pipeline import Study, run_study
+            from mrg_r1_lib.pipeline.pipeline import Grid, run_study
 
-            run_study(Study(named.scale, again, seeds=[0], final=True))
-            table = compare(study, again)
+            run_study(Grid(named.scale, again, seeds=[0], final=True))
+            table = compare(main, again)
             wrong = set(table["verdict"]) - {"exact", "within its interval"}
             said = table.round(4).to_string(index=False)
     except (ValueError, RuntimeError, FileNotFoundError) as error:

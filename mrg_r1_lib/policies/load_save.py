@@ -18,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
 from mrg_r1_lib.policies.tiny_llava import tiny_llava
-from mrg_r1_lib.storage.files import write_aside
+from mrg_r1_lib.storage.files import recover, write_aside
 
 MADE_HERE = {"tiny_llava": tiny_llava}
 VISION = ("vision_tower", "visual", "vision_model")  # module names: LLaVA, Qwen, Idefics
@@ -71,6 +71,29 @@ def freeze_vision(model: PreTrainedModel) -> None:
         parameter.requires_grad_(False)
 
 
+def vision_tower(model: torch.nn.Module) -> torch.nn.Module:
+    """The vision tower inside a policy; StopIteration if it has none."""
+    return next(part for name, part in model.named_modules() if name.rpartition(".")[2] in VISION)
+
+
+def stop_tower_gradients(model: torch.nn.Module) -> None:
+    """Run the frozen vision tower without gradients; those of the adapters stay the same.
+
+    Activation checkpointing under LoRA asks the inputs of the model for gradients, images too
+    (transformers' `enable_input_require_grads`). The frozen tower would then have a backward pass,
+    which took more than half of an update on a GPU (`results/README.md`). ValueError if a part of
+    the tower is trained.
+    """
+    tower = vision_tower(model)
+    trained = [name for name, parameter in tower.named_parameters() if parameter.requires_grad]
+    if trained:
+        raise ValueError(
+            f"{type(model).__name__}: {len(trained)} tensors of the vision tower are trained, the "
+            f"first is {trained[0]}; expected a frozen tower."
+        )
+    tower.forward = torch.no_grad()(tower.forward)
+
+
 def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
     """A saved policy; "auto" keeps the saved precision. Its adapters, if any, stay trainable.
 
@@ -78,6 +101,7 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
     trial the tower recognised a sixth less after training with a new language model
     (`results/README.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
     """
+    recover(folder)
     adapters = (folder / "adapter_config.json").exists()
     base = folder
     if adapters:

@@ -30,9 +30,8 @@ def think_text(labels: np.ndarray) -> str:
     >>> think_text(np.array([0, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0]))
     'Cardiomegaly, Pleural Effusion'
     """
-    positive = (Label.POSITIVE, Label.UNCERTAIN)
-    named = (name for name, code in zip(OBSERVATIONS, labels, strict=True) if code in positive)
-    return ", ".join(named)
+    positive = np.isin(labels, (Label.POSITIVE, Label.UNCERTAIN))
+    return ", ".join(np.array(OBSERVATIONS)[positive])
 
 
 def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:

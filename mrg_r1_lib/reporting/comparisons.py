@@ -156,9 +156,7 @@ def by_seed(scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficac
     ]
 
 
-def t_interval(
-    scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficacy
-) -> dict[str, float]:
+def t_interval(scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficacy) -> dict:
     """The 95 % t interval over the seeds' own differences; empty for fewer than three seeds."""
     if len(seeds) < 3:
         return {}

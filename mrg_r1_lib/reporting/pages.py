@@ -161,6 +161,31 @@ def cost(run: Run = STUDY) -> str:
     return markdown(labelled(frame.reset_index()))
 
 
+MEASURED = {  # column of a table of measurements: as it is printed
+    "stage": "stage",
+    "policy": "policy",
+    "tower": "tower",
+    "micro_batch": "micro-batch",
+    "activation_checkpointing": "checkpointing",
+    "completions": "completions",
+    "seconds_step": "step [s]",
+    "seconds_generation": "generation [s]",
+    "seconds_update": "update [s]",
+    "peak_generation_gib": "generation [GiB]",
+    "peak_update_gib": "update [GiB]",
+    "held_gib": "held [GiB]",
+}
+
+
+def measurements(device: str) -> str:
+    """Seconds and memory of steps on one device, one row per measurement; a dash: not measured."""
+    table = pd.read_csv(results_root() / "benchmarks" / f"gpu_{device}.csv")[list(MEASURED)]
+    for name in table.select_dtypes("float"):
+        table[name] = table[name].map("{:.1f}".format, na_action="ignore")
+    table["activation_checkpointing"] = table["activation_checkpointing"].map({True: "yes"})
+    return markdown(table.astype(object).fillna(NONE).rename(columns=MEASURED), names=3)
+
+
 def manifest(*parts: str, run: Run = STUDY) -> str:
     """Parts of a run's manifest, such as "scale", one row per entry."""
     read = run.read_manifest()

@@ -80,10 +80,14 @@ P = rate("two-sided p of no difference, by the paired bootstrap; not corrected")
 
 
 def validated(table: pd.DataFrame, columns: Columns, title: str) -> pd.DataFrame:
-    """The table with these columns, ordered and typed; SchemaError says what does not fit."""
+    """The table with these columns, ordered and typed; ValueError says what does not fit."""
     found = [each for each in columns if each in table]
     table = table[found + [each for each in table if each not in columns]]
-    return pa.DataFrameSchema(dict(columns), strict=True, coerce=True, name=title).validate(table)
+    schema = pa.DataFrameSchema(dict(columns), strict=True, coerce=True, name=title)
+    try:
+        return schema.validate(table)
+    except (pa.errors.SchemaError, pa.errors.SchemaErrors) as error:
+        raise ValueError(f"The table {title} does not fit its columns: {error}") from None
 
 
 def names(columns: Columns) -> list[str]:

@@ -31,21 +31,11 @@ from mrg_r1_lib.experiments import (
     parse_experiment,
 )
 from mrg_r1_lib.runs.code import commit, lock_digest
+from mrg_r1_lib.runs.private_texts import private_texts
 from mrg_r1_lib.storage.files import save_figure, table_text, write_text
 from mrg_r1_lib.storage.privacy import require_publishable
 
-PACKAGES = (
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "accelerate",
-    "datasets",
-    "numpy",
-    "scikit-learn",
-    "sacrebleu",
-    "rouge-score",
-)
+PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
 NO_SETTINGS = ("label", "section")  # of an arm: they change no result
 
 
@@ -168,10 +158,8 @@ class Run:
 
         Steps: "train", "beliefs", "completions_<split>", and a split's name for its scores.
         """
-        marker = self._marker(step)
-        if not marker.exists() or not all(path.exists() for path in self.outputs(step)):
-            return False
-        return json.loads(marker.read_text(encoding="utf-8"))["state"] == self.state(step)
+        there = all(path.exists() for path in self.outputs(step))
+        return there and self._marked(step).get("state") == self.state(step)
 
     def outputs(self, step: str) -> list[Path]:
         """The files that a step leaves; scores of another split than test carry its name."""
@@ -195,8 +183,7 @@ class Run:
 
     def described(self) -> dict:
         """The settings, of this run and of all that it starts from, that change its results."""
-        scale = self.settings
-        own = self.stage_settings
+        scale, own = self.settings, self.stage_settings
         described = {
             "arm": {k: v for k, v in asdict(self.recipe).items() if k not in NO_SETTINGS},
             "preparation": asdict(self.preparation),
@@ -213,18 +200,16 @@ class Run:
 
     def trained_as(self) -> str | None:
         """The digest of the trained weights, as its marker holds it; None before training."""
-        marker = self._marker("train")
-        if not marker.exists():
-            return None
-        return json.loads(marker.read_text(encoding="utf-8")).get("weights")
+        return self._marked("train").get("weights")
 
     def mark_finished(self, step: str, **facts: str) -> None:
         """Leave the marker that makes `finished(step)` true until settings or start change."""
         marked = {"state": self.state(step), **facts}
-        write_text(self._marker(step), json.dumps(marked))
+        write_text(self.private / f"{step}.done", json.dumps(marked))
 
-    def _marker(self, step: str) -> Path:
-        return self.private / f"{step}.done"
+    def _marked(self, step: str) -> dict:
+        path = self.private / f"{step}.done"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def make_private(self) -> Path:
         """Make the private folder, in a `runs/` that git ignores wherever it lies."""
@@ -254,7 +239,7 @@ class Run:
         """
         path = self.folder / name
         if not self.preparation.public:
-            require_publishable(path, text, names)
+            require_publishable(path, text, names, private_texts(self))
         write_text(path, text)
 
     def save_table(self, name: Path | str, table, names: Collection[str] = ()) -> None:
@@ -281,16 +266,12 @@ class Run:
             "scale": asdict(self.settings) | {"name": self.scale},
             "seed": self.seed,
         }
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES.split()}
         manifest[stage] = entries | {
             "commit": commit(),
             "lock": lock_digest(),
             "versions": versions | {"python": platform.python_version()},
-            "hardware": {
-                "machine": platform.machine(),
-                "system": platform.system(),
-                "cores": os.cpu_count(),
-            },
+            "hardware": hardware(),
         }
         self.write_text("manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
@@ -299,6 +280,12 @@ class Run:
         for marker in self.private.glob("*.done"):
             marker.unlink()
         shutil.rmtree(self.private / "trainer", ignore_errors=True)
+
+
+def hardware() -> dict:
+    """What a manifest says of this machine."""
+    named = {"machine": platform.machine(), "system": platform.system()}
+    return named | {"cores": os.cpu_count()}
 
 
 def scores_path(folder: Path, split: str) -> Path:

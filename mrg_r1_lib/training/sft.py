@@ -15,7 +15,7 @@ from trl import SFTConfig, SFTTrainer
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.policies.load_save import load_policy, new_adapters
+from mrg_r1_lib.policies.load_save import load_policy, new_adapters, stop_tower_gradients
 from mrg_r1_lib.policies.prompts import sft_rows
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.runs.processes import split_step
@@ -75,6 +75,8 @@ def sft(run: Run) -> pd.DataFrame:
         peft_config=new_adapters(model, POLICIES[run.settings.policy]) if lora else None,
         callbacks=[validation],
     )
+    if lora:
+        stop_tower_gradients(trainer.model)
     return train(run, trainer, validation)
 
 

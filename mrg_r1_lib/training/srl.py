@@ -23,7 +23,7 @@ from trl import GRPOConfig, GRPOTrainer
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
-from mrg_r1_lib.policies.load_save import load_policy, new_adapters
+from mrg_r1_lib.policies.load_save import load_policy, new_adapters, stop_tower_gradients
 from mrg_r1_lib.policies.prompts import srl_rows
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.rewards import REWARDS, build_reward
@@ -167,6 +167,8 @@ def srl(run: Run) -> pd.DataFrame:
         peft_config=new_adapters(model, POLICIES[run.settings.policy]) if lora else None,
         callbacks=[validation],
     )
+    if lora:
+        stop_tower_gradients(trainer.model)
     return train(run, trainer, validation)
 
 

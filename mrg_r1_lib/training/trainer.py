@@ -74,6 +74,8 @@ def prepare(run: Run) -> None:
     old = ("is_gradient_checkpointing", "gradient_checkpointing_enable")
     for name in (*old, "gradient_checkpointing_disable"):
         warnings.filterwarnings("ignore", f"`{name}` is deprecated", FutureWarning)
+    # PEFT looks for the base model's config beside the working folder; the base is where it says
+    warnings.filterwarnings("ignore", "Could not find a config file in", UserWarning)
 
 
 def common_settings(run: Run) -> dict:

@@ -10,9 +10,9 @@ from transformers import AutoModelForImageTextToText
 
 from mrg_r1_lib.policies.load_save import Policy, create_policy, load_policy, save_policy
 from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.policies.sizes import configuration
 from mrg_r1_lib.policies.tiny_llava import CHAT_TEMPLATE, train_tokenizer
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.training.memory import configuration
 
 QWEN = {  # processor and video processor by type of model
     "qwen2_5_vl": ("Qwen2_5_VLProcessor", "Qwen2VLVideoProcessor"),

@@ -1,0 +1,19 @@
+"""Bytes of one report file, read with a limit: no folder, pipe or endless file stops a load."""
+
+from pathlib import Path
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file; ValueError for more than `limit` bytes or for something not a file.
+
+    FileNotFoundError for a missing file or a link to nothing.
+    """
+    if not path.is_file():
+        if path.exists():
+            raise ValueError("is no file")
+        raise FileNotFoundError("no such file")
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"larger than {limit} bytes")
+    return data

@@ -1,0 +1,157 @@
+"""A step of SRL on a policy of real size with random weights, timed: nothing is downloaded.
+
+TRL's own trainer with the settings of `srl.config`, on phantom studies. Random weights write no end
+of text, so every completion has its full length. They write no report either, so the rewards read
+the studies' own reports in place of the completions. Advantages are then all 0, which changes no
+time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+
+import torch
+import transformers
+from random_policies import QWEN_TOKENS, random_policy
+from step_clock import PartsClock, medians
+from transformers import PrinterCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
+from mrg_r1_lib.policies.load_save import Policy, lora, require_known, stop_tower_gradients
+from mrg_r1_lib.policies.prompts import srl_rows
+from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.report_format import render_target
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.study import Study
+from mrg_r1_lib.training.srl import config, reward_functions
+from mrg_r1_lib.training.trainer import prepare
+
+WORDS = "The heart is enlarged. No pleural effusion or pneumothorax. "
+
+
+@dataclass(frozen=True)
+class TimedRun(Run):
+    """A run at a scale that has no name."""
+
+    timed: Scale
+
+    @property
+    def settings(self) -> Scale:
+        return self.timed
+
+
+def scale_of(policy: str) -> str:
+    """The scale that a policy belongs to; ValueError for an unknown policy."""
+    return "full" if require_known(policy).hub else "laptop"
+
+
+def timed_run(
+    policy: str, folder: Path, studies: int, steps: int, length: int, arm: str = "srl_mccs"
+) -> TimedRun:
+    """An arm with that policy at the scale that it belongs to, on phantoms.
+
+    It has `steps` steps of `studies` studies and completions of `length` tokens. ValueError for an
+    unknown policy.
+    """
+    scale = SCALES[scale_of(policy)]
+    timed = replace(
+        scale,
+        policy=policy,
+        images="phantom",
+        max_completion_length=length,
+        srl=replace(scale.srl, steps=steps, studies_per_step=studies),
+        sft=replace(scale.sft, batch_size=studies),
+    )
+    return TimedRun(f"{DEFAULT_CORPUS}/{arm}", scale_of(policy), 0, folder, timed)
+
+
+def made(run: TimedRun, studies: int) -> tuple[Sequence[Study], Policy]:
+    """At least `studies` drawn studies, and the run's policy with random weights: bf16 on a GPU."""
+    prepare(run)
+    corpus = load_corpus("phantom", studies=max(64, studies), image_size=run.settings.image_size)
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    return corpus, random_policy(run, [study.findings for study in corpus], dtype)
+
+
+def timed_settings(run: TimedRun, processor: transformers.ProcessorMixin) -> GRPOConfig:
+    """The settings of SRL; completions hold no token that stands for an image, and none ends early.
+    Nothing is saved."""
+    settings = config(run)
+    settings.save_strategy = "no"
+    tokenizer = processor.tokenizer
+    never = {
+        tokenizer.image_token_id,
+        *(tokenizer.get_vocab().get(token) for token in QWEN_TOKENS),
+    } - {None}
+    settings.generation_kwargs = {
+        "suppress_tokens": sorted(never),
+        "min_new_tokens": run.settings.max_completion_length,
+    }
+    return settings
+
+
+def on_reports(reward: Callable) -> Callable:
+    """The reward function on the studies' own reports in place of the completions."""
+
+    @wraps(reward)
+    def scored(completions: list, reference: list[str], **columns) -> list[float | None]:
+        written = [
+            [{"role": "assistant", "content": render_target("", text)}] for text in reference
+        ]
+        return reward(completions=written, reference=reference, **columns)
+
+    return scored
+
+
+def trainer_of(run: TimedRun) -> GRPOTrainer:
+    """TRL's trainer as `srl.srl` makes it, without validation, on phantom studies and their
+    labels."""
+    corpus, (model, processor) = made(run, run.settings.srl.studies_per_step)
+    labels = corpus.written_labels()
+    trainer = GRPOTrainer(
+        model,
+        reward_funcs=[on_reports(reward) for reward in reward_functions(run, labels)],
+        args=timed_settings(run, processor),
+        train_dataset=srl_rows(corpus, labels),
+        processing_class=processor,
+        peft_config=lora(POLICIES[run.settings.policy]) if run.settings.lora else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if run.settings.lora:
+        stop_tower_gradients(trainer.model)
+    return trainer
+
+
+def measure_srl(
+    run: TimedRun, replaced: bool = False, change: Callable[[torch.nn.Module], None] | None = None
+) -> dict[str, float]:
+    """Median seconds by part and the largest memory of the run's steps.
+
+    `replaced`: a text stands in for the completions, so the update alone is measured. `change` is
+    applied to the model before.
+    """
+    trainer, length = trainer_of(run), run.settings.max_completion_length
+    if change:
+        change(trainer.model)
+    if replaced:
+        words = (trainer.processing_class.tokenizer(WORDS).input_ids * length)[:length]
+        trainer._generate_single_turn = lambda prompts, *_, **__: ([words] * len(prompts), None)
+    clock = PartsClock(trainer, length)
+    trainer.add_callback(clock)
+    trainer.train()
+    row = medians(clock.rows)
+    found = {
+        "seconds_update": row["reference"] + row["forward_backward"],
+        **{f"seconds_{part}": row[part] for part in ("reference", "tower", "reward", "other")},
+        "peak_update_gib": row["peak_update_gib"],
+        "tokens_step": row["tokens"],
+        "completions": run.settings.srl.studies_per_step * run.group_size,
+        "steps": len(clock.rows[1:]) or 1,
+    }
+    if not replaced:
+        found |= {"seconds_step": row["seconds"], "seconds_generation": row["generation"]}
+        found |= {"peak_generation_gib": row["peak_generation_gib"]}
+    return found
