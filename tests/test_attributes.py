@@ -1,8 +1,13 @@
 """Metrics of side, zone, size, findings outside the 13 and contradictions."""
 
+import json
+
 import pytest
+from saved_scores import codes, write
 
 from mrg_r1_lib.evaluation.attributes import attribute_metrics
+from mrg_r1_lib.reporting.tables import main_table
+from mrg_r1_lib.runs.run import scores_path
 
 REFERENCE = ["Small left effusion. Opacity in the right base.", "Cardiomegaly. Hiatal hernia."]
 
@@ -34,3 +39,16 @@ def test_lists_of_another_length_or_of_none_are_an_error():
     for pair in ((REFERENCE, REFERENCE[:1]), ([], [])):
         with pytest.raises(ValueError, match="as many of both"):
             attribute_metrics(*pair)
+
+
+def test_the_main_table_has_the_rates_of_runs_that_were_scored_with_them(tmp_path, run):
+    reference = codes(2, Edema=1)
+    write(tmp_path, "reference", 0, reference, reference)
+    folder = write(tmp_path, "sft", 0, codes(2, Edema=2), reference)
+    assert not any("side" in metric for metric in main_table(run)["metric"])
+    path = scores_path(folder, "test")
+    saved = json.loads(path.read_text())
+    path.write_text(json.dumps(saved | {"attributes": attribute_metrics(REFERENCE, REFERENCE)}))
+    table = main_table(run)[lambda rows: rows["arm"] == "sft"].set_index("metric")["value"]
+    assert table["side_accuracy"] == 1.0 and table["outside_13_per_report"] == 0.5
+    assert "matched" not in table.index and "side_named" not in table.index

@@ -203,7 +203,7 @@ def test_no_report_has_more_than_the_exact_one_and_all_lie_in_0_to_1(reference, 
 
 @given(SENTENCES, SENTENCES, st.sampled_from(INVENTED))
 def test_an_invented_finding_never_raises_the_value(reference, generated, invented):
-    reference, generated = " ".join(["No edema.", *reference]), " ".join(generated)
+    reference, generated = " ".join(["No edema.", *reference]), " ".join(["No edema.", *generated])
     before, after = value(reference, generated), value(reference, f"{generated} {invented}")
     assert after < before or before == after == 0
 

@@ -46,7 +46,6 @@ class Facts(NamedTuple):
     contradicted: frozenset[tuple[str, str]]  # names that the report asserts and denies
     history: frozenset[tuple[str, str]]  # names that it leaves to history, neither there nor not
     reads: bool
-    denies: bool  # in a sentence; or leaves something to history
     unread: int
     repeated: int
 
@@ -67,7 +66,6 @@ def facts_of(report: str) -> Facts:
         _contradicted(findings, denials),
         frozenset(history),
         any(sentence.reads for sentence in read),
-        any(sentence.reads and (sentence.denials or sentence.history) for sentence in read),
         sum(sentence.unread for sentence in read),
         len(texts) - len(distinct) + sum(sentence.repeated for sentence in read),
     )

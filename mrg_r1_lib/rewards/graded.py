@@ -12,8 +12,8 @@ g: invented findings, h_g in [0, 1]: how far it is invented (a related finding o
 w: clinical weight (`finding_weights.csv`), times surprise (the reference's training split, halved
 at most, doubled at most), 0.5 if only old, 1.25 if large; in doubt, w and s are 0.75, else s is 1.
 B: 1 for a study without a finding of weight 1 (nothing, or incidental ones alone), else 0; so a
-normal report has 0 in an abnormal study, and there 1, or a little less. A report that neither
-denies nor finds anything gets no B. T: is it text (below)?
+normal report has 0 in an abnormal study, and there 1, or a little less. A report in which nothing
+is read gets no B. T: is it text (below)?
 
 Why a product. An invented finding makes a report wrong, whatever else it says. It costs a share of
 the whole (a), and more if it is urgent (k). So it does not get cheaper in longer reports, and
@@ -83,8 +83,7 @@ def grade(
         for fact, share in compared.invented
     )
     penalty += DENIAL * _sum(_weight(fact, surprises) for fact in compared.denied) / whole
-    found = _sum(earned)
-    credit = (found + base * (generated.denies or found > 0)) / whole
+    credit = (_sum(earned) + base * generated.reads) / whole
     return min(1.0, credit / (1 + penalty)) * is_text(reference, generated)
 
 
