@@ -72,9 +72,11 @@ def srl(label: str, section: str, **changes: object) -> Arm:
     return replace(SRL, label=f"SRL, {label}", section=section, **changes)
 
 
-def reward(label: str, section: str = "clinical reward", **weights: float) -> Arm:
+def reward(
+    label: str, section: str = "clinical reward", options: dict | None = None, **weights: float
+) -> Arm:
     """SRL with another reward in the place of MCCS, at its weight beside the format reward."""
-    return srl(label, section, rewards={**weights, **FORMAT}, options={})
+    return srl(label, section, rewards={**weights, **FORMAT}, options=options or {})
 
 
 def margin(value: float) -> Arm:

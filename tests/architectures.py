@@ -317,6 +317,7 @@ def see(run: Run) -> dict:
             processor,
             load_split(run.corpus, "test", run.settings),
             run.settings.max_completion_length,
+            8,
         ),
         "image_tokens": [tokens, many],
         "image_moves_logits": float((dark - bright).abs().max()),

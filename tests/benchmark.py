@@ -5,6 +5,7 @@ Reading is also given as a ratio to its floor in the same run, unpacking and par
 nothing more, which says the same thing on every machine.
 """
 
+import argparse
 import csv
 import gzip
 import io
@@ -154,6 +155,7 @@ def score_pairs(findings: list[str]) -> None:
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(prog="run_all.sh benchmark", description=__doc__).parse_args()
     logging.disable_progress_bar()
     try:
         studies = load_corpus("iu_xray")

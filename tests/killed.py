@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.training import checkpoints, sft, srl
+from mrg_r1_lib.training import resume, sft, srl
 from mrg_r1_lib.training import trainer as training
 
 SCALE = few_steps(  # SRL's steps 4 to 6 are of a second epoch
@@ -40,7 +40,7 @@ class KilledAt(TrainerCallback):
 def half_written(number: int):
     """`safetensors.save_file`, but its call of that number leaves a piece of a file and ends the
     process."""
-    whole, calls = checkpoints.save_file, []
+    whole, calls = resume.save_file, []
 
     def save_file(tensors, path) -> None:
         calls.append(path)
@@ -55,7 +55,7 @@ def half_written(number: int):
 def main(stage: str, kind: str, number: str, results: str) -> None:
     experiments.SCALES["smoke"] = SCALE
     if kind == "save":
-        checkpoints.save_file = half_written(int(number))
+        resume.save_file = half_written(int(number))
     else:
         training.Progress = lambda _: KilledAt(int(number))
     {"sft": sft.sft, "srl": srl.srl}[stage](Run("iu_xray/srl_mccs", "smoke", 0, Path(results)))

@@ -84,11 +84,11 @@ def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_whereve
     adapted,
 ):
     model, processor, results = adapted
-    before = generate(model, processor, [study(0), study(200)], 8)
+    before = generate(model, processor, [study(0), study(200)], 8, 2)
     moved = results.rename(results.with_name(f"{results.name}_moved"))
     loaded, loaded_processor = load_policy(moved / "adapted" / "policy")
     assert not (moved / "adapted" / "policy" / "model.safetensors").exists()
-    assert generate(loaded, loaded_processor, [study(0), study(200)], 8) == before
+    assert generate(loaded, loaded_processor, [study(0), study(200)], 8, 2) == before
     assert loaded_processor.tokenizer.padding_side == "left"
 
 
@@ -172,9 +172,9 @@ def test_adapters_never_touch_vision_tower_or_projector():
 
 def test_a_completion_does_not_depend_on_its_neighbours(policy):
     model, processor = create_policy("tiny_llava", TEXTS, 48, 3)
-    both = generate(model, processor, [study(30), study(220)], 6)
-    assert both == generate(model, processor, [study(30)], 6) + generate(
-        model, processor, [study(220)], 6
+    both = generate(model, processor, [study(30), study(220)], 6, 2)
+    assert both == generate(model, processor, [study(30)], 6, 2) + generate(
+        model, processor, [study(220)], 6, 2
     )
 
 

@@ -60,7 +60,7 @@ def test_no_marker_of_a_guarded_corpus_is_in_anything_that_git_would_add(tmp_pat
     monkeypatch.setattr(pipeline, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(steps, "REPOSITORY", tmp_path)
 
-    pipeline.run_study(pipeline.Study("smoke", results, "mimic_cxr"))
+    pipeline.run_study(pipeline.Grid("smoke", results, "mimic_cxr"))
 
     private = (results / "runs").rglob("*.json")
     assert any(MARKER in file.read_text(encoding="utf-8") for file in private)  # it can be found

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.observations import OBSERVATIONS
-from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards import REWARDS, build_reward, check_rewards
 from mrg_r1_lib.rewards.advantage import group_advantage
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.rewards.label_f1 import positive_f1
@@ -156,6 +157,18 @@ def test_a_misspelt_parameter_is_an_error_that_names_the_reward_and_what_it_take
 def test_a_reward_over_labels_built_without_a_labeler_says_so(name):
     with pytest.raises(ValueError, match=f"{name}.*labeler=load_labeler"):
         build_reward(name)
+
+
+@pytest.mark.parametrize("arm", [name for name, each in ARMS.items() if each.stage == "srl"])
+def test_every_arm_names_rewards_and_options_that_are_there(arm):
+    check_rewards(arm, ARMS[arm].rewards, ARMS[arm].options)
+
+
+def test_an_arm_with_an_unknown_reward_or_option_is_told_before_it_trains():
+    with pytest.raises(ValueError, match="arm mine: reward 'missed' is unknown; expected one of"):
+        check_rewards("mine", {"mccs": 0.75, "missed": 4.0}, {})
+    with pytest.raises(ValueError, match="no reward of this arm takes the option 'threshold'"):
+        check_rewards("mine", {"mccs": 1.0}, {"margin": 0.3, "threshold": 0.3})
 
 
 def test_an_unknown_reward_is_an_error_that_lists_the_known_ones():

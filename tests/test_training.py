@@ -109,6 +109,7 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
         srl, "GRPOTrainer", lambda *_, train_dataset, **__: asked.update(rows=train_dataset)
     )
     monkeypatch.setattr(srl, "train", lambda *_: None)
+    monkeypatch.setattr(srl, "stop_tower_gradients", lambda _: None)
     srl.srl(trained)
     labels = load_labeler("rules")(
         [study.findings for study in load_split("iu_xray", "train", trained.settings)]

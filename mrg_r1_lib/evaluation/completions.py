@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation.baselines import shuffled
-from mrg_r1_lib.policies.generation import generate
+from mrg_r1_lib.policies.generation import generate, inference_batch_size
 from mrg_r1_lib.policies.load_save import load_policy
-from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked, write_text
@@ -52,7 +51,7 @@ def write_completions(run: Run, split: str = "validate") -> list[str]:
             processor,
             studies,
             run.settings.max_completion_length,
-            POLICIES[run.settings.policy].batch_size,
+            inference_batch_size(run.settings.policy),
         )
         text = json.dumps(completions, ensure_ascii=False, indent=1)
         write_text(run.private / f"{step}.json", text)

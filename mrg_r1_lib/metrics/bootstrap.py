@@ -8,7 +8,7 @@ between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the 
 studies only and says nothing of another training run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -218,17 +218,3 @@ def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
         raise ValueError(f"level: {level!r} is outside (0, 1); 0.95 is usual.")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def holm(p: Sequence[float]) -> np.ndarray:
-    """Holm's adjusted p-values (Scandinavian Journal of Statistics 1979), in the order given.
-
-    >>> holm([0.03, 0.01])  # the smaller one counts twice; the larger one cannot be below it
-    array([0.03, 0.02])
-    """
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted

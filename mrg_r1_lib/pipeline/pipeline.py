@@ -17,12 +17,13 @@ from pathlib import Path
 import psutil
 import torch
 
-from mrg_r1_lib.corpora import iu_xray
+from mrg_r1_lib.corpora import iu_find, iu_xray
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.reporting import build
+from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.storage.files import locked, require_room
@@ -57,8 +58,9 @@ class Grid:
         known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
         for arm in self.arms:
             if arm not in known:
-                expected = f"expected one of the last trained stage, of {', '.join(known)}"
-                raise ValueError(f"arm {arm!r}: {expected}.")
+                known = ", ".join(known)
+                raise ValueError(f"arm {arm!r}: expected an SRL arm or the control, of {known}.")
+            check_rewards(arm, ARMS[arm].rewards, ARMS[arm].options)
 
     @property
     def main(self) -> Run:
@@ -117,8 +119,8 @@ def _possible(grid: Grid) -> list[list[Step]]:
     stages, main = grid.stages(), grid.main
     if main.preparation.corpus == "iu_xray":
         _say(iu_xray.main())
-    elif not (data_root() / iu_xray.WHEEL).exists():
-        _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_xray.FETCH}")
+    elif not (data_root() / iu_find.WHEEL).exists():
+        _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_find.FETCH}")
         stages[0] = stages[0][1:]
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
     if 0 not in grid.seeds and not any(path.exists() for path in scores):

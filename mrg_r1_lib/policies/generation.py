@@ -7,9 +7,15 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
 from mrg_r1_lib.policies.prompts import user_message
+from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.study import Study
 
 GREEDY = {"do_sample": False}
+
+
+def inference_batch_size(policy: str) -> int:
+    """Studies whose reports one device writes at once: 32 for a published policy, 128 for ours."""
+    return 32 if POLICIES[policy].hub else 128
 
 
 def generate(
@@ -17,7 +23,7 @@ def generate(
     processor: ProcessorMixin,
     studies: Sequence[Study],
     max_completion_length: int,
-    batch_size: int = 128,
+    batch_size: int,
     samples: int | None = None,
 ) -> list[str]:
     """Completions of at most `max_completion_length` tokens: one greedy completion per study.

@@ -23,7 +23,6 @@ class BaseModel:
     lora_targets: str = LANGUAGE_MODEL  # paper value unknown
     lora_whole: tuple[str, ...] = ()  # modules trained without adapters, beside them
     micro_batch: int = 0  # completions per device in a forward and backward pass; 0: all of a step
-    batch_size: int = 128  # studies per device in generation
     activation_checkpointing: bool = False
     model_type: str = "llava"  # in transformers
     sizes: dict = field(default_factory=dict)  # differences from that type's default configuration
@@ -102,7 +101,6 @@ LLAVA_7B = {
 LARGE = {
     "pixels": (56 * 56, 512 * 512),
     "micro_batch": 8,
-    "batch_size": 32,
     "activation_checkpointing": True,
 }
 

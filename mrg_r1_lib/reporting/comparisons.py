@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mrg_r1_lib.metrics.bootstrap import Efficacy, holm, paired_bootstrap
+from mrg_r1_lib.metrics.bootstrap import Efficacy, paired_bootstrap
 from mrg_r1_lib.metrics.clinical_efficacy import MEASURES, PRIMARY
+from mrg_r1_lib.metrics.holm import holm
 from mrg_r1_lib.reporting.schema import (
     AGAINST,
     ARM,

@@ -14,8 +14,8 @@ import pandas as pd
 from cogapp import Cog
 
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
-from mrg_r1_lib.metrics.bootstrap import holm
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
+from mrg_r1_lib.metrics.holm import holm
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS
 from mrg_r1_lib.reporting.tables import labelled, main_study, summary

@@ -7,8 +7,7 @@ contract tests run over that dictionary. TRL adds rewards with `reward_weights` 
 """
 
 import inspect
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.rewards import (
@@ -34,6 +33,21 @@ REWARDS: dict[str, Callable[..., Reward]] = {
     "rouge_l": rouge_l.build,
     "bleu": bleu.build,
 }
+
+
+def check_rewards(arm: str, rewards: Iterable[str], options: Iterable[str]) -> None:
+    """ValueError if an arm names an unknown reward, or an option that none of its rewards takes."""
+    for name in rewards:
+        if name not in REWARDS:
+            known = ", ".join(REWARDS)
+            raise ValueError(f"arm {arm}: reward {name!r} is unknown; expected one of {known}.")
+    taken = {key for name in rewards for key in inspect.signature(REWARDS[name]).parameters}
+    for option in options:
+        if option not in taken:
+            raise ValueError(
+                f"arm {arm}: no reward of this arm takes the option {option!r}; its rewards are "
+                f"{', '.join(rewards)}."
+            )
 
 
 def build_reward(name: str, labeler: Labeler | None = None, **parameters: float) -> Reward:
@@ -65,10 +79,15 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
         raise ValueError(
             f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}."
         )
-    reward = partial(_rewards, REWARDS[name](**bound))  # as picklable as what the builder returns
-    reward.__name__ = reward.__qualname__ = name
-    return reward
+    return _Named(name, REWARDS[name](**bound))
 
 
-def _rewards(score: Reward, /, completions: list, **columns) -> list[float | None]:
-    return score(completions, **columns) if completions else []
+class _Named:
+    """A reward under its name, as picklable as what its builder returns; TRL unwraps a partial."""
+
+    def __init__(self, name: str, score: Reward):
+        self.__name__ = self.__qualname__ = name
+        self._score = score
+
+    def __call__(self, completions: list, **columns) -> list[float | None]:
+        return self._score(completions, **columns) if completions else []

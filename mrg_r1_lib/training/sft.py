@@ -21,8 +21,8 @@ from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.runs.processes import split_step
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study
+from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
-from mrg_r1_lib.training.validation import Validation
 
 
 def config(run: Run, studies: int) -> SFTConfig:

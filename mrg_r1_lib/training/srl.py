@@ -26,13 +26,13 @@ from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.policies.load_save import load_policy, new_adapters, stop_tower_gradients
 from mrg_r1_lib.policies.prompts import srl_rows
 from mrg_r1_lib.policies.registry import POLICIES
-from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards import REWARDS, build_reward, check_rewards
 from mrg_r1_lib.rewards.counts import COUNTS, build_counts
 from mrg_r1_lib.runs.processes import split_step
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Subset
+from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
-from mrg_r1_lib.training.validation import Validation
 
 # TRL's settings for the engine that samples; its continuous batching refuses policies with images.
 # vllm_server needs `trl vllm-serve --model <the pretrained policy>` in another process
@@ -97,21 +97,17 @@ def config(run: Run) -> GRPOConfig:
 def reward_functions(run: Run, labels: np.ndarray) -> list:
     """The run's rewards as TRL reward functions, in the order of their weights; then the counts.
 
-    A reward gets the parameters that its builder names: options of the arm, or the `prevalence` of
-    the 13 abnormalities in `labels`, the codes `(studies, 14)` of the training split. ValueError
-    for an option that no reward of the arm takes.
+    A reward takes what its builder names: an option of the arm, or the `prevalence` of the 13
+    abnormalities in `labels`, the codes `(studies, 14)` of the training split. The counts have no
+    weight. ValueError for an unknown reward, or an option that no reward of the arm takes.
     """
-    labeler = load_labeler(run.recipe.labeler)
-    given = run.recipe.options | {"prevalence": positives(labels).mean(axis=0)}
-    takes = {name: inspect.signature(REWARDS[name]).parameters for name in run.recipe.rewards}
-    for option in run.recipe.options:
-        if not any(option in parameters for parameters in takes.values()):
-            raise ValueError(
-                f"{run.experiment}: no reward of this arm takes the option {option!r}; "
-                f"its rewards are {', '.join(takes)}."
-            )
+    arm = run.recipe
+    check_rewards(run.arm, arm.rewards, arm.options)
+    labeler = load_labeler(arm.labeler)
+    given = arm.options | {"prevalence": positives(labels).mean(axis=0)}
     rewards = []
-    for name, parameters in takes.items():
+    for name in arm.rewards:
+        parameters = inspect.signature(REWARDS[name]).parameters
         taken = {key: value for key, value in given.items() if key in parameters}
         rewards.append(build_reward(name, labeler=labeler, **taken))
     return rewards + build_counts(labeler)

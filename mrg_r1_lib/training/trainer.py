@@ -23,9 +23,9 @@ from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked, require_room
 from mrg_r1_lib.storage.paths import results_root
-from mrg_r1_lib.training.checkpoints import Checkpoints, last_complete, trainer_folder
+from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.memory import require_device
-from mrg_r1_lib.training.validation import Validation
+from mrg_r1_lib.training.resume import Checkpoints, last_complete, trainer_folder
 
 # columns of the trainer's log that differ between two runs of one seed; the manifest has the times
 VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profiling")

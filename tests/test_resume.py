@@ -12,7 +12,7 @@ from killed import SCALE
 from mrg_r1_lib import experiments
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY
-from mrg_r1_lib.training import checkpoints
+from mrg_r1_lib.training import resume
 from mrg_r1_lib.training.pretrain import pretrain
 from mrg_r1_lib.training.sft import sft
 from mrg_r1_lib.training.srl import srl
@@ -53,16 +53,16 @@ def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_w
     command = [sys.executable, "tests/killed.py", stage, *moment.split(), str(run.results)]
     killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert checkpoints.last_complete(run).name == f"checkpoint-{kept}"
+    assert resume.last_complete(run).name == f"checkpoint-{kept}"
     STAGES[stage](run)
     assert outputs(run) == outputs(unbroken.of_stage(stage))
-    assert not checkpoints.trainer_folder(run).exists()
+    assert not resume.trainer_folder(run).exists()
 
 
 def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_latest_complete_one_is_taken(
     run,
 ):
-    folders = [checkpoints.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
+    folders = [resume.trainer_folder(run) / f"checkpoint-{step}" for step in (2, 10, 12, 14)]
     for folder in folders:
         folder.mkdir(parents=True)
     for folder, state in zip(
@@ -70,6 +70,6 @@ def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_lat
         (run.state("train"), run.state("train"), {"settings": "of another recipe"}),
         strict=False,
     ):
-        (folder / checkpoints.COMPLETE).write_text(json.dumps({"state": state}))
-    assert checkpoints.last_complete(run) == folders[1]
+        (folder / resume.COMPLETE).write_text(json.dumps({"state": state}))
+    assert resume.last_complete(run) == folders[1]
     assert [folder.exists() for folder in folders] == [True, True, False, False]

@@ -6,7 +6,7 @@ from transformers import TrainerState
 
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.training.validation import Validation
+from mrg_r1_lib.training.checkpoint_selection import Validation
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def writing(minute_scale, indiana, tmp_path, monkeypatch):
 
         def write(right):
             written = [render_target("", report if right else "Clear lungs.") for report in reports]
-            monkeypatch.setattr("mrg_r1_lib.training.validation.generate", lambda *_: written)
+            monkeypatch.setattr(
+                "mrg_r1_lib.training.checkpoint_selection.generate", lambda *_: written
+            )
 
         return validation, write
 

@@ -18,8 +18,7 @@ from transformers import TrainerCallback
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style
-from mrg_r1_lib.policies.generation import generate
-from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.policies.generation import generate, inference_batch_size
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
@@ -67,7 +66,7 @@ class Validation(TrainerCallback):
                 self.processor,
                 Subset(self.studies, share),
                 settings.max_completion_length,
-                POLICIES[settings.policy].batch_size,
+                inference_batch_size(settings.policy),
             )
         completions = gather_object(written)
         model.train(training)  # TRL logs by it
