@@ -71,7 +71,9 @@ def test_time_is_read_as_acuity_and_as_change():
 
 
 def test_devices_have_a_kind_and_a_position_and_a_tip_is_of_its_device():
-    report = "The tip of the endotracheal tube is above the carina. Left PICC ends in the azygos vein."
+    report = (
+        "The tip of the endotracheal tube is above the carina. Left PICC ends in the azygos vein."
+    )
     found = [each for each in findings_of(report) if each.position]
     assert [(each.kind, each.side, each.position) for each in found] == [
         ("airway tube", "", "above carina"),
