@@ -93,6 +93,7 @@ def mix(label: str, section: str = "format", **weights: float) -> Arm:
 # KL weight is smaller, too (results/README.md has the trials)
 UNSCALED = {"scale_rewards": "none", "beta": 0.001}
 NET_BENEFIT = replace(reward("net benefit", net_benefit=0.75), **UNSCALED)
+GRADED = replace(reward("graded findings", graded=0.75), **UNSCALED)
 
 
 def with_twins(arms: dict[str, Arm]) -> dict[str, Arm]:
@@ -138,6 +139,13 @@ ARMS = with_twins(
         "srl_net_benefit_all_studies": replace(
             NET_BENEFIT,
             label="SRL, net benefit, all studies",
+            section="studies",
+            abnormal_share=None,
+        ),
+        "srl_graded": GRADED,  # side, size and other findings count, and what costs differs
+        "srl_graded_all_studies": replace(
+            GRADED,
+            label="SRL, graded findings, all studies",
             section="studies",
             abnormal_share=None,
         ),

@@ -96,7 +96,8 @@ def test_all_tables_but_those_of_the_corpus_are_built_into_a_folder(
     into = tmp_path_factory.mktemp("built")
     names = build.build_all(run, into)
     assert {f"{name}.csv" for name in names} == {path.name for path in into.iterdir()}
-    assert build.TABLES.keys() - names == {"held_out", "prevalence", "agreement", "reward_choices"}
+    of_corpus = {"held_out", "prevalence", "agreement", "attribute_agreement", "reward_choices"}
+    assert build.TABLES.keys() - names == of_corpus
     for name in names:
         assert list(pd.read_csv(into / f"{name}.csv")) == list(build.TABLES[name].columns)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation.attributes import attribute_metrics
 from mrg_r1_lib.evaluation.baseline_reports import baseline_reports
 from mrg_r1_lib.evaluation.completions import write_completions
 from mrg_r1_lib.labelers import labeler_weights, load_labeler
@@ -55,6 +56,7 @@ def evaluate(run: Run, split: str = "validate") -> dict:
             "clinical_efficacy": efficacy_rows(judge(reference), labels),
             "text": text_metrics(reference, reports),
             "style": report_style(labels, reports),
+            "attributes": attribute_metrics(reference, reports),
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
         table = labels_table(run.preparation.public, studies, labels)

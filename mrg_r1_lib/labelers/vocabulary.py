@@ -118,6 +118,7 @@ class Vocabulary:
         for word in {word for key in phrases for word in key}:
             for plural in plurals(word):
                 self._standard.setdefault(plural, word)
+        self.words = frozenset(self._standard).union(*phrases)  # every word that it knows
         self._tree = _tree(
             {
                 tuple(self._standard.get(word, word) for word in key): phrase

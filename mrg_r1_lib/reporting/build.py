@@ -78,6 +78,12 @@ TABLES: dict[str, Table] = {
         corpus_tables.prevalence_table, corpus_tables.PREVALENCE, CORPUS, corpus=True
     ),
     "agreement": Table(corpus_tables.agreement_table, corpus_tables.AGREEMENT, CORPUS, corpus=True),
+    "attribute_agreement": Table(
+        corpus_tables.attribute_agreement_table,
+        corpus_tables.ATTRIBUTE_AGREEMENT,
+        CORPUS,
+        corpus=True,
+    ),
 }
 FIGURES: dict[str, Drawing] = {
     "method_overview": Drawing(drawings.method_overview),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mrg_r1_lib.corpora import data_card
 from mrg_r1_lib.corpora.splits import load_split, load_studies
-from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.labelers import index_agreement, load_labeler
 from mrg_r1_lib.labelers.agreement import POOLED, compare_labelers
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.reporting.schema import OBSERVATION, count, name, number, rate
@@ -43,6 +43,20 @@ AGREEMENT = {
     "kappa": number("Cohen's kappa"),
 }
 
+ATTRIBUTE_AGREEMENT = {
+    "attribute": name("side, zone or size of a finding", index_agreement.ATTRIBUTES),
+    "terms": count("index terms that name it"),
+    "named": count("of these, terms for which findings have a name"),
+    "found": count("of these, terms whose finding the report asserts"),
+    "stated": count("of these, terms of whose finding the report names the attribute"),
+    "index_values": count("values by the index of findings that both describe"),
+    "report_values": count("values by the report of the same findings"),
+    "shared": count("values that both give"),
+    "stated_rate": rate("stated / found"),
+    "recall": rate("shared / index_values"),
+    "precision": rate("shared / report_values"),
+}
+
 
 def prevalence_table(run: Run) -> pd.DataFrame:
     """How often each observation is positive, by source and split, by PREVALENCE."""
@@ -62,6 +76,11 @@ def agreement_table(run: Run) -> pd.DataFrame:
         "rules, whole report": rules([f"{each.findings} {each.impression}" for each in studies]),
     }
     return compare_labelers(data_card.readings(studies, labels))
+
+
+def attribute_agreement_table(run: Run) -> pd.DataFrame:
+    """How far side, zone and size of findings agree with the index, by ATTRIBUTE_AGREEMENT."""
+    return index_agreement.attribute_agreement(load_studies(run.corpus, run.settings))
 
 
 def held_out_table(run: Run) -> pd.DataFrame:

@@ -41,7 +41,9 @@ MAIN = {
     "split": SPLIT,
     "arm": ARM,
     "seed": SEED,
-    "metric": name("ce_precision, ce_recall, ce_f1; text and style of the reports; format_rate"),
+    "metric": name(
+        "ce_precision, ce_recall, ce_f1; text, style and attributes of the reports; format_rate"
+    ),
     "average": name("averaging of a CE metric", AVERAGES, empty=True),
     "classes": count("observations that a CE metric counts: 14, 13 or 5", empty=True),
     "uncertain": name("what an uncertain label counts as", tuple(POSITIVE_CODES), empty=True),
@@ -92,8 +94,16 @@ def main_table(run: Run, split: str | None = None) -> pd.DataFrame:
             for part in MEASURES:
                 rows.append(of | {"metric": f"ce_{part}"} | definition | {"value": row[part]})
         others = metrics["text"] | metrics["style"] | {"format_rate": metrics["format_rate"]}
+        others |= _of_attributes(metrics.get("attributes", {}))
         rows += [of | {"metric": metric, "value": value} for metric, value in others.items()]
     return pd.DataFrame(rows, columns=list(MAIN)).astype({"classes": "Int64"})
+
+
+def _of_attributes(metrics: dict[str, float | None]) -> dict[str, float]:
+    """Rates of `evaluation.attributes` without their counts; runs scored before it have none."""
+    rates = ("_accuracy", "_accuracy_stated", "_per_report", "_per_reference")
+    named = {name: value for name, value in metrics.items() if name.endswith(rates)}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def score_table(run: Run) -> pd.DataFrame:

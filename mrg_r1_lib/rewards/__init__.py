@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.rewards import (
     bleu,
+    graded,
     label_f1,
     mccs,
     net_benefit,
@@ -27,6 +28,7 @@ REWARDS: dict[str, Callable[..., Reward]] = {
     "report_tags": report_tags.build,
     "net_benefit": net_benefit.build,
     "label_f1": label_f1.build,
+    "graded": graded.build,
     "positive_cosine": positive_cosine.build,
     "rouge_l": rouge_l.build,
     "bleu": bleu.build,
@@ -77,10 +79,15 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
         raise ValueError(
             f"reward {name!r} has no parameter {wrong[0]!r}; it takes {', '.join(known) or 'none'}."
         )
-    score = REWARDS[name](**bound)
+    return _Named(name, REWARDS[name](**bound))
 
-    def reward(completions: list, **columns) -> list[float | None]:
-        return score(completions, **columns) if completions else []
 
-    reward.__name__ = reward.__qualname__ = name
-    return reward
+class _Named:
+    """A reward under its name, as picklable as what its builder returns; TRL unwraps a partial."""
+
+    def __init__(self, name: str, score: Reward):
+        self.__name__ = self.__qualname__ = name
+        self._score = score
+
+    def __call__(self, completions: list, **columns) -> list[float | None]:
+        return self._score(completions, **columns) if completions else []

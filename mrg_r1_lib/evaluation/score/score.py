@@ -22,6 +22,7 @@ from mrg_r1_lib.evaluation.score.output import FORMATS, as_text, write
 from mrg_r1_lib.evaluation.score.tables import (
     NOTES,
     Labelled,
+    attribute_table,
     degeneration_table,
     difference_table,
     efficacy_table,
@@ -91,6 +92,7 @@ def score(
             frames["where they part most"] = parted
     if all(len(each.texts) == 2 for each in read):
         frames["text"] = text_table(systems)
+        frames["attributes"] = attribute_table(systems)
     frames["degeneration"] = degeneration_table(systems)
     notes = [note for each in read for note in each.notes]
     notes.append("Labels: as in the files." if coded else f"Labels: the {labeler} labeler.")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mrg_r1_lib.evaluation.attributes import attribute_metrics
 from mrg_r1_lib.evaluation.baselines import best_single_report
 from mrg_r1_lib.evaluation.score.inputs import System
 from mrg_r1_lib.labelers.rules import explain
@@ -41,6 +42,12 @@ NOTES = {
         f"smoothing. ROUGE-L: mean F of the reports, rouge-score {version('rouge-score')}: lower "
         "case, runs of letters and digits, no stemming. Texts are not cut. METEOR and CIDEr are "
         "left out: no package of requirements.lock computes them without a download."
+    ),
+    "attributes": (
+        "Of findings that both reports name, by the rules labeler's readings, whatever labels are "
+        "scored. accuracy: right / named by the reference; accuracy_stated: right / named by both. "
+        "outside_13: asserted findings that none of the 13 observations stands for. "
+        "contradictions: findings that a report asserts and denies, where its reference does not."
     ),
     "degeneration": (
         "Shares are in [0, 1]. Neither normal nor of the 13: another abnormality, or nothing that "
@@ -159,6 +166,16 @@ def text_table(systems: Sequence[Labelled]) -> pd.DataFrame:
         for each in systems
     }
     return pd.DataFrame(values).rename_axis("metric").reset_index()
+
+
+def attribute_table(systems: Sequence[Labelled]) -> pd.DataFrame:
+    """Attributes of matched findings and what labels do not show, a column per system."""
+    values = {
+        each.name: attribute_metrics(each.system.texts["reference"], each.system.texts["generated"])
+        for each in systems
+    }
+    frame = pd.DataFrame({name: pd.Series(found, dtype=object) for name, found in values.items()})
+    return frame.rename_axis("attribute").reset_index()
 
 
 def degeneration_table(systems: Sequence[Labelled]) -> pd.DataFrame:
