@@ -89,6 +89,12 @@ def mix(label: str, section: str = "format", **weights: float) -> Arm:
     return srl(label, section, rewards=weights)
 
 
+def all_studies(arm: Arm) -> Arm:
+    """The arm on all training studies, not mostly abnormal ones."""
+    label = f"{arm.label}, all studies"
+    return replace(arm, label=label, section="studies", abnormal_share=None)
+
+
 # each kind of error has its own cost; unscaled advantages keep these costs but are smaller, so the
 # KL weight is smaller, too (results/README.md has the trials)
 UNSCALED = {"scale_rewards": "none", "beta": 0.001}
@@ -109,21 +115,17 @@ def with_twins(arms: dict[str, Arm]) -> dict[str, Arm]:
 
 ARMS = with_twins(
     {
-        "reference": Arm(
-            "baseline", "the reference itself"
-        ),  # the judge against itself: the ceiling
+        "reference": Arm("baseline", "the reference itself"),  # the ceiling
         "constant_normal": Arm("baseline", "constant normal report"),  # what is "No Finding" worth?
         "best_single_report": Arm("baseline", "best single training report"),  # one report for all?
         "nearest_neighbour": Arm("baseline", "nearest training image's report"),  # no learning
         "image_classifier": Arm("baseline", "image classifier + template sentences"),  # no language
-        "drawn_template": Arm(
-            "baseline", "template from the drawn observations"
-        ),  # a perfect reader
+        # a perfect reader of the picture
+        "drawn_template": Arm("baseline", "template from the drawn observations"),
         "pretrained": Arm("pretrain", "pretrained only"),
         "sft": Arm("sft", "SFT", start="pretrained", section="no reward"),
-        "sft_continued": Arm(
-            "sft", "SFT continued", start="sft", section="no reward"
-        ),  # the control
+        # the control
+        "sft_continued": Arm("sft", "SFT continued", start="sft", section="no reward"),
         "srl_mccs": SRL,  # the paper's reward
         "srl_label_f1": reward("label F1", label_f1=0.75),  # is the cosine needed?
         "srl_rouge_l": reward("ROUGE-L", "lexical reward", rouge_l=0.75),  # or does wording do?
@@ -136,25 +138,13 @@ ARMS = with_twins(
         "srl_bleu": reward("BLEU-4", "lexical reward", bleu=0.75),
         "srl_net_benefit": NET_BENEFIT,
         "srl_net_benefit_scaled": reward("net benefit, scaled", "advantage", net_benefit=0.75),
-        "srl_net_benefit_all_studies": replace(
-            NET_BENEFIT,
-            label="SRL, net benefit, all studies",
-            section="studies",
-            abnormal_share=None,
-        ),
+        "srl_net_benefit_all_studies": all_studies(NET_BENEFIT),
         "srl_graded": GRADED,  # side, size and other findings count, and what costs differs
-        "srl_graded_all_studies": replace(
-            GRADED,
-            label="SRL, graded findings, all studies",
-            section="studies",
-            abnormal_share=None,
-        ),
+        "srl_graded_all_studies": all_studies(GRADED),
         "srl_mccs_unscaled": srl("MCCS, not scaled", "advantage", **UNSCALED),
         # the rest of the recipe, one change each
-        "srl_all_studies": srl("MCCS, all studies", "studies", abnormal_share=None),
-        "srl_label_f1_all_studies": replace(
-            reward("label F1, all studies", "studies", label_f1=0.75), abnormal_share=None
-        ),
+        "srl_all_studies": all_studies(SRL),
+        "srl_label_f1_all_studies": all_studies(reward("label F1", label_f1=0.75)),
         "srl_beta_0": srl("MCCS, KL 0", "KL term", beta=0.0),
         "srl_beta_001": srl("MCCS, KL 0.001", "KL term", beta=0.001),  # the unscaled arms' weight
         "srl_beta_01": srl("MCCS, KL 0.01", "KL term", beta=0.01),

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -106,7 +107,11 @@ def test_srl_trains_on_mostly_abnormal_studies_and_hands_each_reward_what_it_ask
         experiments.ARMS, "srl_mccs", dataclasses.replace(trained.recipe, options={})
     )
     monkeypatch.setattr(
-        srl, "GRPOTrainer", lambda *_, train_dataset, **__: asked.update(rows=train_dataset)
+        srl,
+        "GRPOTrainer",
+        lambda *_, train_dataset, **__: (
+            asked.update(rows=train_dataset) or SimpleNamespace(model=0)
+        ),
     )
     monkeypatch.setattr(srl, "train", lambda *_: None)
     monkeypatch.setattr(srl, "stop_tower_gradients", lambda _: None)

@@ -20,8 +20,9 @@ _SENTENCE = re.compile(
 _TOLD = re.compile(
     r"(?:[,;(–-]\s*)?\b(?:(?:and|which|that|this|these|as)\s+)?"
     r"(?:(?:was|were|is|are|has|have|had|been|being|also|subsequently|then|immediately)\s+){0,4}"
-    r"(?:acknowledged|alerted|aware|called|communicated|contacted|conveyed|discussed|e-?mail(?:ed)?|"
-    r"entered in(?:to)? the|informed|made aware|messaged|notified|paged|phoned|posted to|relayed|"
+    r"(?:acknowledged|alerted|aware|called|communicated|contacted|conveyed|discussed|"
+    r"e-?mail(?:ed)?|entered in(?:to)? the|informed|made aware|messaged|notified|paged|phoned|"
+    r"posted to|relayed|"
     r"reported (?:to|by)|reviewed with|telephoned|texted|transmitted|communication|discussion|"
     r"message|notification|page|phone|telephone|wet read)\b",
     re.IGNORECASE,
