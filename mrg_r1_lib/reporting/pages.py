@@ -14,11 +14,14 @@ import pandas as pd
 from cogapp import Cog
 
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
+from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
 from mrg_r1_lib.metrics.holm import holm
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS
 from mrg_r1_lib.reporting.tables import labelled, main_study, summary
+from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards.ranking import ranking_table
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
@@ -200,6 +203,15 @@ def settings(arm: str, *scales: str) -> str:
 def _settings(columns: dict[str, dict]) -> str:
     frame = pd.DataFrame({name: pd.json_normalize(each).iloc[0] for name, each in columns.items()})
     return markdown(frame.fillna(NONE).rename_axis("setting").reset_index(), names=3)
+
+
+def ranking() -> str:
+    """Of the ranking suite's cases, the share that each reward gets right, and wrong way round."""
+    labeler = load_labeler("rules")
+    built = {name: build_reward(name, labeler=labeler) for name in REWARDS}
+    shares = ranking_table(built, labeler).loc["all kinds"].drop("cases", level=0).unstack(0)
+    shares = shares.sort_values("passed", ascending=False).map(lambda share: f"{share:.0%}")
+    return markdown(shares.rename_axis("reward").reset_index())
 
 
 def figures(part: str) -> str:
