@@ -36,6 +36,7 @@ TEXT_REWARDS = {
     "rouge_l": "rouge_l",
     "bleu": "bleu_4",
 }  # reward -> the saved score that stands for it
+UNSAVED = ("graded",)  # it reads the reports themselves, which are never saved among the scores
 
 REWARD_SCORES = {
     "split": SPLIT,
