@@ -89,7 +89,6 @@ def test_a_step_is_finished_while_its_outputs_are_there(trained):
         ({"arm": {"beta": 0.5}}, True, True),
         ({"arm": {"label": "another name", "section": "another"}}, False, False),
         ({"scale": {"srl": replace(SCALES["smoke"].srl, steps=99)}}, True, True),
-        ({"scale": {"judge": "words"}}, False, True),
         ({"scale": {"resamples": 7, "arms": ("srl_mccs",), "seeds": (0, 1)}}, False, False),
     ],
     ids=str,
@@ -102,6 +101,15 @@ def test_a_step_runs_again_when_a_setting_that_changes_it_has_changed(
     assert trained.finished("train") == (not trained_again)
     assert trained.finished("validate") == (not scored_again)
     assert trained.start.finished("train")  # SFT does not depend on it
+
+
+def test_another_judge_keeps_another_checkpoint_so_all_but_pretraining_runs_again(
+    trained, monkeypatch
+):
+    finish(trained.of_arm("pretrained"), "train", weights="00")
+    monkeypatch.setitem(SCALES, "smoke", replace(trained.settings, judge="words"))
+    assert not any(run.finished("train") for run in (trained, trained.start))
+    assert trained.of_arm("pretrained").finished("train") and not trained.finished("validate")
 
 
 def test_a_step_runs_again_when_the_policy_that_it_starts_from_was_trained_again(trained):

@@ -82,6 +82,7 @@ def read_images(path: Path, account: Account) -> np.ndarray:
     columns = ("dicom_id", "subject_id", "study_id", "ViewPosition")
 
     def rows():
+        """Patient, study, rank and id of each image whose row is sound; the others are faults."""
         for name, row in read_rows(path, columns, account):
             dicom, rank = row["dicom_id"], view_rank(row["ViewPosition"])
             try:

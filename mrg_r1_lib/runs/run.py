@@ -174,10 +174,13 @@ class Run:
         return [scores_path(self.folder, step), labels_path(self.folder, step)]
 
     def state(self, step: str) -> dict:
-        """What a step depends on: settings, and the policy it starts from or writes with."""
+        """What a step depends on: settings, the policy it starts from or writes with, the judge.
+
+        The judge also chooses the checkpoint that SFT and SRL keep; pretraining keeps its last.
+        """
         before = self.start if step == "train" else self.writer
         state = {"settings": self.described(), "policy": before.trained_as() if before else None}
-        if step != "train":
+        if step != "train" or self.recipe.stage != "pretrain":
             state["judge"] = self.settings.judge
         return state
 
