@@ -169,10 +169,11 @@ ARMS = with_twins(
 class Pretrain:
     """Pretraining on drawn studies; all 0 where a published policy is adopted as it is."""
 
-    phantoms: int = 0  # drawn studies whose radiographs train the vision tower
+    phantoms: int = 0  # drawn studies, whose radiographs the tower and the classifier learn from
+    own: int = 1  # so many times they learn from a training study: drawn anew, or its file
     tower_epochs: int = 0
-    named: int = 0  # of these, so many whose observations the policy learns to name
-    reports: int = 0  # and so many whose reports it learns to write
+    terse: int = 0  # of these, so many of which the policy first says what is there and no more
+    reports: int = 0  # and so many whose whole reports it learns to write
     epochs: int = 0
     batch_size: int = 1  # studies per step
     learning_rate: float = 1e-3  # a new model of 3 million parameters
@@ -187,7 +188,7 @@ class Finetune:
     evaluations: int  # on the validation split, evenly spaced
     batch_size: int  # studies per step; paper value unknown
     learning_rate: float  # paper value unknown; results/README.md has the trials
-    phantoms: int = 0  # drawn studies among the real ones
+    phantoms: int = 0  # drawn studies among the real ones, in each epoch
     threads: int = 0
 
 
@@ -217,7 +218,6 @@ class Scale:
     sft: Finetune
     sft_continued: Finetune
     srl: Reinforce
-    classifier_phantoms: int = 4000  # drawn studies of the image classifier
     judge: str = "rules"  # the labeler that scores all rows of a table
     resamples: int = 20000  # of the bootstrap
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
@@ -237,8 +237,9 @@ SCALES = {
         max_completion_length=72,
         pretrain=Pretrain(
             phantoms=640,
+            own=2,
             tower_epochs=2,
-            named=320,
+            terse=320,
             reports=640,
             epochs=1,
             batch_size=8,
@@ -264,16 +265,17 @@ SCALES = {
         max_completion_length=128,
         pretrain=Pretrain(
             phantoms=16000,
-            tower_epochs=6,
-            named=12800,
+            own=6,
+            tower_epochs=5,
+            terse=16000,
             reports=16000,
             epochs=1,
             batch_size=16,
             threads=2,
         ),
-        sft=Finetune(8, evaluations=8, batch_size=8, learning_rate=1e-3, phantoms=1200, threads=1),
+        sft=Finetune(6, evaluations=6, batch_size=8, learning_rate=1e-3, phantoms=480, threads=2),
         sft_continued=Finetune(  # as long as SRL by the clock, and evaluated as often
-            2, evaluations=4, batch_size=8, learning_rate=3e-4, phantoms=1200, threads=1
+            2, evaluations=4, batch_size=8, learning_rate=3e-4, phantoms=480, threads=1
         ),
         srl=Reinforce(100, evaluations=4, studies_per_step=4, learning_rate=2e-4, threads=1),
     ),
@@ -309,9 +311,14 @@ def parse_experiment(name: str) -> tuple[str, str]:
     return corpus, arm
 
 
+def images_of(corpus: str, scale: Scale) -> str:
+    """Where a corpus's images come from at a scale: "phantom" (drawn) or "files"."""
+    return PREPARATIONS[corpus].images or scale.images
+
+
 def baselines(corpus: str, scale: Scale) -> list[str]:
     """The arms without a policy that make sense on a corpus: only phantoms know what was drawn."""
-    drawn = (PREPARATIONS[corpus].images or scale.images) == "phantom"
+    drawn = images_of(corpus, scale) == "phantom"
     names = [name for name, arm in ARMS.items() if arm.stage == "baseline"]
     return [name for name in names if drawn or name != "drawn_template"]
 

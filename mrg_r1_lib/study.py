@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, OBSERVATIONS, Label
 
 SPLITS = ("train", "validate", "test")
 SIDES = ("", "left", "right", "bilateral")  # the patient's side; "" where the term names none
 ZONES = ("", "upper", "middle", "lower")
 SIZES = ("", "small", "moderate", "large")
+DETAILS = (  # of an abnormality: that it is there, and each side, zone and size
+    ("", ""),
+    *(("side", side) for side in SIDES[1:3]),
+    *(("zone", zone) for zone in ZONES[1:]),
+    *(("size", size) for size in SIZES[1:]),
+)
 PIXELS = 96  # per side; baselines and classifiers see larger images averaged down to it
 
 
@@ -106,6 +112,34 @@ def index_labels(studies: Sequence[Study]) -> np.ndarray:
             for name in term.observations:
                 row[OBSERVATIONS.index(name)] = Label.POSITIVE
     return labels
+
+
+def index_details(studies: Sequence[Study]) -> np.ndarray:
+    """What the index says of each abnormality: `(studies, 13, 9) float32`, 1, 0 or NaN (not said).
+
+    The columns are DETAILS: is it there, and is it there with that side, zone or size? "bilateral"
+    is left and right. A term without a side leaves the sides open. What no term names is absent,
+    like in the picture that is drawn from the terms.
+    """
+    found = np.zeros((len(studies), len(ABNORMALITIES), len(DETAILS)), dtype=np.float32)
+    for study, row in zip(studies, found, strict=True):
+        for term in study.index_terms or ():
+            said = np.array([_said(term, *detail) for detail in DETAILS], dtype=np.float32)
+            for name in term.observations:
+                place = ABNORMALITIES.index(name)
+                either = (row[place] == 1) | (said == 1)
+                row[place] = np.where(either, 1, row[place] + said)  # open wins over another one
+    return found
+
+
+def _said(term: IndexTerm, attribute: str, value: str) -> float:
+    """1 if the term states that value, 0 if another one, NaN if none."""
+    if not attribute:
+        return 1.0
+    stated = getattr(term, attribute)
+    if not stated:
+        return np.nan
+    return float(stated == value or (stated == "bilateral" and attribute == "side"))
 
 
 def published_labels(studies: Sequence[Study]) -> np.ndarray:

@@ -24,8 +24,9 @@ def few_steps(**changes) -> experiments.Scale:
         studies={"train": 24, "validate": 4, "test": 6},
         pretrain={
             "phantoms": 48,
+            "own": 1,
             "tower_epochs": 1,
-            "named": 16,
+            "terse": 16,
             "reports": 48,
             "epochs": 12,
             "batch_size": 8,
@@ -35,7 +36,6 @@ def few_steps(**changes) -> experiments.Scale:
         srl={"steps": 3, "evaluations": 1, "studies_per_step": 2, "group_size": 4},
         max_completion_length=48,
         resamples=50,
-        classifier_phantoms=32,
     )
     return with_changes(scale, **changes)
 

@@ -156,6 +156,15 @@ def test_the_text_states_what_is_drawn_and_denies_only_what_is_not(phantoms):
     assert [ABNORMALITIES[column] for column in np.flatnonzero(unsaid)] == ["Lung Opacity"]
 
 
+def test_a_terse_report_says_what_is_drawn_and_denies_nothing():
+    studies = load_corpus("phantom", studies=200, terse=True)
+    drawn, written = index_labels(studies) == Label.POSITIVE, studies.written_labels()
+    assert (written != Label.NEGATIVE).all() and not (np.isin(written, (1, 3)) & ~drawn).any()
+    assert all(study.findings for study in studies)
+    whole = load_corpus("phantom", studies=200)
+    assert [s.index_terms for s in studies] == [s.index_terms for s in whole]
+
+
 def test_about_one_finding_in_eight_is_hedged(phantoms):
     written = phantoms.written_labels()[:, :NO_FINDING]
     hedged, plain = (written == Label.UNCERTAIN).sum(), (written == Label.POSITIVE).sum()

@@ -7,7 +7,7 @@ since MRG-R1 counts uncertain as present. The text names side, zone and size whe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -69,10 +69,12 @@ def load(
     seed: int = 0,
     image_size: int = 96,
     split: str = "train",
+    terse: bool = False,
 ) -> "PhantomCorpus":
     """`studies` phantom studies in `split`, with one radiograph each, `image_size` pixels per side.
 
-    ValueError for no studies, an unknown split, a `root`, or image files.
+    Terse reports say what is on the picture and deny nothing. ValueError for no studies, an unknown
+    split, a `root`, or image files.
     """
     if images != "phantom":
         raise ValueError(
@@ -82,7 +84,7 @@ def load(
         raise ValueError(
             f"phantom: got root={str(root)!r}, but the corpus reads no files. Leave root out."
         )
-    return PhantomCorpus(studies, seed, image_size, split)
+    return PhantomCorpus(studies, seed, image_size, split, terse)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class PhantomCorpus(Sequence[Study]):
     seed: int = 0
     image_size: int = 96
     split: str = "train"
+    terse: bool = False
 
     def __post_init__(self) -> None:
         if self.studies < 1:
@@ -118,12 +121,33 @@ class PhantomCorpus(Sequence[Study]):
         study_id = f"phantom-{self.seed}-{i}"
         rng = Random(study_id)
         findings = draw_findings(rng)
-        text, labels = write_findings(findings, rng)
+        text, labels = write_findings(findings, rng, self.terse)
         written = [_term(name, slots) for name, slots in findings] or ["normal"]
         terms = tuple(parse_index_term(term) for term in written)
         images = (partial(draw_radiograph, terms, study_id, self.image_size),)
         study = Study(study_id, study_id, images, text, index_terms=terms, split=self.split)
         return study, labels
+
+
+def drawn_anew(studies: Sequence[Study], times: int, image_size: int, use: str) -> list[Study]:
+    """`times` copies of the studies, each with a new radiograph drawn from its index terms.
+
+    Body, pose, exposure and every open choice differ from the study's own phantom, between copies,
+    and between uses, so that what is seen in `use` was not seen before. Report and index stay.
+    ValueError for a study without index terms.
+    """
+    bare = [study.study_id for study in studies if study.index_terms is None]
+    if bare:
+        raise ValueError(
+            f"{len(bare)} of {len(studies)} studies have no index terms, the first is {bare[0]}; "
+            "expected terms to draw from."
+        )
+    return [
+        replace(study, images=(partial(draw_radiograph, study.index_terms, key, image_size),))
+        for time in range(times)
+        for study in studies
+        for key in [f"{study.study_id}, {use} {time}"]
+    ]
 
 
 def draw_findings(rng: Random) -> list[tuple[str, Slots]]:

@@ -2,9 +2,9 @@
 
 `phantom_wordings.csv` holds every sentence: its observations, their value, and slots for side, zone
 and size. Each finding is stated once; a share of them is hedged ("possible", "may"). A report
-denies the absent observations that real reports usually deny. Sentences are grouped (heart, lungs,
-pleura, bones, devices), as in most reports. In a group present findings come before absent ones, as
-in the think part, so a new policy can learn the order.
+denies the absent observations that real reports usually deny. Present findings come first, in the
+order of the think part, so that a new policy can learn the order. Denials are grouped (heart,
+lungs, pleura, bones, devices), as in most reports.
 """
 
 import csv
@@ -107,8 +107,12 @@ def fill(pattern: str, side: str = "", zone: str = "", size: str = "") -> str:
     return text[0].upper() + text[1:]
 
 
-def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[str, np.ndarray]:
+def write_findings(
+    findings: Sequence[tuple[str, Slots]], rng: Random, terse: bool = False
+) -> tuple[str, np.ndarray]:
     """A findings section for `findings`, and its label codes `(14,) int8`.
+
+    A terse one denies nothing: it says what is on the picture and no more.
 
     `findings` are (observation, slots) pairs, each observation once. Without findings the study is
     normal: No Finding is positive.
@@ -118,10 +122,12 @@ def write_findings(findings: Sequence[tuple[str, Slots]], rng: Random) -> tuple[
         value = Label.UNCERTAIN if rng.random() < HEDGED else Label.POSITIVE
         wording = rng.choice(_about(observation, value))
         said.append((wording, fill(wording.pattern, **slots)))
-    if not findings and rng.random() < NORMAL_STATED:
+    if not findings and (terse or rng.random() < NORMAL_STATED):
         wording = rng.choice(_about("No Finding", Label.POSITIVE))
         said.append((wording, wording.pattern))
-    said += [(wording, wording.pattern) for wording in _denied({name for name, _ in findings}, rng)]
+    if not terse:
+        present = {name for name, _ in findings}
+        said += [(wording, wording.pattern) for wording in _denied(present, rng)]
     labels = np.full(len(OBSERVATIONS), Label.BLANK, dtype=np.int8)
     for wording, _ in said:
         labels[[OBSERVATIONS.index(name) for name in wording.observations]] = wording.value
@@ -143,11 +149,9 @@ def _denied(present: set[str], rng: Random) -> list[Wording]:
     return chosen
 
 
-def _place(said: tuple[Wording, str]) -> tuple[int, bool, int]:
-    """A sentence's sort key: group, present before absent, then the order of the observations."""
+def _place(said: tuple[Wording, str]) -> tuple[bool, int, int]:
+    """A sentence's sort key: present before absent, then the group, the order of observations."""
     wording, _ = said
-    return (
-        GROUPS.index(wording.group),
-        wording.value == Label.NEGATIVE,
-        OBSERVATIONS.index(wording.observations[-1]),
-    )
+    place = OBSERVATIONS.index(wording.observations[-1])
+    absent = wording.value == Label.NEGATIVE
+    return (absent, GROUPS.index(wording.group) if absent else place, place)

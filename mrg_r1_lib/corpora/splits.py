@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import PREPARATIONS, Preparation, Scale
+from mrg_r1_lib.experiments import PREPARATIONS, Preparation, Scale, images_of
 from mrg_r1_lib.study import SPLITS, Study, Subset
 
 
@@ -32,7 +32,7 @@ def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
 def load_studies(corpus: str, scale: Scale) -> Sequence[Study]:
     """All studies of a prepared corpus, with images as the scale asks for."""
     preparation = PREPARATIONS[corpus]
-    return _studies(preparation, preparation.images or scale.images, scale.image_size)
+    return _studies(preparation, images_of(corpus, scale), scale.image_size)
 
 
 @lru_cache(maxsize=2)  # a notebook asks for several splits of one corpus

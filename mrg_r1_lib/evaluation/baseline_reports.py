@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.corpora.image_targets import image_targets
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation.baselines import (
     best_single_report,
@@ -20,11 +20,11 @@ from mrg_r1_lib.evaluation.baselines import (
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import ABNORMALITIES
-from mrg_r1_lib.policies.image_classifier import train_image_classifier
+from mrg_r1_lib.policies.image_classifier import best_threshold, train_image_classifier
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study, index_labels, pixels
 
-EPOCHS = {"phantoms": 5, "reports": 10}  # of the classifier; not tuned
+EPOCHS = {"seen": 3, "reports": 10}  # of the classifier
 
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
@@ -64,19 +64,13 @@ def classifier_reports(
 ) -> list[str]:
     """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
 
-    A small convolutional network learns from phantoms and their index terms (`classifier_phantoms`,
-    fewer than for a policy's pretraining). Then it learns from the training split's images and the
-    labels of its reports. All observations share the best threshold on validation.
+    A convolutional network learns from the images of the policy's vision tower, as often. Then it
+    learns from the training split's images and the labels of its reports. All observations share
+    the best threshold on validation.
     """
     common = {"seed": run.seed, "progress": True}
-    phantoms = load_corpus(
-        "phantom",
-        studies=run.settings.classifier_phantoms,
-        seed=run.seed,
-        image_size=run.settings.image_size,
-    )
-    drawn = positives(index_labels(phantoms))
-    start = train_image_classifier(pixels(phantoms), drawn, epochs=EPOCHS["phantoms"], **common)
+    images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)
+    start = train_image_classifier(images, targets[..., 0], epochs=EPOCHS["seen"], **common)
     said = positives(labeler([study.findings for study in train]))
     settings = {"start": start, "learning_rate": 1e-3, "epochs": EPOCHS["reports"]}
     classifier = train_image_classifier(pixels(train), said, **settings, **common)
@@ -84,18 +78,3 @@ def classifier_reports(
     wanted = positives(labeler([study.findings for study in validation]))
     threshold = best_threshold(wanted, classifier.predict(pixels(validation)))
     return template_reports(classifier.predict(pixels(studies)) >= threshold)
-
-
-def best_threshold(wanted: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold with the best micro-F1 over all entries, the lowest of equal ones.
-
-    `wanted` (bool) and `probabilities` have the same shape.
-
-    >>> best_threshold([[True, False, True]], [[0.9, 0.4, 0.6]])
-    0.6
-    """
-    wanted, probabilities = np.asarray(wanted).ravel(), np.asarray(probabilities).ravel()
-    order = np.argsort(-probabilities, kind="stable")
-    hits = np.cumsum(wanted[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(wanted.sum(), 1))
-    return float(probabilities[order][f1 == f1.max()].min())

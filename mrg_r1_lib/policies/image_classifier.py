@@ -105,14 +105,18 @@ def fit(
     seed: int,
     learning_rate: float,
     batch_size: int = 64,
+    weights: np.ndarray | float = 1.0,
     bar: str = "",
 ) -> list[float]:
     """Train `network` in place on `to_tensor(images[batch])`; returns the mean loss of each epoch.
 
-    `labels` `(n, classes)` are 0 or 1. AdamW on the binary cross-entropy with a one-cycle learning
-    rate. `bar` names the progress bar, "" shows none. The global random state does not change.
+    `labels` `(n, classes)` are 0, 1 or NaN (not known: without a loss); `weights` `(classes,)` of
+    their losses. AdamW on the binary cross-entropy with a one-cycle learning rate. `bar` names the
+    progress bar, "" shows none. The global random state does not change.
     """
     wanted = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+    weight = (~wanted.isnan()).float() * torch.as_tensor(weights, dtype=torch.float32)
+    wanted = wanted.nan_to_num()
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
     steps = epochs * -(-len(images) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
@@ -124,7 +128,8 @@ def fit(
         for _ in range(epochs):
             total = 0.0
             for batch in torch.randperm(len(images)).split(batch_size):
-                loss = cross_entropy(network(to_tensor(images[batch.numpy()])), wanted[batch])
+                logits = network(to_tensor(images[batch.numpy()]))
+                loss = cross_entropy(logits, wanted[batch], weight=weight[batch])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -155,3 +160,18 @@ def auroc_by_observation(
         auroc = roc_auc_score(truth, score) if both else float("nan")
         rows.append((name, int(truth.sum()), auroc))
     return pd.DataFrame(rows, columns=["observation", "positives", "auroc"])
+
+
+def best_threshold(wanted: np.ndarray, probabilities: np.ndarray) -> float:
+    """The threshold with the best micro-F1 over all entries, the lowest of equal ones.
+
+    `wanted` (bool) and `probabilities` have the same shape.
+
+    >>> best_threshold([[True, False, True]], [[0.9, 0.4, 0.6]])
+    0.6
+    """
+    wanted, probabilities = np.asarray(wanted).ravel(), np.asarray(probabilities).ravel()
+    order = np.argsort(-probabilities, kind="stable")
+    hits = np.cumsum(wanted[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(wanted.sum(), 1))
+    return float(probabilities[order][f1 == f1.max()].min())

@@ -4,20 +4,23 @@ The tower is SigLIP's vision transformer. A convolutional stem replaces the one 
 convolution ("Early convolutions help transformers see better", arXiv:2106.14881): with thousands
 instead of millions of images, convolutions find small signs much sooner. The tower learns to
 classify the observations drawn on phantoms, in place of an encoder trained on medical images. The
-classification head is dropped afterwards.
+classification head is dropped afterwards, and the tower is frozen.
 """
 
-from itertools import pairwise
+import hashlib
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, SiglipVisionConfig, SiglipVisionModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from mrg_r1_lib.policies.image_classifier import fit
 
 PATCH_SIZE = 16  # pixels per side of a token: the stem halves the image's side four times
-STEM_CHANNELS = (32, 64)
+STEM_CHANNELS = (32, 64, 128)
+FEATURE_CACHE = 2**28  # bytes
 
 
 class ConvStemVisionConfig(SiglipVisionConfig):
@@ -27,30 +30,67 @@ class ConvStemVisionConfig(SiglipVisionConfig):
 
 
 class ConvStem(nn.Sequential):
-    """Images `(n, 3, side, side)` -> `(n, hidden, side / 16, side / 16)`."""
+    """Images `(n, 3, side, side)` -> `(n, hidden, side / 16, side / 16)`.
+
+    Each image is first scaled to mean 0 and variance 1. While the weights are frozen, batch
+    normalisation uses and keeps its running statistics: a batch then changes nothing, so the KL
+    divergence from the start of reinforcement learning begins at 0.
+    """
 
     def __init__(self, hidden_size: int) -> None:
-        layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
-        for inside, outside in pairwise((12, *STEM_CHANNELS, hidden_size)):
-            convolution = nn.Conv2d(inside, outside, 3, stride=2, padding=1)
-            # no batch statistics: they would change SRL's KL divergence
-            layers += [convolution, nn.GroupNorm(1, outside), nn.GELU()]
-        super().__init__(*layers, nn.Conv2d(hidden_size, hidden_size, 1))
+        layers: list[nn.Module] = [nn.InstanceNorm2d(3), nn.PixelUnshuffle(2)]
+        for inside, outside in pairwise((12, *STEM_CHANNELS)):
+            convolution = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
+            layers += [convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
+        super().__init__(*layers, nn.Conv2d(STEM_CHANNELS[-1], hidden_size, 1))
 
     @property
     def weight(self) -> torch.Tensor:
         """SigLIP asks its patch convolution for the type of its weights."""
-        return self[1].weight
+        return self[-1].weight
+
+    def train(self, mode: bool = True) -> "ConvStem":
+        """Training mode only where the weights are trained."""
+        return super().train(mode and self.weight.requires_grad)
 
 
 class ConvStemVisionModel(SiglipVisionModel):
-    """SigLIP's vision transformer behind a `ConvStem`."""
+    """SigLIP's vision transformer behind a `ConvStem`; frozen, it sees each image once.
+
+    The hidden states of an image are kept until a weight changes, up to FEATURE_CACHE bytes. Each
+    image is computed by itself, so they do not depend on the batch, nor on what was kept.
+    """
 
     config_class = ConvStemVisionConfig
 
     def __init__(self, config: ConvStemVisionConfig) -> None:
         super().__init__(config)
         self.embeddings.patch_embedding = ConvStem(config.hidden_size)
+        self._seen: dict[bytes, torch.Tensor] = {}
+        self._seen_by = -1  # the number of changes of the weights that computed them
+
+    def forward(self, pixel_values: torch.Tensor, **kwargs) -> BaseModelOutputWithPooling:
+        """Images `(n, 3, side, side)` -> the transformer's last hidden states, kept if frozen."""
+        if torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters()):
+            return super().forward(pixel_values, **kwargs)
+        changes = sum(tensor._version for tensor in chain(self.parameters(), self.buffers()))
+        if changes != self._seen_by:
+            self._seen, self._seen_by = {}, changes
+        # tensors made in inference mode could not be used in training later
+        with torch.inference_mode(False), torch.no_grad():
+            hidden = torch.stack([self._look(image) for image in pixel_values])
+            last = self.post_layernorm(hidden)
+        return BaseModelOutputWithPooling(last_hidden_state=last, hidden_states=(hidden,))
+
+    def _look(self, image: torch.Tensor) -> torch.Tensor:
+        """The last hidden states `(tokens, hidden)` of one image `(3, side, side)`."""
+        key = hashlib.sha256(image.float().cpu().numpy().tobytes()).digest()
+        if key not in self._seen:
+            hidden = super().forward(image[None], output_hidden_states=True).hidden_states[-1][0]
+            if hidden.nbytes * len(self._seen) >= FEATURE_CACHE:
+                return hidden
+            self._seen[key] = hidden
+        return self._seen[key]
 
 
 AutoConfig.register(ConvStemVisionConfig.model_type, ConvStemVisionConfig)
@@ -65,25 +105,46 @@ class TowerClassifier(nn.Module):
         self.tower, self.head = tower, nn.Linear(tower.config.hidden_size, classes)
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Images `(n, 3, side, side)` -> logits `(n, classes)`."""
         hidden = self.tower(pixel_values, output_hidden_states=True).hidden_states[-1]
         return self.head(hidden.mean(1))
 
 
 def train_tower(
-    tower: SiglipVisionModel, images: np.ndarray, present: np.ndarray, *, epochs: int, seed: int
-) -> list[float]:
-    """Train `tower` in place; returns the mean binary cross-entropy of each epoch.
+    tower: SiglipVisionModel, images: np.ndarray, targets: np.ndarray, *, epochs: int, seed: int
+) -> tuple[TowerClassifier, list[float]]:
+    """Train `tower` in place; returns it with its head, and the mean loss of each epoch.
 
-    `images` `(n, H, W) uint8`, with `H` and `W` the tower's image size; `present` `(n, classes)`
-    bool: the observations drawn on them.
+    `images` `(n, H, W) uint8`, with `H` and `W` the tower's image size; `targets` `(n, classes,
+    details)`: 1, 0 or NaN (not known). The first detail, whether it is there, counts as much as the
+    others together. With sides and zones among them, the tower keeps where a sign lies.
     """
+    studies, classes, details = targets.shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = TowerClassifier(tower, present.shape[1])
-    settings = {"epochs": epochs, "seed": seed, "learning_rate": 1e-3, "bar": "vision tower"}
-    return fit(classifier, _normalised, images, present, **settings)
+        classifier = TowerClassifier(tower, classes * details)
+    losses = fit(
+        classifier,
+        normalised,
+        images,
+        targets.reshape(studies, -1),
+        epochs=epochs,
+        seed=seed,
+        learning_rate=1e-3,
+        weights=np.tile([max(details - 1, 1)] + [1] * (details - 1), classes),
+        bar="vision tower",
+    )
+    return classifier, losses
 
 
-def _normalised(images: np.ndarray) -> torch.Tensor:
+@torch.inference_mode()
+def seen(classifier: TowerClassifier, images: np.ndarray) -> np.ndarray:
+    """What a trained tower sees on images `(n, H, W) uint8`: probabilities `(n, classes)`."""
+    classifier.requires_grad_(False).eval()
+    batches = [normalised(images[start : start + 64]) for start in range(0, len(images), 64)]
+    return torch.cat([classifier(batch).sigmoid() for batch in batches]).numpy()
+
+
+def normalised(images: np.ndarray) -> torch.Tensor:
     """`(n, H, W) uint8` -> float `(n, 3, H, W)` in [-1, 1], as the policy's processor does."""
     return torch.from_numpy(images / np.float32(127.5) - 1)[:, None].expand(-1, 3, -1, -1)

@@ -54,7 +54,8 @@ class Validation(TrainerCallback):
             self._evaluate(model, state, {})
 
     def on_evaluate(self, args, state, control, model, metrics, **_) -> None:
-        position = {"epoch": round(state.epoch, 2), "loss": metrics["eval_loss"]}
+        epoch = state.epoch * self.run.stage_settings.epochs  # the trainer's one epoch is all
+        position = {"epoch": round(epoch, 2), "loss": metrics["eval_loss"]}
         self._evaluate(model, state, position)
 
     def _evaluate(self, model, state, position: dict) -> None:

@@ -3,33 +3,33 @@
 The paper starts from HuatuoGPT-Vision, which was trained on medical images and text. The tiny
 policy starts from random weights. It learns from phantoms, whose text is the library's own, in
 three parts. The vision tower learns to classify the observations. Then the complete model learns to
-name them, in the think part of a completion, and last to write reports. Reports alone do not
-suffice: few of their words depend on the image, so a new policy learns to ignore it
-(`results/README.md` has the trial). The tokenizer is trained on the corpus's training split and on
-phantom reports, never on held-out reports.
+name them in terse reports, which say what is there and no more, and last to write whole reports.
+Whole reports alone do not suffice: few of their words depend on the image, so a new policy learns
+to ignore it (`results/README.md` has the trial). The tokenizer is trained on the corpus's training
+split and on phantom reports, never on held-out reports.
 """
-
-from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
 
 from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.corpora.image_targets import image_targets
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.labelers import load_labeler
+from mrg_r1_lib.metrics import clinical_efficacy
 from mrg_r1_lib.metrics.clinical_efficacy import positives
+from mrg_r1_lib.observations import ABNORMALITIES
 from mrg_r1_lib.policies.hub import load_published
+from mrg_r1_lib.policies.image_classifier import best_threshold
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
-from mrg_r1_lib.policies.prompts import sft_rows
+from mrg_r1_lib.policies.prompts import order_by_length, sft_rows
 from mrg_r1_lib.policies.registry import POLICIES
-from mrg_r1_lib.policies.vision_tower import train_tower
+from mrg_r1_lib.policies.vision_tower import TowerClassifier, seen, train_tower
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
-from mrg_r1_lib.study import Study, index_labels, pixels
+from mrg_r1_lib.study import index_labels, pixels
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 
 
@@ -44,7 +44,7 @@ def config(run: Run) -> SFTConfig:
         learning_rate=settings.learning_rate,
         lr_scheduler_type="constant_with_warmup",  # SFT decays the learning rate
         warmup_steps=10,
-        train_sampling_strategy="sequential",  # rows that only name observations come first
+        train_sampling_strategy="sequential",  # terse reports come first
         weight_decay=0.0,
         max_length=None,  # a cut would separate image tokens from their image
         completion_only_loss=True,
@@ -63,35 +63,56 @@ def pretrain(run: Run) -> pd.DataFrame:
     if POLICIES[run.settings.policy].hub:
         return adopt(run)
     settings, size = run.settings.pretrain, run.settings.image_size
-    images = load_corpus("phantom", studies=settings.phantoms, seed=run.seed, image_size=size)
-    phantoms = images[: settings.reports]
-    findings = [study.findings for study in phantoms]
+    drawn = {"seed": run.seed, "image_size": size}
+    terse = load_corpus("phantom", studies=settings.terse, terse=True, **drawn)[:]
+    phantoms = load_corpus("phantom", studies=settings.reports, **drawn)[:]
     split = load_split(run.corpus, "train", run.settings)
-    texts = [study.findings for study in split] + findings
+    texts = [study.findings for study in [*split, *terse, *phantoms]]
     model, processor = create_policy(run.settings.policy, texts, size, run.seed)
-    tower_log = _train_tower(run, model, images)
+    seeing = _train_tower(run, model)
     new = run.private / "new_policy"  # saved and loaded, like every other start
     save_policy(model, processor, new)
     model, processor = load_policy(new)
-    # these completions name the observations and leave the report empty
-    silent = [replace(study, findings="") for study in images[: settings.named]]
-    written = load_labeler(run.recipe.labeler)(findings)
-    rows = sft_rows([*silent, *phantoms], np.concatenate([index_labels(silent), written]))
+    labeler, rows = load_labeler(run.recipe.labeler), []
+    for part in (terse, phantoms):
+        reports = [study.findings for study in part]
+        rows += [part[i] for i in order_by_length(reports, settings.batch_size, run.seed)]
+    rows = sft_rows(rows, labeler([study.findings for study in rows]))
     trainer = SFTTrainer(model, args=config(run), train_dataset=rows, processing_class=processor)
-    return train(run, trainer, tables={"tower_log.csv": lambda: tower_log})
+    return train(run, trainer, tables=seeing)
 
 
-def _train_tower(run: Run, model: PreTrainedModel, images: Sequence[Study]) -> pd.DataFrame:
-    """Train the vision tower in place on the drawn observations; returns the loss of each epoch."""
-    drawn = pixels(tqdm(images, desc="drawing radiographs", mininterval=1.0))
-    losses = train_tower(
-        model.model.vision_tower,
-        drawn,
-        positives(index_labels(images)),
-        epochs=run.settings.pretrain.tower_epochs,
-        seed=run.seed,
-    )
-    return pd.DataFrame({"epoch": range(1, len(losses) + 1), "loss": losses})
+def _train_tower(run: Run, model: PreTrainedModel) -> dict[str, pd.DataFrame]:
+    """Train the vision tower in place; returns the loss of each epoch, and what it sees then."""
+    images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)
+    epochs = run.settings.pretrain.tower_epochs
+    tower = model.model.vision_tower
+    classifier, losses = train_tower(tower, images, targets, epochs=epochs, seed=run.seed)
+    log = pd.DataFrame({"epoch": range(1, len(losses) + 1), "loss": losses})
+    return {"tower_log.csv": log, "tower_validation.csv": tower_validation(run, classifier)}
+
+
+def tower_validation(run: Run, classifier: TowerClassifier) -> pd.DataFrame:
+    """What the tower sees on validation, by its own head at the best threshold of each row.
+
+    Columns reference (the labels of the reports, or the hand-made index), threshold, precision,
+    recall, f1: micro over the 13 abnormalities, uncertain as positive.
+    """
+    studies = load_split(run.corpus, "validate", run.settings)
+    probabilities = seen(classifier, pixels(studies)).reshape(len(studies), len(ABNORMALITIES), -1)
+    there = probabilities[..., 0]  # the first of DETAILS
+    judge = load_labeler(run.settings.judge)
+    labels = {"reports": judge([study.findings for study in studies])}
+    if any(study.index_terms for study in studies):
+        labels["index"] = index_labels(studies)
+    rows = []
+    for name, reference in labels.items():
+        threshold = best_threshold(positives(reference), there)
+        said = np.zeros_like(reference)
+        said[:, : len(ABNORMALITIES)] = there >= threshold
+        row = {"reference": name, "threshold": threshold}
+        rows.append(row | clinical_efficacy(reference, said))
+    return pd.DataFrame(rows)
 
 
 def adopt(run: Run) -> pd.DataFrame:
@@ -99,8 +120,7 @@ def adopt(run: Run) -> pd.DataFrame:
     base = POLICIES[run.settings.policy]
     (model, processor), commit = load_published(run.settings.policy)
     with locked(run.folder):
-        for name in ("train_log.csv", "tower_log.csv"):
-            run.write_text(name, "step,loss\n")
+        run.write_text("train_log.csv", "step,loss\n")
         save_policy(model, processor, run.policy)
         run.update_manifest(
             "pretrain",

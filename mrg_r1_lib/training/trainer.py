@@ -100,12 +100,12 @@ def train(
     run: Run,
     trainer: Trainer,
     validation: Validation | None = None,
-    tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Train, check that every trained tensor changed, save policy and manifest; returns the log.
 
     The log has one row per step. A stopped training continues from its last complete checkpoint.
-    `tables` maps further file names of the run's folder to functions that make them after training.
+    `tables` maps further file names of the run's folder to what is saved there.
     `validation` is saved with each checkpoint; the best weights are restored at the end. Of several
     processes only the first writes.
 
@@ -124,9 +124,9 @@ def train(
                 save_policy(model, trainer.processing_class, run.policy)
         if first:
             run.write_text("train_log.csv", log.to_csv(index=False, lineterminator="\n"))
-            made = {"validation.csv": validation.table} if validation else {}
+            made = {"validation.csv": validation.table()} if validation else {}
             for name, table in (made | dict(tables or {})).items():
-                run.save_table(name, table())
+                run.save_table(name, table)
             parameters = {name: p.numel() for name, p in trainer.model.named_parameters()}
             run.update_manifest(
                 run.recipe.stage,
