@@ -4,7 +4,7 @@ import pytest
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.labelers import load_labeler
-from mrg_r1_lib.policies.prompts import sft_rows, srl_rows
+from mrg_r1_lib.policies.prompts import order_by_length, sft_rows, srl_rows
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.study import SPLITS
 
@@ -39,6 +39,16 @@ def test_an_sft_target_thinks_the_positive_observations_and_reports_the_findings
     assert (parsed.think, parsed.report) == ("Cardiomegaly, Pleural Effusion", studies[0].findings)
     assert row["prompt"][0]["role"] == "user" and studies[0].findings not in str(row["prompt"])
     assert row["images"][0].size == (96, 96) and row["images"][0].mode == "RGB"
+
+
+def test_rows_of_a_batch_are_about_equally_long_and_none_is_lost():
+    texts = ["x" * length for length in np.random.default_rng(0).integers(1, 300, 803)]
+    order = order_by_length(texts, 8, seed=1)
+    assert sorted(order) == list(range(803)) and order != order_by_length(texts, 8, seed=2)
+    batches = [[len(texts[place]) for place in order[i : i + 8]] for i in range(0, 800, 8)]
+    padding = 1 - np.mean([np.mean(batch) / max(batch) for batch in batches])
+    assert padding < 0.1  # in random batches 45 % is padding
+    assert abs(np.corrcoef(range(100), [max(batch) for batch in batches])[0, 1]) < 0.3
 
 
 def test_srl_rows_carry_the_reference_and_its_labels_beside_its_own_image(studies):

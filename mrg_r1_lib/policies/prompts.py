@@ -3,7 +3,7 @@
 A row has a prompt, images, and a completion for supervised finetuning (SFT) or a reference for
 semantic-driven reinforcement learning (SRL). Rows are conversational; images are drawn or read on
 access. The reference's labels are computed once and are a column. The think part of an SFT
-completion lists the positive observations by name.
+completion lists the positive observations by name and side.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
+from mrg_r1_lib.rewards.facts import facts_of
 from mrg_r1_lib.study import Study
 
 IMAGE_CACHE = 2**28  # bytes
@@ -26,23 +27,31 @@ def user_message() -> list[dict]:
     return [{"role": "user", "content": INSTRUCTION}]
 
 
-def think_text(labels: np.ndarray) -> str:
-    """The positive observations of one report by name; uncertain ones count.
+def think_text(labels: np.ndarray, report: str) -> str:
+    """The positive observations of one report by name, each with the side that it states.
 
-    >>> think_text(np.array([0, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0]))
-    'Cardiomegaly, Pleural Effusion'
+    `labels` are its codes `(14,)`; uncertain ones count.
+
+    >>> codes = np.array([0, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0])
+    >>> think_text(codes, "Cardiomegaly. Possible left effusion. No pneumothorax.")
+    'Cardiomegaly, Pleural Effusion left'
     """
+    stated: dict[str, set[str]] = {}
+    for (name, _), fact in facts_of(report).findings.items():
+        stated.setdefault(name, set()).update(side for side in fact.sides if side)
     positive = np.isin(labels, (Label.POSITIVE, Label.UNCERTAIN))
-    return ", ".join(np.array(OBSERVATIONS)[positive])
+    words = []
+    for name in np.array(OBSERVATIONS)[positive]:
+        sides = stated.get(name, set())
+        side = "bilateral" if len(sides) > 1 else "".join(sides)
+        words.append(f"{name} {side}".strip())
+    return ", ".join(words)
 
 
 def order_by_length(texts: Sequence[str], batch_size: int, seed: int) -> list[int]:
     """A random order of all places in which the texts of a batch are about equally long.
 
     A batch is padded to its longest row: about a fifth less is computed than in random batches.
-
-    >>> order_by_length(["a", "a b c", "b", "c b a"], batch_size=2, seed=0)
-    [3, 1, 2, 0]
     """
     generator = torch.Generator().manual_seed(seed)
     lengths = [len(text) for text in texts]
@@ -56,7 +65,12 @@ def order_by_length(texts: Sequence[str], batch_size: int, seed: int) -> list[in
 def sft_rows(studies: Sequence[Study], labels: np.ndarray) -> Dataset:
     """Rows `prompt`, `completion`, `images` for SFT; labels `(studies, 14)` give the think part."""
     completions = [
-        [{"role": "assistant", "content": render_target(think_text(row), study.findings)}]
+        [
+            {
+                "role": "assistant",
+                "content": render_target(think_text(row, study.findings), study.findings),
+            }
+        ]
         for study, row in zip(studies, labels, strict=True)
     ]
     return _with_images(studies, {"completion": completions})
