@@ -7,6 +7,7 @@ MRG-R1 asks for `<think>…</think>` and then `<report>…</report>`, and scores
 
 import re
 import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 INSTRUCTION = (  # paper value unknown
@@ -27,6 +28,33 @@ class Completion:
     think: str
     report: str
     well_formed: bool
+
+
+def check_text(text: str, name: str = "report") -> str:
+    """Return `text`; TypeError unless it is a str."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {reprlib.repr(text)} ({type(text).__name__}), expected a str.")
+    return text
+
+
+def check_reports(texts: Sequence[str], name: str = "reports") -> None:
+    """TypeError unless `texts` is a list, or a column of a table, and every entry text; it names
+    the first that is not.
+    """
+    if isinstance(texts, str | bytes):
+        kind = type(texts).__name__
+        raise TypeError(f"{name}: got one {kind}, expected a list of str. Wrap it: [report].")
+    is_list = isinstance(texts, Sequence) or hasattr(texts, "__array__")
+    if not is_list or getattr(texts, "ndim", 1) != 1:
+        raise TypeError(
+            f"{name}: expected a list of str, got {reprlib.repr(texts)} ({type(texts).__name__})."
+        )
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"{name}[{position}] is {text!r} ({type(text).__name__}), expected a str. "
+                'Leave the study out or give "" for a missing report.'
+            )
 
 
 def render_target(think: str, report: str) -> str:
