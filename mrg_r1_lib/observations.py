@@ -55,18 +55,24 @@ _SIGN = np.array([0.0, 1.0, -1.0, 1.0])  # indexed by Label
 
 def check_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
     """Return `labels` as int8 codes 0-3 `(…, 14)`; ValueError names a bad shape or code."""
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:
+        raise ValueError(f"{name}: the rows differ in length, expected 14 codes in each.") from None
     if array.ndim == 0 or array.shape[-1] != len(OBSERVATIONS):
         raise ValueError(
             f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}."
         )
+    if array.dtype.kind not in "biufO":
+        raise ValueError(f"{name}: expected label codes 0 to 3, got values of {array.dtype}.")
     wrong = ~np.isin(array, list(Label))
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        first = array[where].item() if isinstance(array[where], np.generic) else array[where]
         codes = ", ".join(f"{label.value} ({label.name.lower()})" for label in Label)
         raise ValueError(
             f"{name}: {int(wrong.sum())} values are no label code, "
-            f"the first is {array[where].item()!r} at {where}. Expected {codes}."
+            f"the first is {first!r} at {where}. Expected {codes}."
         )
     return array.astype(np.int8)
 

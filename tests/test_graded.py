@@ -239,7 +239,7 @@ def test_a_reference_that_is_no_text_or_is_missing_is_an_error():
     reward = build_reward("graded")
     with pytest.raises(TypeError, match="expected a str"):
         reward(completions=[render_target("", "Edema.")], reference=[None])
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="0 texts for 1 completions"):
         reward(completions=[render_target("", "Edema.")], reference=[])
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 SHARE = 0.05
 NAMED = 10  # faults that a message names
+LETTERS = 160  # of a file's name and of a reason, in a message
 EXAMPLES = 3  # studies that a message names per cause
 
 # causes for leaving a study out, as the data card counts them
@@ -79,7 +80,7 @@ class Account:
         messages = []
         if self.faults:
             named = list(self.faults.items())[:NAMED]
-            first = "; ".join(f"{name} ({reason})" for name, reason in named)
+            first = "; ".join(f"{name[:LETTERS]} ({reason[:LETTERS]})" for name, reason in named)
             more = f"; and {len(self.faults) - NAMED} more" if len(self.faults) > NAMED else ""
             messages.append(
                 f"{self.corpus}: {len(self.faults)} files or rows of {studies} studies "

@@ -27,12 +27,19 @@ def _require_digest(digest: str, expected: str, name: str, remedy: str) -> None:
         raise ValueError(f"{name}: its SHA-256 is {digest}, expected {expected}. {remedy}")
 
 
+def _require_file(wheel: Path) -> None:
+    """ValueError for a folder, pipe or device: nobody waits for one to end."""
+    if not wheel.is_file():
+        raise ValueError(f"{wheel}: is no file, expected a wheel. Delete it and fetch again.")
+
+
 def fetch_wheel(requirement: str, wheel: Path, sha256: str) -> bool:
     """Let pip download `requirement` ("name==version") to `wheel`; False if the file exists.
 
     ValueError for a wrong digest, also of an existing file; RuntimeError if pip cannot fetch it.
     """
     if wheel.exists():
+        _require_file(wheel)
         remedy = f"It is damaged or another file: delete {wheel} and fetch again."
         _require_digest(file_digest(wheel), sha256, str(wheel), remedy)
         return False
@@ -58,6 +65,7 @@ def fetch_wheel(requirement: str, wheel: Path, sha256: str) -> bool:
 def read_zip_member(archive: Path, member: str, sha256: str) -> bytes:
     """The bytes of one member of a zip or wheel; ValueError for damage or another digest."""
     remedy = f"Delete {archive} and fetch it again."
+    _require_file(archive)
     try:
         with zipfile.ZipFile(archive) as wheel, wheel.open(member) as file:
             data = file.read(TOTAL_LIMIT)  # a bomb stops here and fails the digest

@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 LARGEST = 64_000_000  # pixels; a radiograph has up to 13 million, a decompression bomb more
+STRIP = 20  # times as long as wide: no radiograph is, and a small square shows nothing of it
+PART = 1 << 18  # pixels of 16 bits that are stretched at once
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}  # the last bytes of a whole file
 TAIL = 64  # bytes at the end that usually hold them; other bytes may follow a whole image
 VIEWS = {"PA": 0, "AP": 1, "": 2, "LATERAL": 4, "LL": 4, "RL": 4, "LARGE LATERAL": 4}
@@ -36,12 +38,15 @@ def check_image(path: Path) -> str:
             if image.width * image.height > LARGEST:
                 limit = f"expected at most {LARGEST // 10**6} million"
                 return f"{image.width} x {image.height} pixels, {limit}"
+            if max(image.size) > STRIP * min(image.size):
+                return f"{image.width} x {image.height} pixels, no radiograph's shape"
     except FileNotFoundError:
         return "no such file"
     except UnidentifiedImageError:
         return "neither PNG nor JPEG"
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"damaged ({type(error).__name__})"  # Pillow raises any of these for a broken head
+        # Pillow raises any of these for a broken head; the system says why it opens no file
+        return f"damaged ({getattr(error, 'strerror', None) or type(error).__name__})"
     return ""
 
 
@@ -86,9 +91,15 @@ def read_image(path: Path, image_size: int, credentialed: bool = False) -> Image
 
 def _grey(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits; older versions of Pillow keep them in 32
-        values = np.asarray(image, dtype=np.float64)
-        low, high = values.min(), values.max()
-        return Image.fromarray(np.uint8(np.rint((values - low) * (255 / max(high - low, 1)))))
+        low, high = map(float, image.getextrema())
+        values = np.asarray(image)
+        grey, flat = np.empty(values.shape, dtype=np.uint8), values.reshape(-1)
+        for start in range(0, flat.size, PART):
+            part = flat[start : start + PART].astype(np.float64)
+            grey.reshape(-1)[start : start + PART] = np.rint(
+                (part - low) * (255 / max(high - low, 1))
+            )
+        return Image.fromarray(grey)
     if image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
     return image.convert("L")
@@ -106,5 +117,5 @@ def inside(folder: Path, name: str) -> Path:
     path = PurePosixPath(name)
     odd = any(character in name for character in "\\\0:")
     if not name or path.is_absolute() or ".." in path.parts or odd:
-        raise ValueError(f"the path {name!r} climbs out of the image folder")
+        raise ValueError(f"the path {name[:60]!r} climbs out of the image folder")
     return folder / path

@@ -7,17 +7,16 @@
     kaggle  indiana_reports.csv, indiana_projections.csv;
             images/images_normalized/1_IM-0001-4001.dcm.png
 
-`iu_kaggle` reads the last one. Only kaggle names the projection; `open_i_views` has it for open_i,
-and r2gen's images keep their order. Only r2gen has a split; it has neither index terms nor
-IMPRESSION. An image without its report, and an empty answer such as "nan" as FINDINGS, are noted.
+`iu_r2gen` and `iu_kaggle` read the last two. Only kaggle names the projection; `open_i_views` has
+it for open_i, and r2gen's images keep their order. Only r2gen has a split; it has neither index
+terms nor IMPRESSION. An image without its report, and an empty answer such as "nan" as FINDINGS,
+are noted.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
@@ -28,7 +27,6 @@ from mrg_r1_lib.corpora.image_files import inside
 from mrg_r1_lib.corpora.index_terms import parse_index_term
 from mrg_r1_lib.corpora.report_files import read_bytes
 from mrg_r1_lib.corpora.report_notes import is_empty
-from mrg_r1_lib.corpora.rows import is_utf8
 from mrg_r1_lib.study import IndexTerm
 
 XML_FOLDER, ANNOTATION = "ecgen-radiology", "annotation.json"
@@ -38,9 +36,7 @@ IMAGE_FOLDERS = {
     "r2gen": ("images",),
     "kaggle": ("images/images_normalized", "images_normalized", "images", "."),
 }
-ANNOTATION_LIMIT = 256 << 20  # bytes; R2Gen's file has 2 MB
 KEPT = {"CXR3558": "Please"}  # FINDINGS as published: the fixed split counts this study
-R2GEN_SPLITS = {"train": "train", "val": "validate", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -139,60 +135,3 @@ def described(text: str, study_id: str = "") -> str:
     """A section with single spaces; "" for an empty answer such as "nan" or "None."."""
     text = " ".join(text.split())
     return "" if is_empty(text) and KEPT.get(study_id) != text else text
-
-
-def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
-    """The entries of R2Gen's annotation file, with its split.
-
-    All entries of one report of Indiana count as one patient. ValueError for another file.
-    """
-    path, images = folder / ANNOTATION, image_folder(folder, "r2gen")
-    try:
-        data = read_bytes(path, ANNOTATION_LIMIT)
-        entries = json.loads(data.decode("utf-8-sig", errors="surrogateescape"))
-        parts = [
-            (split, number, entry)
-            for split in R2GEN_SPLITS
-            for number, entry in enumerate(entries[split])
-        ]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ValueError(
-            f"{path}: is no annotation with {', '.join(R2GEN_SPLITS)} ({_reason(error)}). "
-            "Use R2Gen's file."
-        ) from error
-    met = set()
-    for split, number, entry in parts:
-        name = f"{path.name} {split}[{number}]"
-        try:
-            report = _entry(name, entry, R2GEN_SPLITS[split], images)
-            met.add(report.study_id)
-            yield report
-        except (ValueError, TypeError, KeyError) as error:
-            account.fault(name, _reason(error))
-            account.leave_out(name, BAD_REPORT)
-    folders = (path.name for path in images.glob("CXR*") if path.is_dir())
-    account.note("folders of images belong to no entry", sorted(set(folders) - met))
-
-
-def _reason(error: Exception) -> str:
-    return f"lacks {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _entry(name: str, entry: dict[str, Any], split: str, images: Path) -> Report:
-    study_id, report, paths = str(entry["id"]), entry["report"], entry["image_path"]
-    if not re.fullmatch(r"CXR[0-9]{1,9}(?![0-9])[\w-]{0,80}", study_id):
-        raise ValueError(f"expected an id such as CXR1_IM-0001, got {study_id[:60]!r}")
-    if not isinstance(report, str) or not isinstance(paths, list):
-        raise ValueError("expected a text as report and a list as image_path")
-    if not is_utf8(report):
-        raise ValueError("not UTF-8")
-    files = tuple(_nested_or_flat(images, str(path)) for path in paths)
-    patient_id = re.match(r"CXR\d+", study_id)[0]
-    return Report(name, study_id, patient_id, described(report), images=files, split=split)
-
-
-def _nested_or_flat(images: Path, name: str) -> Path:
-    """`<id>/0.png` below `images`, or a flat `<id>_0.png` or `<id>-0.png` if only that exists."""
-    path = inside(images, name)
-    flat = (images / name.replace("/", joint) for joint in "_-")
-    return next((file for file in (path, *flat) if file.exists()), path)

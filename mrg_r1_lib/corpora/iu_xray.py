@@ -33,9 +33,9 @@ from mrg_r1_lib.corpora.iu_layouts import (
     Report,
     image_folder,
     read_open_i,
-    read_r2gen,
     read_xml,
 )
+from mrg_r1_lib.corpora.iu_r2gen import read_r2gen
 from mrg_r1_lib.corpora.open_i_views import Views
 from mrg_r1_lib.corpora.report_notes import is_empty
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS

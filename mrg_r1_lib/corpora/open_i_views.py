@@ -16,7 +16,7 @@ from pathlib import Path
 from mrg_r1_lib.corpora.account import Account
 from mrg_r1_lib.corpora.archive import read_zip_member
 from mrg_r1_lib.corpora.image_files import view_rank
-from mrg_r1_lib.corpora.rows import parse_rows
+from mrg_r1_lib.corpora.rows import parse_rows, read_rows
 
 TABLES = {  # table -> its column of views, and the SHA-256 of the wheel's copy
     "nlmcxr_dicom_metadata.csv.gz": (
@@ -67,13 +67,13 @@ def _image_id(name: str) -> str:
 
 def _table(name: str, folder: Path, wheel: Path, account: Account) -> dict[str, str]:
     column, digest = TABLES[name]
+    columns = ("imageid", column)
     if (folder / name).is_file():
-        path, data = str(folder / name), (folder / name).read_bytes()
+        rows = read_rows(folder / name, columns, account)
     elif wheel.is_file():
-        path = f"{wheel}, member {name}"
         data = read_zip_member(wheel, f"{WHEEL_FOLDER}/{name}", digest)
+        file = io.BytesIO(gzip.decompress(data))  # of a known digest, so of a known size
+        rows = parse_rows(file, f"{wheel}, member {name}", columns, account)
     else:
         return {}
-    with gzip.open(io.BytesIO(data)) as file:
-        rows = parse_rows(file, path, ("imageid", column), account)
-        return {_image_id(row["imageid"]): row[column].upper() for _, row in rows}
+    return {_image_id(row["imageid"]): row[column].upper() for _, row in rows}

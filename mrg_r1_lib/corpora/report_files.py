@@ -13,7 +13,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
             raise ValueError("is no file")
         raise FileNotFoundError("no such file")
     with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+        data = file.read(limit + 1) if path.stat().st_size <= limit else None
+    if data is None or len(data) > limit:
         raise ValueError(f"larger than {limit} bytes")
     return data

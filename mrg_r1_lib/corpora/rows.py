@@ -2,7 +2,8 @@
 
 A bad row is noted in the account and skipped; a missing column is an error before the first row. A
 byte order mark, CRLF and columns in any order are accepted. One stray quote joins rows into one, so
-a quote without its partner, or a field that holds other rows, stops the load.
+a quote without its partner, or a field that holds other rows, stops the load. So does a line
+without an end: no more of it is read than `LONGEST_LINE`.
 """
 
 import csv
@@ -12,10 +13,11 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from mrg_r1_lib.corpora.account import Account
 
+LONGEST_LINE = 1 << 20  # letters; a published row has some thousand
 _SEPARATOR = re.compile(r",(?![ \t])")  # in prose a space follows
 _NUMBER = re.compile(r"0*([0-9]{1,15})(?:\.0*)?")
 
@@ -39,12 +41,14 @@ def parse_rows(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """As `read_rows`, from an open file of unzipped bytes; `path` is its name in messages."""
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     line = 0  # the last line of the row before
     try:
         header = [name.strip() for name in next(reader, [])]
         place = _places(path, header, columns)
         line = reader.line_num
+        if line > 1:
+            raise ValueError(f"{path} line 1: a quote there joins it with later rows. {_MEND}")
         for number, row in enumerate(reader, start=1):
             begun, line = line + 1, reader.line_num
             name = f"{Path(path).name} row {number}"
@@ -68,13 +72,21 @@ def parse_rows(
         raise ValueError(f"{path}: is truncated or damaged ({error}). Fetch it again.") from error
 
 
+def _lines(text: TextIO) -> Iterator[str]:
+    """The lines of a file; csv.Error for one without an end, before it fills the memory."""
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise csv.Error(f"a line of over {LONGEST_LINE} letters")
+        yield line
+
+
 _MEND = "Expected one row per line: take out the stray quote, or fetch the file again."
 
 
 def _require_one_row(row: list[str], columns: int, path: str, line: int) -> None:
     """ValueError for a row of several lines whose length is wrong or that holds other rows."""
     inside = max(len(_SEPARATOR.findall(field)) for field in row if "\n" in field or "\r" in field)
-    if len(row) != columns or inside >= max(2, (columns - 1) // 2):
+    if len(row) != columns or inside >= min(columns - 1, max(2, (columns - 1) // 2)):
         raise ValueError(f"{path} line {line}: a quote there joins it with later rows. {_MEND}")
 
 

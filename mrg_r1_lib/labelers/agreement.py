@@ -30,7 +30,7 @@ def compare_labelers(readings: Mapping[str, np.ndarray]) -> pd.DataFrame:
     readings differ in their number of reports.
     """
     shapes = {name: np.shape(labels) for name, labels in readings.items()}
-    if len(set(shapes.values())) > 1:
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
         raise ValueError(
             f"The readings are of different reports: {shapes}. "
             f"Expected labels of one shape, (reports, 14)."

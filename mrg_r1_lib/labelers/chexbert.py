@@ -19,8 +19,8 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from mrg_r1_lib.labelers.rules import check_reports
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
+from mrg_r1_lib.report_format import check_reports
 from mrg_r1_lib.storage.files import file_digest, write_aside
 from mrg_r1_lib.storage.paths import data_root
 

@@ -15,6 +15,7 @@ from mrg_r1_lib.labelers.scope import readings
 from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, Found, load_vocabulary, places_of, words_of
 from mrg_r1_lib.observations import ABNORMALITIES, Label
+from mrg_r1_lib.report_format import check_text
 
 DEVICES = "Support Devices"
 _TWO = ("hydropneumothorax", "hemopneumothorax")
@@ -78,7 +79,8 @@ def findings_of(report: str) -> list[Finding]:
 
 
 def findings_in(sentence: str) -> tuple[Finding, ...]:
-    """The findings of one sentence, in the order of their words."""
+    """The findings of one sentence, in the order of their words; TypeError if it is not text."""
+    check_text(sentence, "sentence")
     words = words_of(sentence)
     places = places_of(sentence)
     return tuple(

@@ -19,6 +19,7 @@ from mrg_r1_lib.labelers.scope import Decision, decide, readings
 from mrg_r1_lib.labelers.statements import sentences_of
 from mrg_r1_lib.labelers.vocabulary import OTHER, load_vocabulary, words_of
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.report_format import check_reports, check_text
 
 CACHED_SENTENCES = 32_768  # at most about 2 kB each
 LONG = 1_000  # letters: a longer sentence is not kept
@@ -47,18 +48,6 @@ def label_reports(reports: Sequence[str]) -> np.ndarray:
     return labels
 
 
-def check_reports(reports: Sequence[str]) -> None:
-    """TypeError unless every entry is text; it names the first that is not."""
-    if isinstance(reports, str):
-        raise TypeError("reports: got one str, expected a list of them. Wrap it: [report].")
-    for position, report in enumerate(reports):
-        if not isinstance(report, str):
-            raise TypeError(
-                f"reports[{position}] is {report!r} ({type(report).__name__}), expected a str. "
-                'Leave the study out or give "" for a missing report.'
-            )
-
-
 def explain(report: str) -> list[Decision]:
     """Every decision behind a report's labels, sentence by sentence; TypeError if the report is not
     text.
@@ -80,7 +69,11 @@ def explain(report: str) -> list[Decision]:
 
 
 def explain_sentence(sentence: str) -> tuple[Decision, ...]:
-    """Every decision on one sentence, or the one that says that no rule read it."""
+    """Every decision on one sentence, or the one that says that no rule read it.
+
+    TypeError if the sentence is not text.
+    """
+    check_text(sentence, "sentence")
     unread = Decision("", Label.BLANK, sentence, "", "", "not read")
     return decide(sentence, load_vocabulary()) or (unread,)
 

@@ -8,6 +8,7 @@ between seeds is underestimated (by (S - 1) / S for S seeds); with one seed the 
 studies only and says nothing of another training run.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mrg_r1_lib.metrics.checks import check_draws, is_within
 from mrg_r1_lib.metrics.clinical_efficacy import (
     AVERAGES,
     MEASURES,
@@ -86,8 +88,8 @@ def paired_bootstrap(
     without the axis of seeds, or with one seed, an array stands for every seed of the others (a
     baseline that is not trained). The interval is the percentile interval of the resampled
     differences. p inverts it around 0: 2 min(share <= 0, share >= 0), at most 1 and at least 1 /
-    (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level` or `resamples`,
-    or a statistic that is not one number.
+    (resamples + 1). ValueError for shapes that do not fit, no study, a bad `level`, `resamples` or
+    `seed`, or a statistic that is not one finite number under each draw.
     """
     reference, a, b = _same_seeds(reference, a, b)
     value_a, of_a = _resampled(statistic, reference, a, resamples, seed)
@@ -132,8 +134,7 @@ def _same_seeds(*arrays: np.ndarray) -> list[np.ndarray]:
 
 def _draws(seeds: int, studies: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each seed `(resamples, seeds)` and each study `(resamples, studies)` is drawn."""
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples} is too few; expected at least 1.")
+    check_draws(resamples, seed)
     return _counts(seeds, resamples, (seed, 1)), _counts(studies, resamples, (seed, 0))
 
 
@@ -152,19 +153,24 @@ def _resampled(
 ) -> tuple[float, np.ndarray]:
     """The statistic of the pooled rows, and its values `(resamples,)` under the draws of `seed`."""
     draws = _draws(*reference.shape[:2], resamples, seed)
-    value = statistic(reference.reshape(-1, 14), generated.reshape(-1, 14))
-    if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
-        raise ValueError(
-            f"statistic: returned {value!r}; expected one number, "
-            "such as Efficacy(measure='f1') gives."
-        )
+    value = _number(statistic(reference.reshape(-1, 14), generated.reshape(-1, 14)))
     if isinstance(statistic, Efficacy):
-        return float(value), _efficacies(statistic, reference, generated, *draws)
+        return value, _efficacies(statistic, reference, generated, *draws)
     rows = _drawn_rows(*draws)
     values = [
-        statistic(reference[row].reshape(-1, 14), generated[row].reshape(-1, 14)) for row in rows
+        _number(statistic(reference[row].reshape(-1, 14), generated[row].reshape(-1, 14)))
+        for row in rows
     ]
-    return float(value), np.array(values, dtype=float)
+    return value, np.array(values)
+
+
+def _number(value: object) -> float:
+    if np.ndim(value) or not is_within(value, -sys.float_info.max, sys.float_info.max):
+        raise ValueError(
+            f"statistic: returned {value!r}; expected one number that is finite in every draw of "
+            "studies, such as Efficacy(measure='f1') gives. Say what 0/0 is."
+        )
+    return float(value)
 
 
 def _drawn_rows(
@@ -214,7 +220,7 @@ def _weighted(of_studies: np.ndarray, terms: np.ndarray) -> np.ndarray:
 
 
 def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
-    if not 0 < level < 1:
+    if not is_within(level, 0, 1) or level in (0, 1):
         raise ValueError(f"level: {level!r} is outside (0, 1); 0.95 is usual.")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mrg_r1_lib.metrics.checks import check_rows
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS, Label, check_labels
 
 AVERAGES = ("micro", "macro", "example", "weighted", "macro_defined")
@@ -170,12 +171,8 @@ def clinical_efficacy(
     0.5
     """
     check_option("average", average, AVERAGES)
+    reference, generated = check_rows(reference, "reference"), check_rows(generated, "generated")
     counts = study_counts(reference, generated, classes, uncertain)
-    if counts.ndim != 3 or not len(counts):
-        raise ValueError(
-            f"reference: expected (studies, 14) with at least one study, "
-            f"got shape {np.shape(reference)}."
-        )
     if average == "example":
         values = precision_recall_f1(counts.sum(axis=-1, keepdims=True)).mean(axis=(0, 2))
     else:
@@ -187,8 +184,9 @@ def per_observation(
     reference: np.ndarray, generated: np.ndarray, uncertain: str = "positive"
 ) -> pd.DataFrame:
     """One row for each of the 14 observations: observation, support (positive references),
-    precision, recall, f1.
+    precision, recall, f1. ValueError as in `clinical_efficacy`.
     """
+    reference, generated = check_rows(reference, "reference"), check_rows(generated, "generated")
     counts = study_counts(reference, generated, 14, uncertain).sum(axis=0)
     values = dict(zip(MEASURES, precision_recall_f1(counts), strict=True))
     return pd.DataFrame({"observation": OBSERVATIONS, "support": counts[2].astype(int), **values})

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrg_r1_lib.metrics.checks import check_rows
 from mrg_r1_lib.metrics.text import report_style
 from mrg_r1_lib.observations import NO_FINDING, Label
+from mrg_r1_lib.report_format import check_text
 
 NGRAM = 4  # words
 
@@ -22,14 +24,15 @@ def degeneration(reports: Sequence[str], labels: np.ndarray) -> dict[str, float]
     reports that have one (seq-rep-4 of Welleck et al. 2020; words split at white space, lower
     case).
     "neither normal nor of the 13" holds other abnormalities, and text that no label stands for.
-    ValueError if reports and labels differ in number, or there is none.
+    ValueError if reports and labels differ in number, or there is none; TypeError for a report that
+    is not text.
 
     >>> labels = [[0, 0, 0, 0, 2] + [0] * 8 + [1]] * 2
     >>> degeneration(["No edema.", "No edema."], labels)["distinct reports"]
     1
     """
-    counts = Counter(reports)
     style = report_style(labels, reports)
+    counts = Counter(reports)
     repeated = {text: repeated_ngrams(text) for text in counts}
     long = [text for text, share in repeated.items() if share is not None]
     again = sum(repeated[text] * counts[text] for text in long)
@@ -44,8 +47,8 @@ def degeneration(reports: Sequence[str], labels: np.ndarray) -> dict[str, float]
 
 
 def said(labels: np.ndarray) -> dict[str, float]:
-    """What label codes `(n, 14)` alone tell of degeneration."""
-    labels = np.asarray(labels)
+    """What label codes `(n, 14)` alone tell of degeneration; ValueError for other arrays."""
+    labels = check_rows(labels)
     asserted = np.isin(labels[:, :NO_FINDING], (Label.POSITIVE, Label.UNCERTAIN))
     outside = ~asserted.any(axis=1) & (labels[:, NO_FINDING] != Label.POSITIVE)
     return {
@@ -61,6 +64,6 @@ def repeated_ngrams(report: str, length: int = NGRAM) -> float | None:
     >>> repeated_ngrams("no edema no edema no edema")  # 3 of them, the last as the first
     0.3333333333333333
     """
-    words = report.lower().split()
+    words = check_text(report).lower().split()
     found = list(zip(*(words[start:] for start in range(length)), strict=False))
     return (len(found) - len(set(found))) / len(found) if found else None

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from mrg_r1_lib.metrics.checks import check_draws, check_numbers
 from mrg_r1_lib.metrics.clinical_efficacy import (
     POSITIVE_CODES,
     averaged,
@@ -52,11 +53,10 @@ def scored(
     """The scores of each system and its resampled scores `(resamples, …)`.
 
     `reference` and each system are label codes `(studies, 14)`; `patients` names each study's
-    patient, who is then drawn with all studies. ValueError for shapes that differ, no study, or
-    fewer than one resample.
+    patient, who is then drawn with all studies. ValueError for shapes that differ, no study, fewer
+    than one resample, or a study without a patient.
     """
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples} is too few; expected at least 1.")
+    check_draws(resamples, seed)
     sizes, terms = _units(reference, systems, patients)
     whole = [_whole(sizes, part) for part in terms]
     parts = [part.astype(np.float32) for part in terms]  # counts below 2**24 stay exact
@@ -94,7 +94,12 @@ def _units(
     terms = [_terms(wanted, codes) for codes in written]
     if patients is None:
         return sizes, terms
-    patient, names = pd.factorize(np.asarray(patients, dtype=object))
+    patient, names = pd.factorize(np.array([*patients, None], dtype=object)[:-1])
+    if len(patient) != len(rows) or (patient < 0).any():
+        raise ValueError(
+            f"patients: expected a name for each of {len(rows)} studies, got {len(patient)}, "
+            f"{int((patient < 0).sum())} of them missing."
+        )
     ones = (np.ones(len(patient)), (patient, group.ravel()))
     studies = csr_array(ones, shape=(len(names), len(groups)))
     return np.ones(len(names), dtype=int), [studies @ part for part in terms]
@@ -152,12 +157,24 @@ def draws(sizes: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarr
 
 
 def percentiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % percentile interval over the first axis: low and high `(…)`."""
+    """The 95 % percentile interval over the first axis: low and high `(…)`; ValueError for NaN."""
+    values = _drawn(values)
     low, high = np.quantile(values, [0.025, 0.975], axis=0)
     return low, high
 
 
 def two_sided_p(differences: np.ndarray) -> np.ndarray:
-    """p of "no difference" over the first axis, as in `bootstrap.paired_bootstrap`."""
+    """p of "no difference" over the first axis, as in `bootstrap.paired_bootstrap`.
+
+    ValueError for a difference that is no finite number: NaN is neither above nor below 0.
+    """
+    differences = _drawn(differences)
     least = np.minimum((differences <= 0).mean(axis=0), (differences >= 0).mean(axis=0))
     return np.clip(2 * least, 1 / (len(differences) + 1), 1)
+
+
+def _drawn(values: np.ndarray) -> np.ndarray:
+    drawn = check_numbers(values, "resampled values")
+    if not drawn.ndim or not len(drawn):
+        raise ValueError("resampled values: got none, expected at least one draw.")
+    return drawn

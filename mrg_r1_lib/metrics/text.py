@@ -13,8 +13,10 @@ from rouge_score.scoring import fmeasure
 from rouge_score.tokenize import tokenize
 from sacrebleu.metrics import BLEU
 
+from mrg_r1_lib.metrics.checks import check_rows
 from mrg_r1_lib.metrics.clinical_efficacy import POSITIVE_CODES
-from mrg_r1_lib.observations import CLASSES, Label, check_labels
+from mrg_r1_lib.observations import CLASSES, Label
+from mrg_r1_lib.report_format import check_reports
 
 ORDERS = (1, 2, 3, 4)  # of BLEU
 BATCH = 2048  # pairs whose n-grams sacrebleu holds at once
@@ -22,6 +24,8 @@ CACHED_TEXTS = 8192  # split into words once where they repeat
 
 
 def _check_texts(reference: Sequence[str], generated: Sequence[str]) -> None:
+    check_reports(reference, "reference")
+    check_reports(generated, "generated")
     if len(reference) != len(generated) or not len(reference):
         raise ValueError(
             f"{len(reference)} references, {len(generated)} generated: "
@@ -101,10 +105,13 @@ def _bleu(sums: list[int], order: int) -> float:
 def report_style(labels: np.ndarray, reports: Sequence[str]) -> dict[str, float]:
     """Means per report: words, and observations of the 13 that it asserts (or doubts) and denies.
 
-    A policy that learned to list negatives for their reward shows here, not in CE.
+    A policy that learned to list negatives for their reward shows here, not in CE. ValueError
+    unless there are as many labels `(n, 14)` as reports, and at least one.
     """
-    _check_texts(labels, reports)
-    abnormal = check_labels(labels)[:, list(CLASSES[13])]
+    check_reports(reports)
+    if not len(reports):
+        raise ValueError("reports: got none, expected at least one.")
+    abnormal = check_rows(labels, rows=len(reports))[:, list(CLASSES[13])]
     return {
         "words": float(np.mean([len(report.split()) for report in reports])),
         "positives": float(np.isin(abnormal, POSITIVE_CODES["positive"]).sum(axis=1).mean()),

@@ -20,6 +20,7 @@ from mrg_r1_lib.rewards import (
     report_tags,
     rouge_l,
 )
+from mrg_r1_lib.rewards.columns import CHECKS, check_completions
 
 Reward = Callable[..., list[float | None]]
 
@@ -56,7 +57,8 @@ def build_reward(name: str, labeler: Labeler | None = None, **parameters: float)
     The function takes `completions` (strings or message lists) and dataset columns by keyword. It
     returns one value in [0, 1] per completion, or None, which TRL leaves out, where the reward's
     file says so. Rewards that read no labels ignore `labeler`. ValueError for an unknown name, an
-    unknown or bad parameter, or a missing labeler.
+    unknown or bad parameter, or a missing labeler. The function raises ValueError or TypeError for
+    a column that it reads, if that has another length, no label codes, or no text (`columns`).
 
     >>> reward = build_reward("report_tags")
     >>> reward.__name__, reward(completions=["<think></think><report>Clear.</report>", "Clear."])
@@ -88,6 +90,10 @@ class _Named:
     def __init__(self, name: str, score: Reward):
         self.__name__ = self.__qualname__ = name
         self._score = score
+        self._reads = [column for column in CHECKS if column in inspect.signature(score).parameters]
 
     def __call__(self, completions: list, **columns) -> list[float | None]:
+        check_completions(completions)
+        for column in self._reads if completions else ():
+            columns[column] = CHECKS[column](columns.get(column), len(completions))
         return self._score(completions, **columns) if completions else []

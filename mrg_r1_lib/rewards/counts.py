@@ -12,6 +12,7 @@ import numpy as np
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import CLASSES, Label
 from mrg_r1_lib.report_format import parse_completion
+from mrg_r1_lib.rewards.columns import check_reference_labels
 
 
 def _negatives(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -35,7 +36,8 @@ def build_counts(labeler: Callable[[list[str]], np.ndarray]) -> list[Callable[..
 def _counter(name: str, labeler: Callable[[list[str]], np.ndarray]) -> Callable[..., list[float]]:
     def count(completions: list, reference_labels: list[list[int]], **_) -> list[float]:
         generated = labeler([parse_completion(completion).report for completion in completions])
-        return COUNTS[name](generated, np.asarray(reference_labels)).astype(float).tolist()
+        wanted = check_reference_labels(reference_labels, len(completions))
+        return COUNTS[name](generated, wanted).astype(float).tolist()
 
     count.__name__ = count.__qualname__ = name
     return count

@@ -42,6 +42,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from mrg_r1_lib.metrics.checks import check_numbers
 from mrg_r1_lib.observations import ABNORMALITIES
 from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.rewards.comparison import compare
@@ -116,10 +117,12 @@ def build(prevalence: np.ndarray | None = None) -> Callable[..., list[float | No
     """The reward over the column `reference`, picklable; None where nothing in it is read.
 
     A completion without a report gets 0. `prevalence` `(13,)` of the abnormalities in the training
-    split gives their surprise, within [0.5, 2]; without it all factors are 1.
+    split gives their surprise, within [0.5, 2]; without it all factors are 1. ValueError for a
+    prevalence that is NaN or outside [0, 1].
     """
     surprises: dict[str, float] = {}
     if prevalence is not None:
-        factors = np.clip(surprise(np.asarray(prevalence)), LEAST, MOST).tolist()
+        prevalence = check_numbers(prevalence, "prevalence", (len(ABNORMALITIES),), 0, 1)
+        factors = np.clip(surprise(prevalence), LEAST, MOST).tolist()
         surprises = dict(zip(ABNORMALITIES, factors, strict=True))
     return partial(_graded, surprises)

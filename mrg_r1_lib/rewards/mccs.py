@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mrg_r1_lib.metrics.checks import is_within
 from mrg_r1_lib.observations import signed_vectors
 from mrg_r1_lib.report_format import parse_completion
 
@@ -18,7 +19,7 @@ MARGIN = 0.3  # paper value unknown
 
 def check_margin(margin: float) -> float:
     """Return `margin`; ValueError unless it lies in [0, 1)."""
-    if not 0 <= margin < 1:
+    if not is_within(margin, 0, 1) or margin == 1:
         raise ValueError(
             f"margin: {margin!r} is outside [0, 1); at 1 no completion could get a reward."
         )
@@ -74,7 +75,7 @@ def build(
 
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
         generated = labeler([parse_completion(completion).report for completion in completions])
-        values = margin_cosine(generated, np.asarray(reference_labels), margin)
+        values = margin_cosine(generated, reference_labels, margin)
         return [None if np.isnan(value) else float(value) for value in values]
 
     return reward

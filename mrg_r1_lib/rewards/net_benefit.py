@@ -31,6 +31,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mrg_r1_lib.metrics.checks import check_numbers, is_within
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.report_format import parse_completion
 
@@ -40,9 +41,12 @@ THRESHOLD = 0.3  # half of the micro F1 that validation showed can be reached (r
 def surprise(prevalence: np.ndarray) -> np.ndarray:
     """-log of each prevalence, `(13,)` in [0, 1] -> `(13,)` with mean 1; less than 0.001 is 0.001.
 
+    ValueError for a prevalence that is NaN or outside [0, 1].
+
     >>> surprise([0.1, 0.01, 0.0]).round(3)  # 1 to 2 to 3
     array([0.5, 1. , 1.5])
     """
+    prevalence = check_numbers(prevalence, "prevalence", (None,), 0, 1)
     bits = -np.log(np.clip(prevalence, 1e-3, 1.0))
     return bits / bits.mean() if bits.any() else np.ones_like(bits)
 
@@ -58,7 +62,7 @@ def net_benefit(
     missed and invented: the sets of positives R - G and G - R, counted with `weights` `(13,)` of
     mean 1. t: `threshold` in (0, 0.5], the probability from which a finding is worth asserting. Up
     to a constant of the reference this is the report's net benefit, divided by 13. ValueError for a
-    threshold outside (0, 0.5] or shapes that differ.
+    threshold outside (0, 0.5], weights that are none, or shapes that differ.
 
     >>> edema_fracture, edema = [0] * 4 + [1] + [0] * 6 + [1, 0, 0], [0] * 4 + [1] + [0] * 9
     >>> net_benefit([edema], [edema_fracture]).round(4)  # missed: 1 - 1 / 13
@@ -66,16 +70,18 @@ def net_benefit(
     >>> net_benefit([edema_fracture], [edema]).round(4)  # invented: 1 - (0.3 / 0.7) / 13
     array([0.967])
     """
-    if not 0 < threshold <= 0.5:
+    if not is_within(threshold, 0, 0.5) or threshold == 0:
         raise ValueError(
             f"threshold: {threshold!r} is outside (0, 0.5]; from it upwards a finding is asserted."
         )
-    g, r = positives(np.asarray(generated)), positives(np.asarray(reference))
+    g, r = positives(generated), positives(reference)
     if g.shape != r.shape:
         raise ValueError(
             f"generated {g.shape[:-1]} and reference {r.shape[:-1]}: "
             "expected as many reports in both."
         )
+    if np.ndim(weights) or not is_within(weights, 0, np.inf):
+        weights = check_numbers(weights, "weights", (g.shape[-1],), low=0)
     missed, invented = ((r & ~g) * weights).sum(axis=-1), ((g & ~r) * weights).sum(axis=-1)
     return 1 - (missed + threshold / (1 - threshold) * invented) / g.shape[-1]
 
@@ -90,12 +96,12 @@ def build(
     `prevalence` `(13,)` of the abnormalities in the training split; without it all weights are 1.
     """
     empty = np.zeros((0, 14), dtype=int)
-    net_benefit(empty, empty, threshold)  # a bad threshold is an error here, not in training
     weights = 1.0 if prevalence is None else surprise(prevalence)
+    net_benefit(empty, empty, threshold, weights)  # what is bad is an error here, not in training
 
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
         reports = [parse_completion(completion).report for completion in completions]
-        values = net_benefit(labeler(reports), np.asarray(reference_labels), threshold, weights)
+        values = net_benefit(labeler(reports), reference_labels, threshold, weights)
         pairs = zip(values, reports, strict=True)
         return [float(value) if report else 0.0 for value, report in pairs]
 

@@ -33,7 +33,7 @@ def build(labeler: Callable[[list[str]], np.ndarray]) -> Callable[..., list[floa
 
     def reward(completions: list, reference_labels: list[list[int]], **_) -> list[float | None]:
         reports = [parse_completion(completion).report for completion in completions]
-        values = positive_cosine(labeler(reports), np.asarray(reference_labels))
+        values = positive_cosine(labeler(reports), reference_labels)
         pairs = zip(values, reports, strict=True)
         return [float(value) if report else 0.0 for value, report in pairs]
 

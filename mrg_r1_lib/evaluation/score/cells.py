@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrg_r1_lib.corpora.rows import is_utf8
 from mrg_r1_lib.evaluation.score.files import Table
 from mrg_r1_lib.observations import Label
 from mrg_r1_lib.report_format import TAGS, parse_completion
@@ -39,6 +40,9 @@ def _filled(table: Table, side: str, allow_empty: bool) -> list[str]:
     wrong = [row for row, cell in enumerate(cells) if not isinstance(cell, str)]
     if wrong:
         raise table.fault(wrong, f"{side} is {cells[wrong[0]]!r}, not text; write the report.")
+    broken = [row for row, cell in enumerate(cells) if not is_utf8(cell)]
+    if broken:
+        raise table.fault(broken, f"{side} holds half a letter, which no UTF-8 has; write it anew.")
     named = [row for row, cell in enumerate(cells) if cell.strip().lower() in MISSING]
     if named:
         script = f"{side} is {cells[named[0]]!r}, as scripts write for no report"
@@ -94,6 +98,9 @@ def names_of(table: Table, column: str) -> list[str] | None:
     if column not in table.columns:
         return None
     names = ["" if cell is None else str(cell).strip() for cell in table.columns[column]]
+    broken = [row for row, name in enumerate(names) if not is_utf8(name)]
+    if broken:
+        raise table.fault(broken, f"{column} holds half a letter, which no UTF-8 has; mend it.")
     empty = [row for row, name in enumerate(names) if name.lower() in {"", *MISSING}]
     if empty:
         raise table.fault(empty, f"{column} is empty; write it in every row or leave it out.")

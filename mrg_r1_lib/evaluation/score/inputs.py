@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mrg_r1_lib.evaluation.score.cells import codes_of, names_of, study_ids, texts_of
-from mrg_r1_lib.evaluation.score.files import CODES, SIDES, InputError, Table, read_table
+from mrg_r1_lib.evaluation.score.files import CODES, SIDES, InputError, Table
+from mrg_r1_lib.evaluation.score.readers import read_table
 
 EXPECTED = (
     "expected the columns reference and generated (text), or label codes: reference_Edema, "

@@ -7,6 +7,7 @@ reports and study ids are shown, and written by `--out`, only with `--quote`.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,9 +170,10 @@ def main() -> None:
         parser.error(f"--resamples {named.resamples}: expected at least 1.")
     if named.out and named.out.suffix.lower() not in FORMATS:
         parser.error(f"--out {named.out}: end it in one of {', '.join(FORMATS)}.")
-    if named.out and named.out.resolve() in [path.resolve() for path in named.files]:
+    places = [os.path.realpath(path) for path in named.files]  # also of a link to itself
+    if named.out and os.path.realpath(named.out) in places:
         parser.error(f"--out {named.out} is a file to score; name another one.")
-    if len({path.resolve() for path in named.files}) < len(named.files):
+    if len(set(places)) < len(places):
         parser.error("the same file stands twice; name another one to compare it with.")
     try:
         results = score(
