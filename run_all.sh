@@ -102,6 +102,7 @@ esac
 
 set_up
 export TOKENIZERS_PARALLELISM=false
+export PYTHONUTF8=1 # paths and texts are UTF-8, whatever LANG says
 # two threads that spin while they wait for each other are three times slower than one on a machine that does other things, too
 export GOMP_SPINCOUNT=1000
 # glibc otherwise gives every large tensor of a step back to the system and fetches it again, page by page: a training step on

@@ -118,3 +118,18 @@ def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
         answer = script(word)
         assert answer.returncode == 1 and f"Unknown command: {word}" in answer.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_a_path_of_any_language_works_in_a_shell_without_one(script, tmp_path):
+    calls = CALLS.replace('echo "$*"', 'echo "$* $PYTHONUTF8"').format(pip="exit 0")
+    answer = script(
+        "list",
+        "smoke",
+        "--results",
+        "Ergebnisse für Zoë",
+        PYTHON=python(tmp_path, calls),
+        LC_ALL="C",
+    )
+    assert answer.returncode == 0, answer.stderr
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.endswith("list smoke --results Ergebnisse für Zoë 1")
