@@ -9,10 +9,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/experiments.py)
 
 usage() {
+  local names
+  names=$(tr '\n' ' ' <<<"$scales")
   cat <<TEXT
 usage: ./run_all.sh [COMMAND]
 
-  SCALE              the study at a scale, one of: $(tr '\n' ' ' <<<"$scales")(laptop is the default)
+  SCALE              the study at a scale, one of: $names(laptop is the default)
   SCALE --plan       what that needs: parameters, GPU memory, disk; works anywhere
   test               import contracts, linter and tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages
