@@ -290,7 +290,9 @@ def test_no_texts_of_the_corpus_are_read_for_a_file_of_numbers_and_names():
 
     text = 'system,f1\nSFT,"0.57 [0.50, 0.63]"\nMCCS,1.5 to 2.0\n'
     require_publishable("x.csv", text, ["system"], private())
-    require_publishable("x.json", json.dumps({"a": ["SFT", 1, "3.11.7"]}), private=private())
+    require_publishable(
+        "x.json", json.dumps({"a": ["new/srl_net_gain_of_it", "3.11.7"]}), private=private()
+    )
 
 
 def test_a_drawing_that_is_text_is_not_published_with_a_report_in_it(publish):

@@ -80,10 +80,10 @@ def require_publishable(
     if kind in TABLES:
         rows = list(csv.reader(io.StringIO(text), delimiter=TABLES[kind]))
         reason = _text_in_table(rows, names)
-        shown = [cell for row in rows for cell in row if not _PRINTED.fullmatch(cell)]
+        shown = [cell for row in rows for cell in row if len(cell.split()) >= SHINGLE]
     elif kind == ".json":
         shown = list(_strings(json.loads(text)))
-        reason = _first(map(_not_a_name, shown))
+        reason, shown = _first(map(_not_a_name, shown)), [s for s in shown if s.count(" ") > 3]
     elif kind in DOCUMENTS:
         reason = _id_in(text) or _first(map(_too_long, _cells(text, DOCUMENTS[kind])))
     else:
