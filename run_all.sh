@@ -9,10 +9,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/experiments.py)
 
 usage() {
+  local names
+  names=$(tr '\n' ' ' <<<"$scales")
   cat <<TEXT
 usage: ./run_all.sh [COMMAND]
 
-  SCALE              the study at a scale, one of: $(tr '\n' ' ' <<<"$scales")(laptop is the default)
+  SCALE              the study at a scale, one of: $names(laptop is the default)
   SCALE --plan       what that needs: parameters, GPU memory, disk; works anywhere
   test               import contracts, linter and tests (test -m "not slow": the fast ones)
   list [SCALE]       the steps of the study as commands, in stages
@@ -102,6 +104,7 @@ esac
 
 set_up
 export TOKENIZERS_PARALLELISM=false
+export PYTHONUTF8=1 # paths and texts are UTF-8, whatever LANG says
 # two threads that spin while they wait for each other are three times slower than one on a machine that does other things, too
 export GOMP_SPINCOUNT=1000
 # glibc otherwise gives every large tensor of a step back to the system and fetches it again, page by page: a training step on

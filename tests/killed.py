@@ -1,7 +1,8 @@
 """One training stage in a process of its own that kills itself: `python tests/killed.py STAGE
-step|save NUMBER RESULTS`.
+step|save|end NUMBER RESULTS`.
 
-"step 3" is the end of the third step, "save 2" the middle of writing the second checkpoint.
+"step 3" is the end of the third step, "save 2" the middle of writing the second checkpoint. "end 1"
+is before the policy is saved, "end 2" before the step is marked as finished.
 """
 
 import os
@@ -17,10 +18,10 @@ from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.training import resume, sft, srl
 from mrg_r1_lib.training import trainer as training
 
-SCALE = few_steps(  # SRL's steps 4 to 6 are of a second epoch
+SCALE = few_steps(  # SRL's steps 4 and 5 are of a second epoch, which is not complete
     pretrain={"epochs": 2},
     sft={"epochs": 4, "evaluations": 4},
-    srl={"steps": 6, "evaluations": 3},
+    srl={"steps": 5, "evaluations": 3},
 )
 
 
@@ -56,6 +57,8 @@ def main(stage: str, kind: str, number: str, results: str) -> None:
     experiments.SCALES["smoke"] = SCALE
     if kind == "save":
         resume.save_file = half_written(int(number))
+    elif kind == "end":
+        setattr(training, ("save_policy", "policy_digest")[int(number) - 1], kill)
     else:
         training.Progress = lambda _: KilledAt(int(number))
     {"sft": sft.sft, "srl": srl.srl}[stage](Run("iu_xray/srl_mccs", "smoke", 0, Path(results)))

@@ -34,7 +34,7 @@ torchvision=${MRG_R1_DATA:-data}/torchvision-0.28.0
 
 step plan ./run_all.sh full --plan
 measure=(env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONPATH="$torchvision" timeout 1200
-  $python tests/benchmarks/gpu_measurements.py measure --out "$out" $rehearse --group)
+  "$python" tests/benchmarks/gpu_measurements.py measure --out "$out" ${rehearse:+"$rehearse"} --group)
 if [ -n "$rehearse" ]; then
   step measurements "${measure[@]}" "${groups[@]}"
 else

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,7 +6,15 @@ from collections import namedtuple
 
 import pytest
 
-from mrg_r1_lib.storage.files import locked, require_room, write_aside, write_text
+from mrg_r1_lib.storage.files import (
+    locked,
+    read_json,
+    read_marker,
+    require_room,
+    sweep,
+    write_aside,
+    write_text,
+)
 
 KILLED = """
 import os, shutil, signal, sys
@@ -90,3 +99,47 @@ def test_too_little_space_says_how_much_there_is_and_how_much_it_takes(tmp_path,
     assert not list((tmp_path / "new" / "results").iterdir())
     with pytest.raises(RuntimeError, match=r"1\.5 GiB free, 2\.0 GiB are needed.*--results"):
         require_room(tmp_path, 2.0)
+
+
+def test_what_killed_processes_left_anywhere_below_a_folder_is_swept(tmp_path):
+    inside = tmp_path / "runs" / "smoke"
+    (inside / "policy.999999999.partial").mkdir(parents=True)
+    (inside / "policy.999999999.partial" / "weights").write_text("half")
+    (inside / "start.999999998.old").mkdir()
+    (inside / "start.999999998.old" / "weights").write_text("whole")
+    alive = inside / f"log.csv.{os.getppid()}.partial"
+    kept = [alive, inside / "notes.2024.partially", inside / "plan.v2.old", inside / "a.1x.partial"]
+    for path in (*kept, tmp_path / "scores.json.999999997.partial"):
+        path.touch()
+    sweep(tmp_path)
+    assert {path.name for path in inside.iterdir()} == {"start", *(path.name for path in kept)}
+    assert contents(inside / "start") == {"weights": "whole"}
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_process_that_later_got_the_number_of_a_killed_one_keeps_nothing(tmp_path):
+    left = tmp_path / f"scores.json.{os.getppid()}.partial"
+    left.touch()
+    os.utime(left, (1, 1))  # before that process began
+    mine = tmp_path / f"policy.{os.getpid()}.partial"  # as in a container, where numbers are equal
+    mine.mkdir()
+    os.utime(mine, (1, 1))
+    write_folder(tmp_path / "policy", "new")
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/scores.json'"):  # noqa: SIM117
+        with write_aside(tmp_path / "scores.json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a write's error has no name
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff", b"[1]", b"1", b"null"])
+def test_a_damaged_file_is_named_and_a_damaged_marker_counts_as_none(tmp_path, content):
+    path = tmp_path / "train.done"
+    path.write_bytes(content)
+    assert read_marker(path) == {} == read_marker(tmp_path / "nothing")
+    if content not in (b"[1]", b"1", b"null"):
+        with pytest.raises(ValueError, match=rf"{path} is damaged: .*git checkout.*--fresh"):
+            read_json(path)

@@ -1,4 +1,6 @@
+import errno
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -194,6 +196,14 @@ def test_an_executed_copy_carries_values_but_no_progress_bar_time_or_path(notebo
     assert step.output.read_text() == text  # nothing in it is drawn by chance
 
 
+def test_without_a_terminal_a_notebooks_bar_is_a_line_per_tenth(notebook, capsys):
+    code = "from tqdm import trange\nfor _ in trange(500, desc='writing', mininterval=0): pass"
+    execute(notebook(code))
+    said = capsys.readouterr().err
+    assert said.count("writing:") == 11 and "\r" not in said
+    assert "writing:   0%|" in said and "writing: 100%|" in said
+
+
 def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
     step = notebook("1 / 0")
     with pytest.raises(RuntimeError) as error:
@@ -222,17 +232,14 @@ def test_a_wrong_notebook_parameter_or_value_is_named_before_anything_runs(noteb
 
 
 def test_the_final_evaluation_is_a_step_in_a_process_of_its_own(tmp_path, monkeypatch):
-    started = []
-    answer = type("Answer", (), {"returncode": 1})
-    monkeypatch.setattr(
-        steps.subprocess, "run", lambda command, check: started.append(command) or answer
-    )
+    started, status = [], [1]
+    monkeypatch.setattr(steps, "call", lambda command: started.append(command) or status[0])
     step = Step(steps.FINAL, Run("mimic_cxr/srl_mccs", "laptop", 0, tmp_path))
     with pytest.raises(RuntimeError, match="final laptop --corpus mimic_cxr --results /"):
         execute(step)
     assert started[0][:3] == [sys.executable, "-m", "mrg_r1_lib.evaluation.final"]
     assert finished_at(step) is None
-    answer.returncode = 0
+    status[0] = 0
     execute(step)
     assert finished_at(step) is None  # without test scores
     step.output.parent.mkdir(parents=True)
@@ -379,3 +386,80 @@ def test_the_study_says_whether_training_moved(monkeypatch, capsys):
     table.loc[0, "loss_last"] = 3.5
     with pytest.raises(RuntimeError, match=r"loss did not fall in \['pretrained'\]"):
         pipeline.check_movement(None)
+
+
+# faults
+
+
+def test_a_lost_file_of_a_run_repeats_its_step_and_all_later_ones(tmp_path, quick):
+    study = Grid("smoke", tmp_path)
+    run_study(study)
+    sft, reference = (study.run(arm) for arm in ("sft", "reference"))
+    for run in (sft, reference):
+        for path in run.outputs("validate"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("row\n")
+        run.make_private()
+        run.mark_finished("validate")
+    quick.clear()
+    run_study(study)
+    assert not quick
+    (sft.folder / "metrics_validate.json").write_text("")
+    run_study(study)
+    assert quick == [step for stage in study.stages()[1:] for step in stage]
+    quick.clear()
+    sft.mark_finished("validate")
+    (reference.private / "validate.done").write_text("")
+    run_study(study)
+    assert quick == every(study)
+
+
+def test_a_step_with_an_empty_marker_is_repeated(tmp_path, quick):
+    study = Grid("smoke", tmp_path)
+    run_study(study)
+    every(study)[-1].marker.write_text("")
+    quick.clear()
+    run_study(study)
+    assert quick == every(study)[-1:]
+
+
+def test_a_study_begins_by_sweeping_what_killed_ones_left(tmp_path, quick):
+    left = [tmp_path / "smoke" / "tables" / "main.csv", tmp_path / "runs" / "smoke" / "policy"]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.with_name(f"{path.name}.999999999.partial").touch()
+    run_study(Grid("smoke", tmp_path))
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "../notebooks/00_method_on_one_study", "/etc/passwd", "final", "", "00*"]
+)
+def test_a_name_that_is_no_notebook_of_the_study_does_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(iu_xray, "main", lambda: pytest.fail("reports were fetched"))
+    with pytest.raises(ValueError, match=f"Unknown notebook '{re.escape(name)}'; known notebooks"):
+        pipeline.run_notebook(name, [], tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_disk_that_fills_up_names_the_draft_and_how_to_go_on(notebook, monkeypatch):
+    step = notebook("1")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(steps.papermill, "execute_notebook", full)
+    with pytest.raises(RuntimeError, match=r"(?s)No space left.*draft\.ipynb.*same command again"):
+        execute(step)
+    assert finished_at(step) is None
+
+
+def test_a_full_disk_ends_a_study_with_one_line(tmp_path, monkeypatch, capsys, quick):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device", "train.done")
+
+    monkeypatch.setattr(pipeline, "execute", full)
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, "run", "smoke", "--results", tmp_path)
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and said.count("\n") == 1 and "device: 'train.done'" in said

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from urllib.parse import quote
 
 import nbformat
 import pandas as pd
@@ -179,10 +180,10 @@ def publish(tmp_path, monkeypatch):
     hidden = "Wombats hide behind the left heart border, number {}."
     trees.mimic(tmp_path / "mimic_cxr", 4, findings=hidden.format)
 
-    def call(corpus, output, results=tmp_path / "results"):
+    def call(corpus, output, results=tmp_path / "results", text=""):
         step = steps.Step(steps.SFT, Run(f"{corpus}/srl_mccs", "smoke", 0, results))
         cell = nbformat.v4.new_code_cell("report", id="report", outputs=[output])
-        book = nbformat.v4.new_notebook(cells=[cell])
+        book = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell(text, id="a")])
         nbformat.write(book, step.run.make_private() / "x.draft.ipynb")
         steps.publish(step.run.private / "x.draft.ipynb", step)
         return step
@@ -228,3 +229,94 @@ def test_the_labels_of_arms_are_short_enough_for_a_guarded_corpus():
     require_publishable("x.csv", table.to_csv(index=False), ["arm"])
     long = replace(experiments.ARMS["sft"], label=SENTENCE)
     assert refused("x.csv", f'arm\n"{long.label}"\n', names=["arm"])
+
+
+HIDDEN = [
+    "٥٠٤١٤٢٦٧",  # digits of another script
+    f"5041\u200b{STUDY % 10**4}",  # an invisible character
+    f"5041\u00ad{STUDY % 10**4}",
+    f"&#53;{STUDY % 10**7:07}",  # an entity
+    f"<b>5041</b>{STUDY % 10**4}",
+    "50_414_267",
+    IMAGE.replace("-", " "),
+    IMAGE.replace("-", "–"),
+    IMAGE.replace("-", "/"),
+]
+
+
+@pytest.mark.parametrize("spelled", HIDDEN)
+def test_an_id_is_found_behind_markup_and_characters_that_nobody_sees(spelled):
+    assert refused("x.json", json.dumps({"a": f"As in {spelled} shown,"}))
+    assert refused("x.csv", f"system,f1\n{spelled},0.5\n", names=["system"])
+    for kind in ("md", "tex", "html", "txt"):
+        assert refused(f"x.{kind}", f"As in {spelled} shown,")
+    with pytest.raises(PermissionError, match="id of a patient, study or image"):
+        require_unquoted("x.ipynb", [f"<td>{spelled}</td><td>1</td>"], [], [])
+
+
+def test_an_id_is_found_as_a_number_under_a_name_for_ids_and_in_a_files_name():
+    for value in ({"study_id": STUDY}, {"a": [{"ids": [1, [STUDY]]}]}, {"Subject": float(PATIENT)}):
+        assert refused("x.json", json.dumps(value)), value
+    require_publishable("x.json", json.dumps({"studies": STUDY, "ids": [1, 2], "image": [None, 9]}))
+    for spelled in ("5.0414267e7", "5.0414267e+07", "50,414,267", "50414267e0", f"0{STUDY}"):
+        assert refused("x.csv", f'study_id,Edema\n"{spelled}",1\n'), spelled
+    assert refused(f"s{STUDY}.csv", "f1\n0.5\n") and refused(f"a/{IMAGE}.md", "")
+    require_publishable(f"job{STUDY}/x.csv", "f1\n0.5\n")  # a folder of the user's
+
+
+def test_a_short_report_is_refused_where_names_may_stand():
+    report = "No acute cardiopulmonary abnormality is seen."
+    for name, text in (
+        ("x.json", json.dumps({"a": [report]})),
+        ("x.csv", f"system\n{report}\n"),
+        ("x.csv", f"{report}\n1\n"),
+        ("x.tsv", f"system\tf1\n{report}\t1\n"),
+    ):
+        assert refused(name, text, names=["system"], private=["Clear.", report]), name
+        assert not refused(name, text, names=["system"], private=["Clear."]), name
+
+
+@pytest.mark.parametrize("joint", ["&#32;", "&nbsp;", "<br>", "\u00ad ", "\u200b "])
+def test_a_quote_is_found_behind_markup_and_characters_that_nobody_sees(joint):
+    report = "Moderate cardiomegaly with small bilateral effusions, new since Monday."
+    for kind in ("md", "tex", "html", "txt"):
+        assert refused(f"x.{kind}", report.replace(" ", joint), private=[report])
+
+
+def test_no_texts_of_the_corpus_are_read_for_a_file_of_numbers_and_names():
+    def private():
+        pytest.fail("the corpus was read")
+        yield
+
+    text = 'system,f1\nSFT,"0.57 [0.50, 0.63]"\nMCCS,1.5 to 2.0\n'
+    require_publishable("x.csv", text, ["system"], private())
+    require_publishable(
+        "x.json", json.dumps({"a": ["new/srl_net_gain_of_it", "3.11.7"]}), private=private()
+    )
+
+
+def test_a_drawing_that_is_text_is_not_published_with_a_report_in_it(publish):
+    drawing = {"image/svg+xml": "<svg><text>behind the left heart border</text></svg>"}
+    with pytest.raises(PermissionError, match="5 words in a row"):
+        publish("mimic_cxr", nbformat.v4.new_output("execute_result", drawing))
+
+
+def test_an_executed_notebook_keeps_no_name_of_a_data_folder_link_or_sibling(
+    publish, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(steps, "REPOSITORY", tmp_path / "zoë" / "mrg")
+    monkeypatch.setattr(steps, "NOTEBOOKS", tmp_path / "zoë" / "mrg" / "notebooks")
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "zoë data"))
+    (tmp_path / "disk of zoë").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk of zoë")
+    texts = [tmp_path / "zoë data" / "x", tmp_path / "disk of zoë" / "smoke", "../../../out"]
+    texts += [quote(str(texts[0])), ascii(str(texts[1]))]
+    link = "[reward](../mrg_r1_lib/rewards/mccs.py)"
+    saved = publish("iu_xray", shown("; ".join(map(str, texts))), tmp_path / "out", link)
+    text = saved.output.read_text()
+    for name in ("zoë", "zo%C3%AB", "zo\\xeb", str(tmp_path)):
+        assert name not in text, text
+    assert (
+        "<data>/x; <results>/smoke; <results>; <data>/x; '<results>/smoke'" in text
+        and "](<repository>/mrg_r1_lib" in text
+    )

@@ -35,13 +35,22 @@ def outputs(run):
     """What a training leaves: log, validation and weights, byte by byte."""
     weights, *logs = run.outputs("train")
     files = [*sorted(weights.glob("*.safetensors")), *logs]
-    return {path.name: path.read_bytes() for path in files}
+    kept = {path.name: path.read_bytes() for path in files}
+    return kept | {"steps": run.read_manifest()[run.recipe.stage]["steps"]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "moment", "kept"),
-    [("sft", "step 10", 8), ("sft", "save 2", 4), ("srl", "step 5", 4), ("srl", "save 3", 4)],
+    [
+        ("sft", "step 10", 8),
+        ("sft", "save 2", 4),
+        ("sft", "end 2", 16),
+        ("srl", "step 5", 4),
+        ("srl", "save 3", 4),
+        ("srl", "end 1", 5),
+        ("srl", "end 2", 5),
+    ],
 )
 def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(
     unbroken, tmp_path, stage, moment, kept
@@ -71,5 +80,6 @@ def test_a_checkpoint_that_is_cut_off_or_of_another_state_is_deleted_and_the_lat
         strict=False,
     ):
         (folder / resume.COMPLETE).write_text(json.dumps({"state": state}))
+    (folders[3] / resume.COMPLETE).touch()  # what a power cut may leave
     assert resume.last_complete(run) == folders[1]
     assert [folder.exists() for folder in folders] == [True, True, False, False]

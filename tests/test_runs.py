@@ -61,7 +61,7 @@ def finish(run, step, **facts):
     """Leave the outputs of a step, empty, and its marker."""
     for path in run.outputs(step):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.mkdir(exist_ok=True) if path == run.policy else path.touch()
     run.mark_finished(step, **facts)
 
 
@@ -185,3 +185,63 @@ def test_code_has_changed_since_a_commit_when_it_differs_now(checkout):
     (folder / "mrg_r1_lib/a.py").write_text("1")
     commit()
     assert code.changed_since(made) is True
+
+
+def damage_file(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.fixture
+def whole(trained):
+    """A finished run whose files have contents: policy, log, evaluations, scores and labels."""
+    for step in ("train", "validate"):
+        for path in trained.outputs(step):
+            path = path / "model.safetensors" if path.is_dir() else path
+            path.write_text("row\nrow\n")
+        trained.mark_finished(step, weights="bb")
+    assert trained.finished("train") and trained.finished("validate") and not trained.damaged()
+    return trained
+
+
+@pytest.mark.parametrize("damage", [damage_file, lambda path: path.unlink()], ids=["cut", "gone"])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("metrics_validate.json", "validate"),
+        ("labels_per_study_validate.csv", "validate"),
+        ("train_log.csv", "train"),
+        ("validation.csv", "train"),
+        ("model.safetensors", "train"),
+    ],
+)
+def test_a_step_that_lost_a_part_of_what_it_left_runs_again(whole, name, step, damage):
+    (path,) = whole.results.rglob(f"{whole.arm}/*/**/{name}")
+    damage(path)
+    assert not whole.finished(step) and whole.damaged()
+    (other,) = {"train", "validate"} - {step}
+    assert whole.finished(other)
+
+
+@pytest.mark.parametrize("content", ["", '{"state": {"sett', "null"])
+def test_a_step_with_a_damaged_marker_runs_again(whole, content):
+    (whole.private / "validate.done").write_text(content)
+    assert not whole.finished("validate") and whole.damaged() and whole.finished("train")
+
+
+def test_a_marker_of_older_code_which_has_no_sizes_still_counts(whole):
+    for step in ("train", "validate"):
+        path = whole.private / f"{step}.done"
+        marked = json.loads(path.read_text())
+        del marked["sizes"]
+        path.write_text(json.dumps(marked))
+    assert whole.finished("train") and whole.finished("validate") and not whole.damaged()
+
+
+def test_a_cut_manifest_is_named_before_it_is_written_over(run):
+    run.update_manifest("srl", seconds=1)
+    damage_file(run.folder / "manifest.json")
+    damage_file(run.folder / "manifest.json")
+    before = (run.folder / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match=r"seed0/manifest\.json is damaged: .*git checkout"):
+        run.update_manifest("evaluate", seconds=2)
+    assert (run.folder / "manifest.json").read_bytes() == before

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 
 import pytest
+import yaml
 
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY
@@ -39,6 +40,30 @@ def test_conda_takes_the_same_lock_and_python():
     (floor,) = re.findall(r">=3\.(\d+)", PROJECT["requires-python"])
     assert int(python) >= int(floor)
     assert f"(3, {floor})" in (REPOSITORY / "run_all.sh").read_text()
+
+
+def test_every_package_of_the_lock_has_its_licence_in_the_table():
+    table = (REPOSITORY / ".github" / "licences.md").read_text()
+    listed = {canonical(name) for name in re.findall(r"^\| (\S+) \|", table, re.M)}
+    assert {canonical(name) for name in LOCK} == listed - {"name"}
+
+
+def workflows():
+    folder = REPOSITORY / ".github" / "workflows"
+    return {path.name: yaml.safe_load(path.read_text()) for path in folder.glob("*.yml")}
+
+
+def test_ci_pins_actions_by_commit_and_runs_what_a_change_must_pass_on_two_systems():
+    made = workflows()
+    jobs = [job for each in made.values() for job in each["jobs"].values()]
+    actions = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
+    assert actions and all(re.search(r"@[0-9a-f]{40}$", action) for action in actions)
+    assert all(each["permissions"] == {"contents": "read"} for each in made.values())
+    study = made["test.yml"]["jobs"]["study"]
+    assert {"run": ".ci/run"} in study["steps"]
+    systems, pythons = (study["strategy"]["matrix"][name] for name in ("os", "python"))
+    assert {system.partition("-")[0] for system in systems} == {"ubuntu", "macos"}
+    assert pythons == ["3.11", "3.13"]
 
 
 @pytest.fixture
@@ -118,3 +143,18 @@ def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
         answer = script(word)
         assert answer.returncode == 1 and f"Unknown command: {word}" in answer.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_a_path_of_any_language_works_in_a_shell_without_one(script, tmp_path):
+    calls = CALLS.replace('echo "$*"', 'echo "$* $PYTHONUTF8"').format(pip="exit 0")
+    answer = script(
+        "list",
+        "smoke",
+        "--results",
+        "Ergebnisse für Zoë",
+        PYTHON=python(tmp_path, calls),
+        LC_ALL="C",
+    )
+    assert answer.returncode == 0, answer.stderr
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.endswith("list smoke --results Ergebnisse für Zoë 1")

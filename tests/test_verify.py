@@ -143,3 +143,35 @@ def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
     change_table(study)
     assert status("--into", str(again))[0] == 1 and status("--tables-only")[0] == 1
     assert status("--into", str(again), "--tables-only")[0] == 2
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [cut, lambda path: path.unlink()], ids=["cut", "gone"])
+@pytest.mark.parametrize("how", [["--tables-only"], []], ids=["tables", "again"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sft/seed0/metrics.json",
+        "sft/seed0/manifest.json",
+        "srl_mccs/seed0/labels_per_study.csv",
+        "reference/seed0/labels_per_study.csv",
+        "srl_mccs/seed0/train_log.csv",
+        "srl_mccs/seed0/validation.csv",
+        "pretrained/seed0/tower_log.csv",
+    ],
+)
+def test_a_damaged_or_missing_file_is_named(study, monkeypatch, capsys, name, damage, how):
+    if damage is not cut and "manifest" in name:
+        pytest.skip("a manifest that is gone costs the figures their times, and no number")
+    monkeypatch.setattr(verify, "results_root", lambda: study.results)
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", lambda _: pytest.fail("trained"))
+    damage(study.results / "laptop" / "iu_xray" / name)
+    monkeypatch.setattr("sys.argv", ["verify", *how])
+    with pytest.raises(SystemExit) as ended:
+        verify.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and said.count("\n") == 1
+    assert f"laptop/iu_xray/{name} is " in said and "git checkout" in said

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import psutil
@@ -20,13 +21,13 @@ import torch
 from mrg_r1_lib.corpora import iu_find, iu_xray
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.pipeline import steps
-from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at
+from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_known
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
-from mrg_r1_lib.storage.files import locked, require_room
+from mrg_r1_lib.storage.files import locked, require_room, sweep
 from mrg_r1_lib.storage.paths import data_root, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device
 
@@ -98,6 +99,7 @@ def run_study(grid: Grid, fresh: bool = False) -> None:
     require_device(grid.scale)
     require_room(grid.results, load_scale(grid.scale).disk_gib)
     with locked(grid.results / grid.scale):
+        sweep(grid.results)
         _stay_offline(grid.scale)
         stages = _possible(grid)
         if fresh:
@@ -137,9 +139,8 @@ def _stay_offline(scale: str) -> None:
 
 def forget(grid: Grid) -> None:
     """Make all steps of the study's seeds count as unfinished, and all that they trained."""
-    for seed in grid.seeds:
-        for arm in ARMS:
-            grid.run(arm, seed).forget()
+    for arm, seed in product(ARMS, grid.seeds):
+        grid.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
@@ -190,9 +191,8 @@ def check_movement(main: Run) -> None:
     """Say what training did; RuntimeError if a loss did not fall or SRL began off its start."""
     table = build.table("training", main)
     _say(table.to_string(index=False, float_format="{:.3g}".format, na_rep=""))
-    supervised = table[table["reward_first"].isna()]
     # the control starts where SFT ended: its loss need not fall further
-    supervised = supervised[supervised["arm"] != CONTROL]
+    supervised = table[table["reward_first"].isna() & (table["arm"] != CONTROL)]
     flat = supervised[supervised["loss_last"] >= supervised["loss_first"]]
     # a GPU trains in bf16 (training.trainer.common_settings)
     dtype = "bfloat16" if torch.cuda.is_available() else "float32"
@@ -220,9 +220,10 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: expected a whole number.")
-    folder = Path(given.pop("RESULTS", results)).expanduser().resolve()
-    step = Step(name, Run(experiment, scale, int(seed), folder))
-    require_room(folder, step.run.settings.disk_gib)
+    results = Path(given.pop("RESULTS", results)).expanduser().resolve()
+    step = Step(name, Run(experiment, scale, int(seed), results))
+    require_known(name, step.parameters | given)
+    require_room(results, step.run.settings.disk_gib)
     _stay_offline(scale)
     if step.run.preparation.corpus == "iu_xray":
         iu_xray.main()
@@ -265,15 +266,14 @@ def main() -> None:
         elif named.plan:
             sys.stdout.write(plan_text(named.scale))
         else:
-            chosen = (named.corpus, named.seeds, named.arms, named.final)
-            grid = Grid(named.scale, results, *chosen)
+            grid = Grid(named.scale, results, named.corpus, named.seeds, named.arms, named.final)
             if named.command == "run":
                 run_study(grid, named.fresh)
             else:
                 sys.stdout.write(list_steps(grid))
     except KeyboardInterrupt:
         parser.exit(130, "\nStopped. The same command goes on with the step that was cut off.\n")
-    except (ValueError, RuntimeError, FileNotFoundError, PermissionError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 

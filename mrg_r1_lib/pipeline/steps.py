@@ -8,24 +8,26 @@ the main runs) or beside the run.
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.runs.code import commit
-from mrg_r1_lib.runs.private_texts import private_texts
 from mrg_r1_lib.runs.run import Run, scores_path
-from mrg_r1_lib.storage.files import write_text
-from mrg_r1_lib.storage.paths import REPOSITORY, results_root
+from mrg_r1_lib.storage.files import read_marker, write_text
+from mrg_r1_lib.storage.paths import REPOSITORY, data_root, results_root
 from mrg_r1_lib.storage.privacy import require_unquoted
+from mrg_r1_lib.training.progress import call, standard_error
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
@@ -58,9 +60,8 @@ class Step:
     @property
     def parameters(self) -> dict:
         """What papermill injects."""
-        folder = os.path.relpath(self.run.results, NOTEBOOKS)
-        named = {"EXPERIMENT": self.run.experiment, "SCALE": self.run.scale}
-        return named | {"SEED": self.run.seed, "RESULTS": folder}
+        named = {"EXPERIMENT": self.run.experiment, "SCALE": self.run.scale, "SEED": self.run.seed}
+        return named | {"RESULTS": os.path.relpath(self.run.results, NOTEBOOKS)}
 
     def __str__(self) -> str:
         return f"{self.notebook} {self.run.experiment} {self.run.scale} seed {self.run.seed}"
@@ -79,17 +80,27 @@ class Step:
 
 def state(step: Step) -> dict:
     """The settings that a finished step depends on; names that are only printed are none."""
-    settings = step.run.settings
-    beside = {"judge": settings.judge, "resamples": settings.resamples}
-    return {"settings": step.run.described()} | beside
+    run, scale = step.run, step.run.settings
+    return {"settings": run.described(), "judge": scale.judge, "resamples": scale.resamples}
 
 
 def finished_at(step: Step) -> str | None:
-    """The commit at which a step finished; None unless its settings are the present ones."""
-    if not (step.marker.exists() and step.output.exists()):
-        return None
-    marked = json.loads(step.marker.read_text(encoding="utf-8"))
-    return marked.get("commit") if marked["state"] == state(step) else None
+    """The commit at which a step finished; None if settings have changed or a file is damaged."""
+    marked = read_marker(step.marker)
+    same = step.output.exists() and marked.get("state") == state(step)
+    whole = same and not any(run.damaged() for run in _runs(step))
+    return marked.get("commit") if whole else None
+
+
+def _runs(step: Step) -> Iterator[Run]:
+    """The runs that a step makes or starts from, and their twins; those of 00 and 01 are baselines.
+
+    Later steps follow when one of them is damaged.
+    """
+    arms = [run.arm for run in step.run.chain]
+    if step.notebook in (METHOD, DATA):
+        arms = [arm for arm, each in ARMS.items() if each.stage == "baseline"]
+    yield from (step.run.of_arm(arm) for arm in ARMS if arm.removesuffix("_shuffled") in arms)
 
 
 def execute(step: Step, parameters: dict | None = None) -> float:
@@ -99,42 +110,49 @@ def execute(step: Step, parameters: dict | None = None) -> float:
     it). ValueError names an unknown notebook or parameter; RuntimeError the step, cell and error.
     """
     started = time.monotonic()
-    step.run.make_private()
+    values = step.parameters | (parameters or {})
     if step.notebook == FINAL:
         command = [sys.executable, "-m", "mrg_r1_lib.evaluation.final", step.run.scale]
         command += ["--corpus", step.run.corpus, "--results", str(step.run.results)]
-        if subprocess.run(command, check=False).returncode:
+        if call(command):
             raise RuntimeError(f"The final evaluation failed, as said above: {step.command()}")
     else:
-        publish(_execute_notebook(step, step.parameters | (parameters or {})), step)
+        require_known(step.notebook, values)
+        publish(_execute_notebook(step, values), step)
     write_text(step.marker, json.dumps({"state": state(step), "commit": commit()}))
     return time.monotonic() - started
 
 
+def require_known(notebook: str, values: Collection[str]) -> None:
+    """ValueError for a name that is no notebook of the study, or no parameter of that notebook."""
+    known = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    if notebook not in known:
+        raise ValueError(f"Unknown notebook {notebook!r}; known notebooks: {', '.join(known)}.")
+    known = papermill.inspect_notebook(NOTEBOOKS / f"{notebook}.ipynb")
+    if wrong := [name for name in values if name not in known]:
+        known = ", ".join(known)
+        raise ValueError(f"{notebook} has no parameter {wrong[0]!r}; its parameters: {known}.")
+
+
 def _execute_notebook(step: Step, values: dict) -> Path:
     source = NOTEBOOKS / f"{step.notebook}.ipynb"
-    names = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-    if step.notebook not in names:
-        known = ", ".join(names)
-        raise ValueError(f"Unknown notebook {step.notebook!r}; known notebooks: {known}.")
-    parameters = papermill.inspect_notebook(source)
-    for name in values:
-        if name not in parameters:
-            known = ", ".join(parameters)
-            raise ValueError(f"{step.notebook} has no parameter {name!r}; its parameters: {known}.")
-    draft = step.run.private / f"{step.notebook}.draft.ipynb"
-    quiet = ["--log-level=ERROR"]  # a reader cannot act on what a kernel says of its socket
-    shown = {"stderr_file": sys.stderr, "extra_arguments": quiet}  # the progress of long cells
+    draft = step.run.make_private() / f"{step.notebook}.draft.ipynb"
+    # progress of long cells and of the notebook; nobody can act on what a kernel says of its socket
+    shown = {"stderr_file": standard_error(), "progress_bar": sys.stderr.isatty()}
+    kernel = {"kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
     try:
-        papermill.execute_notebook(source, draft, values, kernel_name="python3", **shown)
-    except (PapermillExecutionError, DeadKernelError) as error:
-        reason = "the kernel was killed, most often for want of memory: close what else runs"
-        if isinstance(error, PapermillExecutionError):
+        papermill.execute_notebook(source, draft, values, **kernel, **shown)
+    except (PapermillExecutionError, DeadKernelError, OSError) as error:
+        reason = f"could not be written: {error}"  # a full disk
+        if isinstance(error, DeadKernelError):
             reason = (
-                f"cell {error.cell_index + 1} of its executed copy: {error.ename}: {error.evalue}"
+                "failed: its kernel was killed, mostly for want of memory: close other programs"
             )
+        elif isinstance(error, PapermillExecutionError):
+            where = f"cell {error.cell_index + 1} of its executed copy"
+            reason = f"failed in {where}: {error.ename}: {error.evalue}"
         raise RuntimeError(
-            f"{source.relative_to(REPOSITORY)} failed in {reason}\n"
+            f"{source.relative_to(REPOSITORY)} {reason}\n"
             f"That copy, with the traceback: {draft}\n"
             f"To go on, run the same command again: finished steps are skipped. This step alone:\n"
             f"  {step.command()}"
@@ -152,20 +170,20 @@ def publish(draft: Path, step: Step) -> None:
     private = not step.run.preparation.public and step.output.parent != step.run.private
     dropped = {"stream", "display_data"} if private else {"stream"}
     notebook = nbformat.read(draft, as_version=4)
-    notebook.metadata.pop("papermill", None)
     above = os.path.relpath(REPOSITORY, step.output.parent).replace(os.sep, "/")
+    above = above if step.output.is_relative_to(REPOSITORY) else "<repository>"
+    for part, key in product((notebook, *notebook.cells), ("papermill", "execution", "widgets")):
+        part.metadata.pop(key, None)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # sources link to the library as ../mrg_r1_lib
             cell.source = cell.source.replace("](../", f"]({above}/")
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"  # papermill's is random
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.output_type not in dropped]
     if private:
         sources = [cell.source for cell in notebook.cells]
-        require_unquoted(step.output, _shown_texts(notebook), sources, private_texts(step.run))
+        require_unquoted(step.output, _shown_texts(notebook), sources, step.run.private_texts())
     write_text(step.output, _without_paths(nbformat.writes(notebook) + "\n", step))
     draft.unlink()
 
@@ -173,11 +191,14 @@ def publish(draft: Path, step: Step) -> None:
 def _without_paths(text: str, step: Step) -> str:
     """The notebook without this machine's paths: a results folder may carry a user's name."""
     relative = step.parameters["RESULTS"]
-    if relative.count("/") > 1:  # not the sources' own "../results"
+    if "/" in relative and relative != "../results":  # which the sources say, too
         text = text.replace(relative, "<results>")
-    places = {REPOSITORY: "<repository>", step.run.results: "<results>", Path.home(): "<home>"}
+    places = {REPOSITORY: "<repository>", data_root(): "<data>", Path.home(): "<home>"}
+    places |= {step.run.results: "<results>", step.run.results.resolve(): "<results>"}
     for path in sorted(places, key=lambda path: -len(str(path))):
-        text = text.replace(str(path), places[path]) if len(path.parts) > 1 else text
+        for spelled in (str(path), quote(str(path)), ascii(str(path))[1:-1]):
+            spelled = json.dumps(spelled, ensure_ascii=False)[1:-1]
+            text = text.replace(spelled, places[path]) if len(path.parts) > 1 else text
     return text
 
 
@@ -186,5 +207,5 @@ def _shown_texts(notebook: nbformat.NotebookNode) -> Iterator[str]:
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         yield from output.get("traceback", [])
         for kind, data in output.get("data", {}).items():
-            if not kind.startswith("image/"):
+            if kind not in ("image/png", "image/jpeg"):
                 yield data if isinstance(data, str) else json.dumps(data)

@@ -7,12 +7,10 @@ must lie within the 95 % interval of the committed one over studies.
 """
 
 import argparse
-import json
 import math
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,12 @@ import pandas as pd
 
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
-from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY, clinical_efficacy
+from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.reporting import build
+from mrg_r1_lib.reporting.consistency import miscounted, require_whole
 from mrg_r1_lib.reporting.scores import read_scores
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.storage.files import read_json
 from mrg_r1_lib.storage.paths import results_root
 
 LAST_DIGIT = 1e-5  # relative: one in the last of six digits
@@ -63,7 +63,7 @@ def _bytes(folder: Path, name: str) -> bytes:
 def _primary_f1(scores: Path) -> float:
     if not scores.exists():
         return math.nan
-    rows = json.loads(scores.read_text(encoding="utf-8"))["clinical_efficacy"]
+    rows = read_json(scores)["clinical_efficacy"]
     return next(row["f1"] for row in rows if PRIMARY.items() <= row.items())
 
 
@@ -72,7 +72,7 @@ def check_tables(main: Run, into: Path) -> list[str]:
     exact = _same_system(main)
     shutil.rmtree(into, ignore_errors=True)
     build.build_all(main, into)
-    wrong = list(_miscounted(main, 0.0 if exact else ROUNDING))
+    wrong = list(miscounted(main, 0.0 if exact else ROUNDING))
     for built in sorted(into.rglob("*.csv")):
         saved = main.summary / "tables" / built.name
         if reason := difference(saved, built, exact):
@@ -86,19 +86,6 @@ def _same_system(main: Run) -> bool:
     made = manifest.get("evaluate") or manifest.get("evaluate_validate")
     here = {"machine": platform.machine(), "system": platform.system()}
     return made["versions"]["numpy"] == np.__version__ and here.items() <= made["hardware"].items()
-
-
-def _miscounted(main: Run, tolerance: float) -> Iterator[str]:
-    """The runs whose saved scores are not those of their labels, with the first such score."""
-    scores = read_scores(main)
-    for (arm, seed), saved in scores.metrics.items():
-        codes = scores.codes(arm, [seed])[0]
-        for row in saved["clinical_efficacy"]:
-            again = clinical_efficacy(scores.truth, codes, **{name: row[name] for name in PRIMARY})
-            apart = [n for n in again if not math.isclose(row[n], again[n], rel_tol=tolerance)]
-            if apart:
-                yield f"{arm}, seed {seed}: saved {row}, of the labels {again}"
-                break
 
 
 def difference(saved: Path, built: Path, exact: bool) -> str:
@@ -130,6 +117,7 @@ def main() -> None:
     main = Run(f"{DEFAULT_CORPUS}/srl_mccs", named.scale, 0, results_root())
     again = (named.into or main.results / "runs" / "verify").resolve()
     try:
+        require_whole(main)
         if named.tables_only:
             wrong = check_tables(main, main.results / "runs" / "rebuilt" / named.scale)
             said = "\n".join([*wrong, f"{len(wrong)} runs or tables differ."])
@@ -141,7 +129,7 @@ def main() -> None:
             table = compare(main, again)
             wrong = set(table["verdict"]) - {"exact", "within its interval"}
             said = table.round(4).to_string(index=False)
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         parser.exit(1, f"{error}\n")
     sys.stdout.write(f"{said}\n")
     sys.exit(bool(wrong))

@@ -16,21 +16,21 @@ CODE = ("mrg_r1_lib", "notebooks", "requirements.lock")
 @cache
 def commit() -> str:
     """The commit, 12 digits, with "-dirty" where the code differs; "unknown" without git."""
-    head = _git("rev-parse", "--short=12", "HEAD")
-    if not head:
+    head, status = (
+        _git("rev-parse", "--short=12", "HEAD"),
+        _git("status", "--porcelain", "--", *CODE),
+    )
+    if not head or head.returncode:
         return "unknown"
-    return head + ("-dirty" if _git("status", "--porcelain", "--", *CODE) else "")
+    return head.stdout.strip() + ("-dirty" if status.stdout.strip() else "")
 
 
 def changed_since(made: str) -> bool | None:
     """Whether the code differs from the commit `made`; None where git cannot say."""
     if made.endswith("-dirty"):
         return True
-    if not shutil.which("git"):
-        return None
-    command = ["git", "diff", "--quiet", made, "--", *CODE]
-    status = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode
-    return {0: False, 1: True}.get(status)
+    answer = _git("diff", "--quiet", made, "--", *CODE)
+    return {0: False, 1: True}.get(answer.returncode) if answer else None
 
 
 @cache
@@ -39,9 +39,8 @@ def lock_digest() -> str:
     return hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes()).hexdigest()
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> subprocess.CompletedProcess | None:
     if not shutil.which("git"):
-        return ""
+        return None
     command = ["git", *arguments]
-    answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    return answer.stdout.strip()
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

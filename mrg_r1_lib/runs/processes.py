@@ -72,8 +72,6 @@ def launch(stage: Callable[[Run], pd.DataFrame], run: Run) -> pd.DataFrame:
         command += ["--experiment", run.experiment, "--scale", run.scale]
         command += ["--seed", str(run.seed), "--results", results]
         if subprocess.run(command, check=False).returncode:
-            raise RuntimeError(
-                f"{run.experiment}: training on {devices} GPUs failed. "
-                f"To see why: {' '.join(command)}"
-            )
+            command = " ".join(command)
+            raise RuntimeError(f"Training on {devices} GPUs failed. To see why: {command}")
     return stage(run)

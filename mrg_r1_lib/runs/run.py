@@ -3,8 +3,8 @@ finished.
 
 `<results>/<scale>/<corpus>/<arm>/seed<k>/` holds what may be committed: scores, labels, logs,
 manifest. `<results>/runs/...` holds what may not: weights, completions, markers. A marker keeps the
-settings with which a step finished. A step is skipped while its outputs exist and these settings
-are equal.
+settings with which a step finished and the sizes of its files. A step is skipped while both are
+equal.
 """
 
 import importlib.metadata
@@ -12,30 +12,20 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mrg_r1_lib.experiments import (
-    ARMS,
-    DEFAULT_CORPUS,
-    PREPARATIONS,
-    Arm,
-    Finetune,
-    Preparation,
-    Pretrain,
-    Reinforce,
-    Scale,
-    load_scale,
-    parse_experiment,
-)
+from mrg_r1_lib import experiments
+from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.experiments import load_scale, parse_experiment
 from mrg_r1_lib.runs.code import commit, lock_digest
-from mrg_r1_lib.runs.private_texts import private_texts
-from mrg_r1_lib.storage.files import save_figure, table_text, write_text
+from mrg_r1_lib.storage import files
 from mrg_r1_lib.storage.privacy import require_publishable
 
 PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
+StageSettings = experiments.Pretrain | experiments.Finetune | experiments.Reinforce
 NO_SETTINGS = ("label", "section")  # of an arm: they change no result
 
 
@@ -67,21 +57,21 @@ class Run:
         return parse_experiment(self.experiment)[1]
 
     @property
-    def preparation(self) -> Preparation:
-        return PREPARATIONS[self.corpus]
+    def preparation(self) -> experiments.Preparation:
+        return experiments.PREPARATIONS[self.corpus]
 
     @property
-    def recipe(self) -> Arm:
+    def recipe(self) -> experiments.Arm:
         """What the arm does."""
-        return ARMS[self.arm]
+        return experiments.ARMS[self.arm]
 
     @property
-    def settings(self) -> Scale:
+    def settings(self) -> experiments.Scale:
         """What the scale sets, for all stages."""
         return load_scale(self.scale)
 
     @property
-    def stage_settings(self) -> Pretrain | Finetune | Reinforce | None:
+    def stage_settings(self) -> StageSettings | None:
         """What the scale sets for this run's own stage; None for an arm that trains nothing."""
         stage = self.recipe.stage
         if stage == "sft" and self.start.recipe.stage == "sft":
@@ -101,7 +91,7 @@ class Run:
     def summary(self) -> Path:
         """Where the corpus's tables, figures and executed notebooks go."""
         folder = self.results / self.scale
-        return folder if self.corpus == DEFAULT_CORPUS else folder / self.corpus
+        return folder if self.corpus == experiments.DEFAULT_CORPUS else folder / self.corpus
 
     @property
     def private(self) -> Path:
@@ -126,6 +116,11 @@ class Run:
         return self.of_arm(self.recipe.start) if self.recipe.start else None
 
     @property
+    def chain(self) -> list["Run"]:
+        """This run and all that it starts from, the nearest first."""
+        return [self, *(self.start.chain if self.start else [])]
+
+    @property
     def twin(self) -> "Run":
         """The same policy, shown another study's images; ValueError if this run has none."""
         return self.of_arm(f"{self.arm}_shuffled")
@@ -141,11 +136,9 @@ class Run:
 
     def of_stage(self, stage: str) -> "Run":
         """This run or the one among its starts that is of `stage`; ValueError if there is none."""
-        run = self
-        while run is not None:
+        for run in self.chain:
             if run.recipe.stage == stage:
                 return run
-            run = run.start
         raise ValueError(
             f"{self.experiment} has no stage {stage!r}: choose an experiment that starts from one, "
             f"such as {self.corpus}/srl_mccs."
@@ -159,14 +152,14 @@ class Run:
         Steps: "train", "beliefs", "completions_<split>", and a split's name for its scores.
         """
         there = all(path.exists() for path in self.outputs(step))
-        return there and self._marked(step).get("state") == self.state(step)
+        marked = files.read_marker(self.private / f"{step}.done")
+        return there and self._whole(step, marked) and marked.get("state") == self.state(step)
 
     def outputs(self, step: str) -> list[Path]:
         """The files that a step leaves; scores of another split than test carry its name."""
         if step == "train":
-            logs = ["train_log.csv"]
-            logs += ["validation.csv"] if self.recipe.stage in ("sft", "srl") else []
-            return [self.policy, *(self.folder / name for name in logs)]
+            beside = "tower_log.csv" if self.recipe.stage == "pretrain" else "validation.csv"
+            return [self.policy, self.folder / "train_log.csv", self.folder / beside]
         if step.startswith("completions_"):
             return [self.private / f"{step}.json"]
         if step == "beliefs":
@@ -204,23 +197,36 @@ class Run:
 
     def trained_as(self) -> str | None:
         """The digest of the trained weights, as its marker holds it; None before training."""
-        return self._marked("train").get("weights")
+        return files.read_marker(self.private / "train.done").get("weights")
 
     def mark_finished(self, step: str, **facts: str) -> None:
         """Leave the marker that makes `finished(step)` true until settings or start change."""
-        marked = {"state": self.state(step), **facts}
-        write_text(self.private / f"{step}.done", json.dumps(marked))
+        marked = {"state": self.state(step), "sizes": self._sizes(step), **facts}
+        files.write_text(self.private / f"{step}.done", json.dumps(marked))
 
-    def _marked(self, step: str) -> dict:
-        path = self.private / f"{step}.done"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    def damaged(self) -> bool:
+        """Whether a step that has finished lost a file since, or a part of one.
+
+        A notebook's marker, which begins with a digit, is not asked.
+        """
+        steps = {path.stem: files.read_marker(path) for path in self.private.glob("[a-z]*.done")}
+        return not all(marked and self._whole(step, marked) for step, marked in steps.items())
+
+    def _whole(self, step: str, marked: dict) -> bool:
+        """Whether its files have the marked sizes; older markers, and a notebook's, have none."""
+        return marked.get("sizes", {}).items() <= self._sizes(step).items()
+
+    def _sizes(self, step: str) -> dict[str, int]:
+        """Bytes of each file that a step left."""
+        left = (each for path in self.outputs(step) for each in (path, *path.rglob("*")))
+        return {each.name: each.stat().st_size for each in left if each.is_file()}
 
     def make_private(self) -> Path:
         """Make the private folder, in a `runs/` that git ignores wherever it lies."""
         self.private.mkdir(parents=True, exist_ok=True)
         ignore = self.results / "runs" / ".gitignore"
         if not ignore.exists():
-            write_text(ignore, "*\n")
+            files.write_text(ignore, "*\n")
         return self.private
 
     def require_policy(self, notebook: str) -> Path:
@@ -228,8 +234,7 @@ class Run:
         if not self.finished("train"):
             raise FileNotFoundError(
                 f"{self.experiment}, scale {self.scale}, seed {self.seed}: no trained policy in "
-                f"{self.policy}. Run notebooks/{notebook}.ipynb with the same EXPERIMENT, SCALE, "
-                f"SEED and RESULTS first."
+                f"{self.policy}. Run notebooks/{notebook}.ipynb with the same parameters first."
             )
         return self.policy
 
@@ -243,21 +248,32 @@ class Run:
         """
         path = self.folder / name
         if not self.preparation.public:
-            require_publishable(path, text, names, private_texts(self))
-        write_text(path, text)
+            require_publishable(path, text, names, self.private_texts())
+        files.write_text(path, text)
 
     def save_table(self, name: Path | str, table, names: Collection[str] = ()) -> None:
         """Write a data frame as CSV with six digits per number; as `write_text`."""
-        self.write_text(name, table_text(table), names)
+        self.write_text(name, files.table_text(table), names)
 
     def save_figure(self, name: Path | str, figure) -> None:
         """Write a figure as PNG and PDF beside each other."""
-        save_figure(figure, self.folder / name)
+        files.save_figure(figure, self.folder / name)
+
+    def private_texts(self) -> Iterator[str]:
+        """What no committed file of a guarded corpus may quote, text by text: its reports, and all
+        completions of policies that were trained on it.
+
+        FileNotFoundError where the corpus is not on this machine.
+        """
+        for study in load_corpus(self.preparation.corpus):
+            yield from (study.findings, study.impression)
+        for path in (self.results / "runs" / self.scale / self.corpus).rglob("completions_*.json"):
+            yield from files.read_json(path)
 
     def read_manifest(self) -> dict:
         """The manifest, {} where there is none yet."""
         path = self.folder / "manifest.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return files.read_json(path) if path.exists() else {}
 
     def update_manifest(self, stage: str, **entries: object) -> None:
         """Write settings, versions, hardware and `entries` (what `stage` did) into `manifest.json`.
@@ -271,11 +287,12 @@ class Run:
             "seed": self.seed,
         }
         versions = {name: importlib.metadata.version(name) for name in PACKAGES.split()}
+        hardware = {"machine": platform.machine(), "system": platform.system()}
         manifest[stage] = entries | {
             "commit": commit(),
             "lock": lock_digest(),
             "versions": versions | {"python": platform.python_version()},
-            "hardware": hardware(),
+            "hardware": hardware | {"cores": os.cpu_count()},
         }
         self.write_text("manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
@@ -286,12 +303,6 @@ class Run:
         shutil.rmtree(self.private / "trainer", ignore_errors=True)
 
 
-def hardware() -> dict:
-    """What a manifest says of this machine."""
-    named = {"machine": platform.machine(), "system": platform.system()}
-    return named | {"cores": os.cpu_count()}
-
-
 def scores_path(folder: Path, split: str) -> Path:
     """The scores of a run on a split: metrics.json for test, metrics_<split>.json else."""
     return folder / ("metrics.json" if split == "test" else f"metrics_{split}.json")
@@ -299,5 +310,4 @@ def scores_path(folder: Path, split: str) -> Path:
 
 def labels_path(folder: Path, split: str) -> Path:
     """The labels of a run's reports: labels_per_study.csv for test, with the split's name else."""
-    name = "labels_per_study" if split == "test" else f"labels_per_study_{split}"
-    return folder / f"{name}.csv"
+    return folder / ("labels_per_study.csv" if split == "test" else f"labels_per_study_{split}.csv")

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -12,13 +13,19 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+RESTORE = "Restore it (git checkout), or delete it and repeat the run that wrote it: --fresh."
+# what would make two files of one figure differ
+NO_METADATA = {".png": {"Software": None}}
+NO_METADATA[".pdf"] = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` for a file or folder; it becomes `path` if the block succeeds.
 
     A process that is killed leaves the old file or folder, or the new one, never a part. Between
-    the two renames of a folder the old one lies beside `path`; the next call brings it back.
+    the two renames of a folder the old one lies beside `path`; the next call brings it back. An
+    OSError names the path, also of a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     recover(path)
@@ -31,20 +38,36 @@ def write_aside(path: Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             aside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         _remove(aside)
 
 
 def recover(path: Path) -> None:
     """Tidy up after killed processes that wrote `path`: an old folder comes back, the rest goes."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.*"):
-        of, _, kind = left.name.removeprefix(f"{path.name}.").partition(".")
-        if kind not in ("old", "partial") or not of.isdecimal() or psutil.pid_exists(int(of)):
+    sweep(path.parent, f"{glob.escape(path.name)}.")
+
+
+def sweep(folder: Path, pattern: str = "**/*.") -> None:
+    """Tidy up after all killed processes of this machine that wrote below `folder`."""
+    for left in list(folder.glob(f"{pattern}[0-9]*.[op]*")):
+        name, of, kind = left.name.rsplit(".", 2)
+        if kind not in ("old", "partial") or not of.isdecimal() or _at_work(int(of), left):
             continue
-        if kind == "old" and not path.exists():
-            left.rename(path)
+        if kind == "old" and not left.with_name(name).exists():
+            left.rename(left.with_name(name))
         else:
             _remove(left)
+
+
+def _at_work(process: int, left: Path) -> bool:
+    """Whether that process lives and is no later one with the same number."""
+    try:
+        return psutil.Process(process).create_time() <= left.lstat().st_mtime
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
 
 
 def _remove(path: Path) -> None:
@@ -59,6 +82,22 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
+def read_json(path: Path) -> object:
+    """The value in a JSON file; ValueError names a damaged one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. {RESTORE}") from None
+
+
+def read_marker(path: Path) -> dict:
+    """What a marker says; {} where there is none or a damaged one: its work is then repeated."""
+    try:
+        return dict(read_json(path))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
 def require_room(folder: Path, gibibytes: float) -> None:
     """Make `folder`, write a file in it, and see that so much is free.
 
@@ -70,15 +109,12 @@ def require_room(folder: Path, gibibytes: float) -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"is there room?")
         free = shutil.disk_usage(folder).free / 2**30
+        wrong = f"has {free:.1f} GiB free, {gibibytes:.1f} GiB are needed" * (free < gibibytes)
     except OSError as error:
+        wrong = f"cannot be written in: {error.strerror or error}"
+    if wrong:
         raise RuntimeError(
-            f"The results folder {folder} cannot be written in: {error.strerror or error}. "
-            f"Mend that, or name another folder: --results /path/to/folder."
-        ) from None
-    if free < gibibytes:
-        raise RuntimeError(
-            f"The results folder {folder} has {free:.1f} GiB free, {gibibytes:.1f} GiB are needed. "
-            f"Free some space, or name a folder on another disk: --results /path/to/folder."
+            f"The results folder {folder} {wrong}. Mend that, or name another: --results FOLDER."
         )
 
 
@@ -93,8 +129,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
         raise RuntimeError(
-            f"{folder} is in use by {who}. Wait until that run has ended, stop it, or choose "
-            f"another results folder."
+            f"{folder} is in use by {who}: let it end, stop it, or choose another results folder."
         ) from None
     try:
         holder.write_text(f"process {os.getpid()}", encoding="utf-8")
@@ -112,14 +147,9 @@ def file_digest(path: Path) -> str:
 
 def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:  # noqa: F821
     """Write a figure as PNG and PDF beside each other; equal figures give equal bytes."""
-    for suffix, metadata in (
-        (".png", {"Software": None}),
-        (".pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
-    ):
+    for suffix, none in NO_METADATA.items():
         with write_aside(path.with_suffix(suffix)) as aside:
-            figure.savefig(
-                aside, format=suffix[1:], dpi=200, bbox_inches="tight", metadata=metadata
-            )
+            figure.savefig(aside, format=suffix[1:], dpi=200, bbox_inches="tight", metadata=none)
 
 
 def table_text(table: "pandas.DataFrame") -> str:  # noqa: F821

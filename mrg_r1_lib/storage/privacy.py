@@ -7,14 +7,15 @@ drafts of notebooks lie in `runs/`, which git ignores.
 """
 
 import csv
+import html
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
+from unicodedata import category, decimal, normalize
 
 from mrg_r1_lib.experiments import PREPARATIONS
 
@@ -28,14 +29,14 @@ _OPAQUE = re.compile(
     re.I | re.A,
 )
 _ID = re.compile(
-    r"(?<!\d)(?<!\d\.)[15]\d{7}(?!\d)"  # a patient or study of MIMIC-CXR
-    r"|[0-9a-f]{8}(?:[-_][0-9a-f]{8}){4}"  # an image of MIMIC-CXR
+    r"(?<!\d)(?<!\d\.)[15]\d_?\d{3}_?\d{3}(?!\d)"  # a patient or study of MIMIC-CXR
+    r"|[0-9a-f]{8}(?:[\W_][0-9a-f]{8}){4}"  # an image of MIMIC-CXR
     r"|(?<![\d.])[0-2](?:\.\d+){6,}",  # anything in DICOM
     re.I,
 )
-_ID_COLUMN = re.compile(
-    r"|(?:.*[_ ])?(?:id|uid|study|subject|patient|dicom|image|case)s?", re.I
-)  # "" is an index without a name
+# "" is an index without a name
+_ID_COLUMN = re.compile(r"|(?:.*[_ ])?(?:id|uid|study|subject|patient|dicom|image|case)s?", re.I)
+_INLINE = re.compile(r"</?(?:[abisu]|em|strong|mark|span|font|code|su[bp]|wbr)\b[^<>]*>", re.I)
 _WORD = re.compile(r"[^\W_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _PRINTED = re.compile(  # a number, or an interval or a range of numbers
@@ -70,26 +71,27 @@ def require_publishable(
 ) -> None:
     """PermissionError if `text`, a guarded corpus's file `path`, holds what may not be committed.
 
-    Refused are ids, words in a table outside the columns `names`, sentences in a table or in JSON,
-    and in a document five words in a row of a `private` text. A number in a column of numbers or in
-    JSON is never an id. `private` is read once, text by text, and only for a document.
+    Refused are ids, also in the file's name, words in a table outside the columns `names`,
+    sentences in a table or in JSON, and five words in a row of a `private` text. A number in a
+    column or under a key that is not named for ids is none. `private` is read once, text by text,
+    and only for a text of five words.
     """
-    kind = Path(path).suffix.lower()
+    kind, shown = Path(path).suffix.lower(), [text]
     if kind in TABLES:
         rows = list(csv.reader(io.StringIO(text), delimiter=TABLES[kind]))
         reason = _text_in_table(rows, names)
+        shown = [cell for row in rows for cell in row if len(cell.split()) >= SHINGLE]
     elif kind == ".json":
-        reason = _first(_not_a_name(name) for name in _strings(json.loads(text)))
+        shown = list(_strings(json.loads(text)))
+        reason, shown = _first(map(_not_a_name, shown)), [s for s in shown if s.count(" ") > 3]
     elif kind in DOCUMENTS:
-        reason = _first(map(_too_long, _cells(text, DOCUMENTS[kind])))
-        reason = _id_in(text) or reason or _quote([text], [], private)
+        reason = _id_in(text) or _first(map(_too_long, _cells(text, DOCUMENTS[kind])))
     else:
         reason = f"a kind of text ({kind or 'no suffix'}) that nothing here checks"
-    if reason:
+    if reason := _id_in(Path(path).stem) or reason or _quote(shown, [], private):
         raise PermissionError(
-            f"{path}: holds {reason}. A committed file of a guarded corpus holds numbers, under "
-            f"row numbers, and names of this library. Keep the rest below runs/. In a document "
-            f"write large counts with commas: 14,966,784."
+            f"{path}: holds {reason}. Of a guarded corpus commit numbers, row numbers and this "
+            f"library's names; keep the rest below runs/. Counts have commas: 14,966,784."
         )
 
 
@@ -114,13 +116,18 @@ def _first(reasons: Iterable[str]) -> str:
 
 
 def _id_in(text: str) -> str:
-    plain = _OPAQUE.sub(" ", unicodedata.normalize("NFKC", text))
-    return "what looks like the id of a patient, study or image" if _ID.search(plain) else ""
+    return "what looks like the id of a patient, study or image" * bool(_ID.search(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    """The text as it is read: no tags, entities, pictures, digests or invisible characters."""
+    text = html.unescape(re.sub(r"<[^<>]*>", " ", _INLINE.sub("", _OPAQUE.sub(" ", text))))
+    text = "".join(each for each in normalize("NFKC", text) if category(each) != "Cf")
+    return re.sub(r"\d", lambda digit: str(decimal(digit[0])), text)  # of any script
 
 
 def _too_long(name: str) -> str:
-    plain = re.sub(r"<[^<>]*>", " ", name)
-    words = sum(bool(_LETTER.search(word)) for word in plain.split())
+    words = sum(bool(_LETTER.search(word)) for word in _plain(name).split())
     return f"a text of {words} words" if words > LONGEST_NAME else ""
 
 
@@ -142,8 +149,9 @@ def _text_in_table(rows: list[list[str]], names: Collection[str]) -> str:
                 reason = _not_a_name(cell)
             elif not _PRINTED.fullmatch(cell):
                 reason = "text"
-            else:
-                reason = _id_in(cell) if _ID_COLUMN.fullmatch(column) else ""
+            else:  # an id of MIMIC-CXR has eight digits, a row number fewer
+                digits = len(re.sub(r"\D", "", cell)) if _ID_COLUMN.fullmatch(column) else 0
+                reason = "what may be an id" if digits > 7 else ""
             if reason:
                 return f"{reason} in the column {column!r}"
     return ""
@@ -157,23 +165,23 @@ def _cells(text: str, separators: str) -> Iterator[str]:
             yield from re.split(f"[{separators}]", line)
 
 
-def _strings(value: object) -> Iterator[str]:
-    """All strings of a JSON value, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _strings(value: object, ids: bool = False) -> Iterator[str]:
+    """All strings of a JSON value, keys and what stands under a name for `ids` included."""
+    if isinstance(value, dict):
         for key, part in value.items():
             yield key
-            yield from _strings(part)
+            yield from _strings(part, _ID_COLUMN.fullmatch(key) is not None)
     elif isinstance(value, list):
         for part in value:
-            yield from _strings(part)
+            yield from _strings(part, ids)
+    elif ids or isinstance(value, str):
+        yield str(value)
 
 
 def _quote(shown: Iterable[str], own: Iterable[str], private: Iterable[str]) -> str:
-    library = (path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("*.py"))
     proof = {shingle for text in shown for shingle in _shingles(text)}
-    for text in chain(own, library):
+    library = Path(__file__).parents[1].rglob("*.py") if proof else ()
+    for text in chain(own, (path.read_text(encoding="utf-8") for path in library)):
         proof.difference_update(_shingles(text))
     if proof and any(shingle in proof for text in private for shingle in _shingles(text)):
         # not which: this message may be kept, too
@@ -182,6 +190,5 @@ def _quote(shown: Iterable[str], own: Iterable[str], private: Iterable[str]) -> 
 
 
 def _shingles(text: str) -> Iterator[tuple[str, ...]]:
-    plain = re.sub(r"&\w+;", " ", re.sub(r"<[^<>]*>", " ", _OPAQUE.sub(" ", text)))
-    words = _WORD.findall(unicodedata.normalize("NFKC", plain).lower())
+    words = _WORD.findall(_plain(text).lower())
     return zip(*(words[start:] for start in range(SHINGLE)), strict=False)

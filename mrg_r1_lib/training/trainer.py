@@ -7,13 +7,12 @@ import argparse
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm import tqdm
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer
 from transformers.utils import logging
 
 from mrg_r1_lib.experiments import load_scale
@@ -25,42 +24,11 @@ from mrg_r1_lib.storage.files import locked, require_room
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.memory import require_device
+from mrg_r1_lib.training.progress import Progress, standard_error
 from mrg_r1_lib.training.resume import Checkpoints, last_complete, trainer_folder
 
 # columns of the trainer's log that differ between two runs of one seed; the manifest has the times
 VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profiling")
-
-
-class Progress(TrainerCallback):
-    """A progress bar of steps with the remaining time and the latest loss or reward."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-
-    def on_train_begin(self, args, state, control, **_) -> None:
-        """Open the bar at the present step."""
-        self.bar = tqdm(
-            total=state.max_steps,
-            initial=state.global_step,
-            desc=self.label,
-            mininterval=1.0,
-            dynamic_ncols=True,
-            disable=not state.is_world_process_zero,
-        )
-
-    def on_step_end(self, args, state, control, **_) -> None:
-        """Move the bar to the trainer's step."""
-        self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(self, args, state, control, logs=None, **_) -> None:
-        """Show the latest loss, reward and KL divergence beside the bar."""
-        logs = logs or {}
-        names = [key for key in ("loss", "reward", "kl") if logs.get(key) is not None]
-        self.bar.set_postfix({key: f"{logs[key]:.3f}" for key in names}, refresh=False)
-
-    def on_train_end(self, args, state, control, **_) -> None:
-        """Close the bar."""
-        self.bar.close()
 
 
 def prepare(run: Run) -> None:
@@ -156,11 +124,7 @@ def _run_trainer(
     with processes().main_process_first():
         checkpoint = last_complete(run)
     checkpoints = Checkpoints(run, validation, checkpoint)
-    trainer.add_callback(checkpoints)
-    # transformers' loader loads nothing into a LLaVA, with a long warning; Checkpoints loads it
-    trainer._load_from_checkpoint = lambda *_: None
-    trainer._total_train_tokens = checkpoints.tokens  # SFT's counter
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    checkpoints.run_trainer(trainer)
     with gathered(trainer.model):
         changed = {
             name: not torch.equal(before[name], p.detach().cpu()) for name, p in trained.items()
@@ -183,9 +147,7 @@ def _check_moved(run: Run, log: pd.DataFrame, changed: Mapping[str, bool]) -> No
 def tidy_log(history: list[dict]) -> pd.DataFrame:
     """The trainer's log, one row per step, without columns of times."""
     rows = [row for row in history if "loss" in row]
-    # rows that went through a checkpoint have sorted names; the latest rows keep the trainer's
-    # order
-    names = dict.fromkeys(name for row in reversed(rows) for name in row if name != "step")
+    names = dict.fromkeys(name for row in rows for name in row if name != "step")
     keep = [name for name in names if not any(part in name for part in VOLATILE)]
     return pd.DataFrame(rows)[["step", *keep]]
 
@@ -207,6 +169,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     try:
         require_room(named.results, load_scale(named.scale).disk_gib)
         require_device(named.scale)
-        stage(Run(named.experiment, named.scale, named.seed, named.results))
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        with redirect_stderr(standard_error()):
+            stage(Run(named.experiment, named.scale, named.seed, named.results))
+    except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
