@@ -29,6 +29,7 @@ usage: ./run_all.sh [COMMAND]
   benchmark srl [--policy NAME ...]
                      seconds and memory of a step of SRL on random weights, part by part (benchmark srl --help)
   lab                JupyterLab
+  fetch              Open-i's archive of the real radiographs, with their reports, for --corpus iu_xray_files
   setup              only the set-up, with the reports of IU X-Ray (29 MB) where they can be fetched
 
 A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen
@@ -95,7 +96,7 @@ reports() { "$python" -m mrg_r1_lib.corpora.iu_xray >&2; }
 command=${1-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  test | list | notebook | final | verify | score | readme | benchmark | lab | setup) ;;
+  test | list | notebook | final | verify | score | readme | benchmark | lab | fetch | setup) ;;
   -h | --help | help) usage; exit 0 ;;
   *) grep -qxF -- "$command" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
 esac
@@ -120,6 +121,7 @@ case "$command" in
     exec "$python" tests/benchmark.py "$@"
     ;;
   lab) reports || true; exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
+  fetch) exec "$python" -m mrg_r1_lib.corpora.iu_fetch "$@" ;;
   setup) reports || true; echo "Ready." ;;
   test)
     reports
