@@ -27,6 +27,8 @@ DEFAULT_CORPUS = "iu_xray"
 PREPARATIONS = {
     "iu_xray": Preparation("iu_xray", public=True),
     "iu_xray_files": Preparation("iu_xray", public=True, images="files"),  # the published images
+    # a frontal and a lateral one
+    "iu_xray_two_views": Preparation("iu_xray", public=True, images="files", views=2),
     "iu_xray_r2gen": Preparation("iu_xray", public=True, images="files", views=2, text="r2gen"),
     "mimic_cxr": Preparation("mimic_cxr", images="files"),
     "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
