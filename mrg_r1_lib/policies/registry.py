@@ -7,8 +7,8 @@ that memory can be planned, and a step timed with random weights, before any dow
 
 from dataclasses import dataclass, field
 
-# linear layers of the language model, without any vision module
-LANGUAGE_MODEL = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+# linear layers of the language model, without any vision module; Idefics calls it text_model
+LANGUAGE_MODEL = r".*(language|text)_model.*\.(q|k|v|o|gate|up|down)_proj"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,27 @@ LLAVA_7B = {
     },
     "tie_word_embeddings": False,
 }
+SMOLVLM_500M = {
+    "text_config": {
+        "model_type": "llama",
+        "hidden_size": 960,
+        "intermediate_size": 2560,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 15,
+        "num_key_value_heads": 5,
+        "vocab_size": 49280,
+    },
+    "vision_config": {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "image_size": 512,
+        "patch_size": 16,
+    },
+    "scale_factor": 4,
+    "tie_word_embeddings": False,
+}
 # images of at most 512 x 512 pixels: 334 tokens of 28 x 28 pixels (256 of 32 x 32); paper value
 # unknown. Micro-batches of 8: on one H200 with the sizes of huatuo_7b the update of a step took
 # 14.4 s instead of 15.9 s with 4. Its peak, 21.1 GiB, stays below that of generation, 24.0 GiB
@@ -125,6 +146,13 @@ POLICIES = {
     ),
     "qwen3_vl_4b": BaseModel(
         "Qwen/Qwen3-VL-4B-Instruct", model_type="qwen3_vl", sizes=QWEN3_4B, **LARGE
+    ),
+    # one image of 512 x 512 pixels is 64 tokens
+    "smolvlm_500m": BaseModel(
+        "HuggingFaceTB/SmolVLM-500M-Instruct",
+        model_type="idefics3",
+        sizes=SMOLVLM_500M,
+        **LARGE | {"pixels": None},
     ),
     "llava_15_7b": BaseModel(
         "llava-hf/llava-1.5-7b-hf",
