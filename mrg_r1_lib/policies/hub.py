@@ -70,8 +70,7 @@ def load_published(name: str) -> tuple[Policy, str]:
         least, most = base.pixels
         processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
     if base.model_type == "idefics3":  # the whole image once, not beside 16 parts of it
-        images = processor.image_processor
-        images.do_image_splitting, images.size = False, images.max_image_size
+        processor.image_processor.size = processor.image_processor.max_image_size
     if base.model_type == "llava":
         processor.chat_template = LLAVA_TEMPLATE
     model.generation_config = GenerationConfig(
