@@ -279,6 +279,39 @@ SCALES = {
         ),
         srl=Reinforce(100, evaluations=4, studies_per_step=4, learning_rate=2e-4, threads=1),
     ),
+    # real images without a GPU; never run. The published tower stays as it is: of its training only
+    # the throw-away head is left, so one short epoch is enough
+    "laptop_files": Scale(
+        policy="tiny_llava_rad_dino",
+        images="files",
+        image_size=224,
+        studies={"train": None, "validate": 200, "test": None},
+        lora=False,
+        max_completion_length=128,
+        pretrain=Pretrain(
+            phantoms=2000, tower_epochs=1, named=500, reports=2000, epochs=1, batch_size=16
+        ),
+        sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=1e-3),
+        sft_continued=Finetune(1, evaluations=2, batch_size=8, learning_rate=3e-4),
+        srl=Reinforce(60, evaluations=3, studies_per_step=4, learning_rate=2e-4),
+        disk_gib=10.0,  # each checkpoint holds the tower, 0.35 GiB
+    ),
+    "workstation": Scale(  # one GPU of 16 to 24 GB; ours: never run at this scale
+        policy="smolvlm_500m",
+        images="files",
+        image_size=512,
+        studies={"train": None, "validate": 200, "test": None},
+        lora=True,
+        max_completion_length=256,
+        pretrain=Pretrain(),
+        sft=Finetune(3, evaluations=3, batch_size=16, learning_rate=2e-4),
+        sft_continued=Finetune(1, evaluations=4, batch_size=16, learning_rate=2e-4),
+        srl=Reinforce(200, evaluations=4, studies_per_step=4, learning_rate=5e-5),
+        disk_gib=5.0,  # a copy of the model is 1 GiB
+        # not measured. A step of 64 completions of 512 tokens with the sizes of qwen25_vl_3b held
+        # 15.9 GiB (results/benchmarks/gpu_nvidia-h200.csv); this one has half of both
+        gpu_gib=14.0,
+    ),
     "full": Scale(  # the paper's scale; where no source gives a value, ours stands
         policy="huatuo_7b",
         images="files",
@@ -319,7 +352,16 @@ def baselines(corpus: str, scale: Scale) -> list[str]:
 
 
 def load_scale(name: str) -> Scale:
-    """The named scale; ValueError lists the known ones."""
-    if name not in SCALES:
-        raise ValueError(f"Unknown scale {name!r}; known scales: {', '.join(SCALES)}.")
-    return SCALES[name]
+    """The named scale, with another policy where one is named: full+qwen3_vl_4b.
+
+    ValueError lists the known scales. Whether there is such a policy, its registry knows.
+    """
+    scale, plus, policy = name.partition("+")
+    if scale not in SCALES:
+        raise ValueError(f"Unknown scale {scale!r}; known scales: {', '.join(SCALES)}.")
+    return replace(SCALES[scale], policy=policy) if plus else SCALES[scale]
+
+
+def scale_with(scale: str, policy: str | None) -> str:
+    """The name of a scale with another policy, under which its results lie: full+qwen3_vl_4b."""
+    return scale if policy in (None, load_scale(scale).policy) else f"{scale}+{policy}"
