@@ -99,7 +99,7 @@ command=${1-laptop}
 case "$command" in
   test | list | notebook | final | verify | score | readme | benchmark | lab | fetch | setup) ;;
   -h | --help | help) usage; exit 0 ;;
-  *) grep -qxF -- "$command" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
+  *) grep -qxF -- "${command%%+*}" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
 esac
 
 set_up
