@@ -1,8 +1,9 @@
 """The registry of base models: the policies that a run can start from, one entry each.
 
 A base model is made by this library (`tiny_llava`, or the same behind a published vision encoder),
-or published at the Hugging Face hub or in a folder. `load_save.py` and `hub.py` make and load them. Sizes follow the published configuration, so
-that memory can be planned, and a step timed with random weights, before any download.
+or published at the Hugging Face hub or in a folder. `load_save.py` and `hub.py` make and load them.
+Sizes follow the published configuration, so that memory can be planned, and a step timed with
+random weights, before any download.
 """
 
 from dataclasses import dataclass, field
