@@ -31,12 +31,14 @@ usage: ./run_all.sh [COMMAND]
   benchmark srl [--policy NAME ...]
                      seconds and memory of a step of SRL on random weights, part by part (benchmark srl --help)
   lab                JupyterLab
+  fetch              Open-i's archive of the real radiographs, with their reports, for --corpus iu_xray_files
   setup              only the set-up, with the reports of IU X-Ray (29 MB) where they can be fetched
 
-A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files and iu_xray_r2gen
-(your image files in one of three layouts), mimic_cxr and mimic_cxr_r2gen (credentialed); README says where
-they go. They also take --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the test
-split at the end).
+A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files, iu_xray_two_views and
+iu_xray_r2gen (image files in one of three layouts: yours, or what fetch brings), mimic_cxr and mimic_cxr_r2gen
+(credentialed); README says where they go. They also take --policy NAME (another one than the scale's, in a
+results folder of its own), --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the
+test split at the end).
 
 A study that was stopped goes on where it was: run the same command again. SCALE --fresh repeats finished steps.
 PYTHON=/path/to/python3.12 names the Python that the set-up uses; MRG_R1_DATA=/path names another data folder.
@@ -97,9 +99,9 @@ reports() { "$python" -m mrg_r1_lib.corpora.iu_xray >&2; }
 command=${1-laptop}
 [ $# -eq 0 ] || shift
 case "$command" in
-  test | list | notebook | final | verify | score | readme | benchmark | lab | setup) ;;
+  test | list | notebook | final | verify | score | readme | benchmark | lab | fetch | setup) ;;
   -h | --help | help) usage; exit 0 ;;
-  *) grep -qxF -- "$command" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
+  *) grep -qxF -- "${command%%+*}" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
 esac
 
 set_up
@@ -123,6 +125,7 @@ case "$command" in
     exec "$python" tests/benchmark.py "$@"
     ;;
   lab) reports || true; exec "$python" -m jupyterlab --notebook-dir=. notebooks "$@" ;;
+  fetch) exec "$python" -m mrg_r1_lib.corpora.iu_fetch "$@" ;;
   setup) reports || true; echo "Ready." ;;
   test)
     reports

@@ -27,6 +27,8 @@ DEFAULT_CORPUS = "iu_xray"
 PREPARATIONS = {
     "iu_xray": Preparation("iu_xray", public=True),
     "iu_xray_files": Preparation("iu_xray", public=True, images="files"),  # the published images
+    # a frontal and a lateral one
+    "iu_xray_two_views": Preparation("iu_xray", public=True, images="files", views=2),
     "iu_xray_r2gen": Preparation("iu_xray", public=True, images="files", views=2, text="r2gen"),
     "mimic_cxr": Preparation("mimic_cxr", images="files"),
     "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
@@ -174,7 +176,7 @@ class Pretrain:
     tower_epochs: int = 0
     terse: int = 0  # of these, so many of which the policy first says what is there and no more
     reports: int = 0  # and so many whose whole reports it learns to write
-    epochs: int = 0
+    epochs: int = 1  # over these reports
     batch_size: int = 1  # studies per step
     learning_rate: float = 1e-3  # a new model of 3 million parameters
     threads: int = 0  # of torch; 0: torch's own choice
@@ -209,15 +211,15 @@ class Scale:
     """How large a study is. `studies` caps each split (None: all)."""
 
     policy: str
-    images: str  # phantom or files, where the corpus leaves the choice
-    image_size: int  # pixels per side
     studies: dict[str, int | None]
-    lora: bool
-    max_completion_length: int  # tokens; paper value unknown
     pretrain: Pretrain
     sft: Finetune
     sft_continued: Finetune
     srl: Reinforce
+    images: str = "phantom"  # or files, where the corpus leaves the choice
+    image_size: int = 96  # pixels per side
+    lora: bool = False
+    max_completion_length: int = 128  # tokens; paper value unknown
     judge: str = "rules"  # the labeler that scores all rows of a table
     resamples: int = 20000  # of the bootstrap
     arms: tuple[str, ...] = ("srl_mccs", "srl_label_f1", "srl_rouge_l")  # the main run first
@@ -230,20 +232,11 @@ class Scale:
 SCALES = {
     "smoke": Scale(
         policy="tiny_llava",
-        images="phantom",
-        image_size=96,
         studies={"train": 240, "validate": 40, "test": 60},
         lora=True,
         max_completion_length=72,
         pretrain=Pretrain(
-            phantoms=640,
-            own=2,
-            tower_epochs=2,
-            terse=320,
-            reports=640,
-            epochs=1,
-            batch_size=8,
-            threads=2,
+            640, own=2, tower_epochs=2, terse=320, reports=640, batch_size=8, threads=2
         ),
         sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=2e-3, phantoms=80, threads=2),
         sft_continued=Finetune(
@@ -258,26 +251,43 @@ SCALES = {
     ),
     "laptop": Scale(
         policy="tiny_llava",
-        images="phantom",
-        image_size=96,
         studies={"train": None, "validate": None, "test": None},
-        lora=False,
-        max_completion_length=128,
         pretrain=Pretrain(
-            phantoms=16000,
-            own=6,
-            tower_epochs=5,
-            terse=16000,
-            reports=16000,
-            epochs=1,
-            batch_size=16,
-            threads=2,
+            16000, own=6, tower_epochs=5, terse=16000, reports=16000, batch_size=16, threads=2
         ),
         sft=Finetune(6, evaluations=6, batch_size=8, learning_rate=1e-3, phantoms=480, threads=2),
         sft_continued=Finetune(  # as long as SRL by the clock, and evaluated as often
             2, evaluations=4, batch_size=8, learning_rate=3e-4, phantoms=480, threads=1
         ),
         srl=Reinforce(100, evaluations=4, studies_per_step=4, learning_rate=2e-4, threads=1),
+    ),
+    # real images without a GPU; never run. The published tower is not trained
+    "laptop_files": Scale(
+        policy="tiny_llava_rad_dino",
+        images="files",
+        image_size=224,
+        studies={"train": None, "validate": 200, "test": None},
+        pretrain=Pretrain(2000, terse=500, reports=2000, batch_size=16),
+        sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=1e-3),
+        sft_continued=Finetune(1, evaluations=2, batch_size=8, learning_rate=3e-4),
+        srl=Reinforce(60, evaluations=3, studies_per_step=4, learning_rate=2e-4),
+        disk_gib=10.0,  # each checkpoint holds the tower, 0.35 GiB
+    ),
+    "workstation": Scale(  # one GPU of 16 to 24 GB; ours: never run at this scale
+        policy="smolvlm_500m",
+        images="files",
+        image_size=512,
+        studies={"train": None, "validate": 200, "test": None},
+        lora=True,
+        max_completion_length=256,
+        pretrain=Pretrain(),
+        sft=Finetune(3, evaluations=3, batch_size=16, learning_rate=2e-4),
+        sft_continued=Finetune(1, evaluations=4, batch_size=16, learning_rate=2e-4),
+        srl=Reinforce(200, evaluations=4, studies_per_step=4, learning_rate=5e-5),
+        disk_gib=5.0,  # a copy of the model is 1 GiB
+        # not measured. A step of 64 completions of 512 tokens with the sizes of qwen25_vl_3b held
+        # 15.9 GiB (results/benchmarks/gpu_nvidia-h200.csv); this one has half of both
+        gpu_gib=14.0,
     ),
     "full": Scale(  # the paper's scale; where no source gives a value, ours stands
         policy="huatuo_7b",
@@ -304,9 +314,8 @@ def parse_experiment(name: str) -> tuple[str, str]:
     corpus, _, arm = name.partition("/")
     if corpus not in PREPARATIONS or arm not in ARMS:
         raise ValueError(
-            f"Unknown experiment {name!r}. An experiment is named corpus/arm, such as "
-            f"iu_xray/srl_mccs; known corpora: {', '.join(PREPARATIONS)}; "
-            f"known arms: {', '.join(ARMS)}."
+            f"Unknown experiment {name!r}. It is named corpus/arm, such as iu_xray/srl_mccs; "
+            f"known corpora: {', '.join(PREPARATIONS)}; known arms: {', '.join(ARMS)}."
         )
     return corpus, arm
 
@@ -318,13 +327,21 @@ def images_of(corpus: str, scale: Scale) -> str:
 
 def baselines(corpus: str, scale: Scale) -> list[str]:
     """The arms without a policy that make sense on a corpus: only phantoms know what was drawn."""
-    drawn = images_of(corpus, scale) == "phantom"
-    names = [name for name, arm in ARMS.items() if arm.stage == "baseline"]
-    return [name for name in names if drawn or name != "drawn_template"]
+    hidden = () if images_of(corpus, scale) == "phantom" else ("drawn_template",)
+    return [name for name, arm in ARMS.items() if arm.stage == "baseline" and name not in hidden]
 
 
 def load_scale(name: str) -> Scale:
-    """The named scale; ValueError lists the known ones."""
-    if name not in SCALES:
-        raise ValueError(f"Unknown scale {name!r}; known scales: {', '.join(SCALES)}.")
-    return SCALES[name]
+    """The named scale, with another policy where one is named: full+qwen3_vl_4b.
+
+    ValueError lists the known scales. Whether there is such a policy, its registry knows.
+    """
+    scale, plus, policy = name.partition("+")
+    if scale not in SCALES:
+        raise ValueError(f"Unknown scale {scale!r}; known scales: {', '.join(SCALES)}.")
+    return replace(SCALES[scale], policy=policy) if plus else SCALES[scale]
+
+
+def scale_with(scale: str, policy: str | None) -> str:
+    """The name of a scale with another policy, under which its results lie: full+qwen3_vl_4b."""
+    return scale if policy in (None, load_scale(scale).policy) else f"{scale}+{policy}"

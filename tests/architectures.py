@@ -188,6 +188,38 @@ def tiny_llava_clip() -> Published:
     )
 
 
+def tiny_idefics3() -> Published:
+    """SmolVLM: the tower is `vision_model`, the language model `text_model`; an image is shown in
+    parts unless told otherwise."""
+    others = ("<image>", "<fake_token_around_image>", "<global-img>")
+    tokenizer = tokenizer_of("<pad>", "<end_of_utterance>", others)
+    vision = VISION | {
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 64,
+        "patch_size": 16,
+    }
+    ends = {
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+    }
+    config = transformers.Idefics3Config(
+        text_config=TEXT | ends | {"model_type": "llama", "vocab_size": len(tokenizer) + 7},
+        vision_config=vision,
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    images = transformers.Idefics3ImageProcessorPil(
+        size={"longest_edge": 256}, max_image_size={"longest_edge": 64}
+    )
+    template = transformers.models.smolvlm.processing_smolvlm.DEFAULT_CHAT_TEMPLATE
+    processor = transformers.Idefics3Processor(
+        images, tokenizer, image_seq_len=4, chat_template=template
+    )
+    return config, processor, {}
+
+
 def publish(make: Callable[[], Published], folder: Path, dtype: torch.dtype) -> None:
     """Save a tiny model with random weights and its processor as if they had been downloaded."""
     config, processor, generation = make()
@@ -207,6 +239,7 @@ TINY = {
     "qwen25": (tiny_qwen25, {"model_type": "qwen2_5_vl", "pixels": PIXELS}),
     "qwen3": (tiny_qwen3, {"model_type": "qwen3_vl", "pixels": PIXELS}),
     "llava_clip": (tiny_llava_clip, {"model_type": "llava"}),
+    "idefics3": (tiny_idefics3, {"model_type": "idefics3"}),
 }
 
 

@@ -18,7 +18,11 @@ from mrg_r1_lib.storage.files import write_aside
 from mrg_r1_lib.storage.paths import REPOSITORY, data_root
 
 TORCHVISION = "0.28.0"  # the release for torch 2.13
-SEES = ("vision_tower.", "visual.")  # Qwen's projector, its merger, is in there, too
+SEES = (
+    "vision_tower.",
+    "visual.",
+    "vision_model.",
+)  # Qwen's projector, its merger, is in there, too
 PROJECTIONS = {f"{name}_proj.weight" for name in ("q", "k", "v", "o", "gate", "up", "down")}
 
 
@@ -54,7 +58,14 @@ def torchvision():
 
 @pytest.fixture(
     scope="module",
-    params=["llava_clip lora", "llava_clip whole", "qwen25 lora", "qwen25 whole", "qwen3 lora"],
+    params=[
+        "llava_clip lora",
+        "llava_clip whole",
+        "qwen25 lora",
+        "qwen25 whole",
+        "qwen3 lora",
+        "idefics3 lora",
+    ],
 )
 def seen(request, indiana, tmp_path_factory):
     """What `architectures.py` saw of one architecture, and whether adapters were trained."""

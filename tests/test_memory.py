@@ -16,6 +16,7 @@ PUBLISHED = {  # billions of parameters, as the publishers say
     "qwen25_vl_3b": 3.75,
     "qwen3_vl_4b": 4.44,
     "llava_15_7b": 7.06,
+    "smolvlm_500m": 0.507,
 }
 
 

@@ -6,8 +6,9 @@ import zipfile
 import pytest
 import trees
 
-from mrg_r1_lib.corpora import iu_xray, load_corpus, open_i_views
+from mrg_r1_lib.corpora import iu_xray, load_corpus, open_i_views, splits
 from mrg_r1_lib.corpora.account import Account
+from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.storage.paths import data_root
 
 METADATA, CONTENT = open_i_views.TABLES
@@ -46,9 +47,31 @@ def test_the_first_view_is_the_frontal_one_of_the_tables(tmp_path, positions, co
     assert shown(tree(tmp_path, positions, contents))[0] == expected
 
 
-def test_two_views_are_the_frontal_and_the_next_best_one(tmp_path):
-    positions = {FIRST: "LL", SECOND: "LATERAL", THIRD: "PA"}
-    assert shown(tree(tmp_path, positions), views=2) == [THIRD, FIRST]
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ({FIRST: "LL", SECOND: "LATERAL", THIRD: "PA"}, [THIRD, FIRST]),
+        ({FIRST: "PA", SECOND: "PA", THIRD: "LATERAL"}, [FIRST, THIRD]),  # no second frontal one
+        ({FIRST: "LL", SECOND: "", THIRD: "AP"}, [THIRD, FIRST]),
+        ({FIRST: "PA", SECOND: "AP", THIRD: ""}, [FIRST, SECOND]),  # no lateral one: the next best
+        ({FIRST: "LL", SECOND: "LL", THIRD: "LL"}, [FIRST, SECOND]),
+    ],
+)
+def test_two_views_are_the_frontal_and_a_lateral_one(tmp_path, positions, expected):
+    assert shown(tree(tmp_path, positions), views=2) == expected
+
+
+def test_a_study_of_one_image_shows_it_once_whatever_is_asked(tmp_path):
+    assert shown(tree(tmp_path, {FIRST: "LL"}, images=1), views=2) == [FIRST]
+
+
+def test_the_preparation_of_two_views_asks_for_both(tmp_path, monkeypatch):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    tree(tmp_path / "iu_xray", {FIRST: "LL", SECOND: "PA"})
+    splits._studies.cache_clear()
+    study = splits.load_studies("iu_xray_two_views", load_scale("smoke"))[0]
+    splits._studies.cache_clear()
+    assert [call.args[0].stem for call in study.images] == [SECOND, FIRST]
 
 
 def test_the_tables_spell_the_first_study_without_its_part(tmp_path):

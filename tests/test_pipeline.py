@@ -146,6 +146,50 @@ def test_the_papers_scale_adopts_a_published_policy_and_goes_on(tmp_path, monkey
     assert [step for step in every(study) if finished_at(step)] == every(study)[1:3]
 
 
+# another policy
+
+
+def test_another_policy_is_another_study_beside_that_of_the_scale(
+    tmp_path, monkeypatch, capsys, quick
+):
+    words = ("run", "smoke", "--results", tmp_path, "--arms", "srl_mccs")
+    call(monkeypatch, *words)
+    first = list(quick)
+    call(monkeypatch, *words, "--policy", "tiny_llava")  # the scale's own
+    assert quick == first
+    call(monkeypatch, *words, "--policy", "smolvlm_500m")
+    other = quick[len(first) :]
+    assert len(other) == len(first)
+    assert {step.run.scale for step in other} == {"smoke+smolvlm_500m"}
+    assert all(step.run.described()["policy"] == "smolvlm_500m" for step in other)
+    assert pipeline.os.environ["HF_HUB_OFFLINE"] == "1"  # as the smoke study left it
+    capsys.readouterr()
+    call(monkeypatch, "list", "smoke", "--policy", "smolvlm_500m", "--final")
+    listed = capsys.readouterr().out
+    assert listed.count("SCALE=smoke+smolvlm_500m") == listed.count("SCALE=")
+    assert "./run_all.sh final smoke+smolvlm_500m --corpus iu_xray" in listed
+    call(monkeypatch, "run", "smoke", "--policy", "smolvlm_500m", "--plan")
+    assert "smolvlm_500m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "full", "--policy", "gpt"),
+        ("run", "full", "--policy", "gpt", "--plan"),
+        ("list", "smoke", "--policy", "gpt"),
+        ("notebook", steps.DATA, "SCALE=smoke+gpt"),
+    ],
+)
+def test_an_unknown_policy_lists_the_known_ones_before_any_work(
+    tmp_path, monkeypatch, capsys, quick, words
+):
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, *words, "--results", tmp_path)
+    assert stopped.value.code == 1 and not quick
+    assert "Unknown policy 'gpt'; known policies: tiny_llava, " in capsys.readouterr().err
+
+
 # the grid
 
 

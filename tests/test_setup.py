@@ -126,7 +126,9 @@ def test_a_broken_download_says_to_run_the_same_command_again(script, tmp_path):
         ("final laptop", ["-m mrg_r1_lib.evaluation.final laptop"]),
         ("verify --tables-only", ["-m mrg_r1_lib.pipeline.verify --tables-only"]),
         ("score a.csv", ["-m mrg_r1_lib.evaluation.score a.csv"]),
+        ("fetch", ["-m mrg_r1_lib.corpora.iu_fetch"]),
         ("setup", ["-m mrg_r1_lib.corpora.iu_xray"]),
+        ("full+qwen3_vl_4b", ["-m mrg_r1_lib.pipeline.pipeline run full+qwen3_vl_4b"]),
         *((scale, [f"-m mrg_r1_lib.pipeline.pipeline run {scale}"]) for scale in SCALES),
     ],
 )

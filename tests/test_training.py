@@ -31,7 +31,7 @@ from mrg_r1_lib.training import srl
 from mrg_r1_lib.training.pretrain import pretrain
 from mrg_r1_lib.training.sft import config as sft_config
 from mrg_r1_lib.training.sft import sft
-from mrg_r1_lib.training.trainer import read_log
+from mrg_r1_lib.training.trainer import command_line, read_log
 
 pytestmark = pytest.mark.slow
 
@@ -323,4 +323,33 @@ def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
         [*command, "--results", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 1
-    assert answer.stderr.strip() == "Unknown scale 'huge'; known scales: smoke, laptop, full."
+    known = ", ".join(experiments.SCALES)
+    assert answer.stderr.strip() == f"Unknown scale 'huge'; known scales: {known}."
+
+
+def test_another_policy_is_another_run_of_a_stage_and_an_unknown_one_lists_the_known(
+    monkeypatch, tmp_path, capsys
+):
+    ran = []
+    words = ["srl", "--scale", "smoke", "--results", str(tmp_path), "--policy"]
+    monkeypatch.setattr("sys.argv", [*words, "smolvlm_500m"])
+    command_line(ran.append, "")
+    monkeypatch.setattr("sys.argv", [*words, "gpt"])
+    with pytest.raises(SystemExit):
+        command_line(ran.append, "")
+    assert "Unknown policy 'gpt'; known policies: tiny_llava" in capsys.readouterr().err
+    (run,) = ran
+    assert run.settings.policy == "smolvlm_500m" and run.scale == "smoke+smolvlm_500m"
+
+
+def test_vllm_never_samples_the_token_of_an_image(trained, monkeypatch):
+    def stop(*_, args, **__):
+        raise InterruptedError(args.generation_kwargs)
+
+    monkeypatch.setattr(srl, "GRPOTrainer", stop)
+    monkeypatch.setattr(srl, "find_spec", lambda _: True)
+    token = load_policy(trained.start.policy)[1].tokenizer.image_token_id
+    with pytest.raises(InterruptedError, match=rf"'logit_bias': \{{{token}: -100.0"):
+        srl.srl(trained.of_arm("srl_mccs_vllm"))
+    with pytest.raises(InterruptedError, match="None"):  # TRL does it for transformers
+        srl.srl(trained)

@@ -1,13 +1,15 @@
-"""Fetch and open archives from outside: digests are checked first, nothing is extracted to disk.
+"""Fetch and open archives from outside.
 
 pip downloads a wheel into the data root and never installs it. The file gets its final name only
 after its digest was checked. An archive is refused as a whole for a member that climbs out, for a
-link, or for more bytes than expected.
+link, or for more bytes than expected. Small archives are read in memory; images are unpacked flat
+into one folder.
 """
 
 import gzip
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,6 +17,8 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
 
 from mrg_r1_lib.storage.files import file_digest
 
@@ -123,3 +127,34 @@ def read_tar_gz(
             f"{name}: is truncated or damaged ({error}), expected a .tar.gz. Fetch it again."
         ) from error
     return files
+
+
+def unpack_tar_gz(
+    archive: Path, folder: Path, suffix: str, member_limit: int, expected: int
+) -> None:
+    """Unpack the files that end in `suffix` into the new `folder`, each under its last name.
+
+    `expected` files are the end of the progress bar. ValueError for a damaged archive, a member
+    that climbs out, a link, a file above `member_limit` bytes, or two files of one name.
+    """
+    folder.mkdir()
+    bar = tqdm(total=expected, desc=f"unpacking {archive.name}", mininterval=1.0)
+    try:
+        with bar, tarfile.open(archive, mode="r:gz") as members:
+            for member in members:
+                _check_member(member, str(archive), member_limit)
+                path = folder / PurePosixPath(member.name).name
+                if member.isdir() or path.suffix != suffix or path.name.startswith("."):
+                    continue
+                with members.extractfile(member) as source, path.open("xb") as file:
+                    shutil.copyfileobj(source, file)
+                bar.update()
+    except FileExistsError as error:
+        raise ValueError(
+            f"{archive}: has two files {Path(error.filename).name}. Refused: use the original file."
+        ) from None
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise ValueError(
+            f"{archive}: is truncated or damaged ({error}), expected a .tar.gz. Delete it and run "
+            "the command again."
+        ) from None

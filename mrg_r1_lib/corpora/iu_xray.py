@@ -7,7 +7,8 @@ of torchxrayvision, which `python -m mrg_r1_lib.corpora.iu_xray` fetches. Decisi
 - Images are phantoms drawn from the index terms, or the files.
 - With phantoms every report is a study; with files every report with an image is one. A warning
   counts the other reports, and those without FINDINGS unless they are as many as published.
-- Open-i's files show a frontal view first where its acquisition tables name one (`open_i_views`).
+- Open-i's files show a frontal view first where its acquisition tables name one, and as the second
+  of two views a lateral one (`open_i_views`).
 - The corpus names no patients, so each report counts as one patient.
 - The split is R2Gen's in R2Gen's layout. Else it is 70/10/20 by report, without a seed, over all
   reports with FINDINGS; it is the same with phantoms and files.
@@ -76,7 +77,7 @@ def load(
     met = len(reports) + len(account.left_out)
     splits = fixed_split(report.study_id for report in reports if report.findings)
     if images == "files":
-        reports = _with_files(reports, folder, layout, account)
+        reports = _with_files(reports, folder, layout, views, account)
     studies = []
     for report in reports:
         if images == "phantom":
@@ -93,12 +94,15 @@ def load(
     return Corpus(sorted(studies, key=_number), layout, left_out)
 
 
-def _with_files(reports: list[Report], folder: Path, layout: str, account: Account) -> list[Report]:
+def _with_files(
+    reports: list[Report], folder: Path, layout: str, views: int, account: Account
+) -> list[Report]:
     """The reports as they are shown with image files: frontal views first, no empty FINDINGS."""
     if layout == "open_i":
         wheel = next((f for f in (folder, data_root()) if (f / WHEEL).exists()), folder) / WHEEL
-        views = Views(folder, wheel, account)
-        reports = [replace(r, images=views.frontal_first(r.images)) for r in reports]
+        tables = Views(folder, wheel, account)
+        order = tables.frontal_first if views == 1 else tables.frontal_then_lateral
+        reports = [replace(r, images=order(r.images)) for r in reports]
     return [replace(r, findings="") if is_empty(r.findings) else r for r in reports]
 
 
@@ -120,9 +124,9 @@ def _note_texts(reports: list[Report], layout: str, account: Account) -> None:
 def _check_images(images: str, folder: Path, layout: str) -> None:
     if images == "files" and layout == "wheel":
         raise FileNotFoundError(
-            f"iu_xray: {folder} holds reports without images (the wheel). For images='files' name "
-            f"a folder in one of the layouts {', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, "
-            "or root=."
+            f"iu_xray: {folder} holds reports without images (the wheel). For images='files' fetch "
+            "Open-i's (./run_all.sh fetch), or name a folder in one of the layouts "
+            f"{', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=."
         )
     if images == "phantom" and layout == "r2gen":
         raise ValueError(

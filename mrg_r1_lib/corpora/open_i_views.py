@@ -60,6 +60,12 @@ class Views:
         """The images of a study by rank; of one rank in their order."""
         return tuple(sorted(images, key=self.rank))
 
+    def frontal_then_lateral(self, images: tuple[Path, ...]) -> tuple[Path, ...]:
+        """The images of a study by rank, with a lateral one in the second place if there is one."""
+        ordered = self.frontal_first(images)
+        lateral = [image for image in ordered[1:] if self.rank(image) == view_rank("LATERAL")][:1]
+        return (*ordered[:1], *lateral, *(i for i in ordered[1:] if i not in lateral))
+
 
 def _image_id(name: str) -> str:
     return _PART.sub(r"\1", name)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
 
@@ -17,8 +17,9 @@ from mrg_r1_lib.storage.paths import results_root
 def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
     """Score all runs of a scale and corpus on the test split; returns them.
 
-    FileNotFoundError if no run has been scored on validation.
+    ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
+    load_scale(scale)
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
@@ -42,7 +43,7 @@ def _runs(results: Path, scale: str, corpus: str) -> list[Run]:
 def main() -> None:
     """`python -m mrg_r1_lib.evaluation.final SCALE [--corpus NAME] [--results FOLDER]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
-    parser.add_argument("scale", nargs="?", default="laptop", choices=SCALES)
+    parser.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()

@@ -19,10 +19,10 @@ import psutil
 import torch
 
 from mrg_r1_lib.corpora import iu_find, iu_xray
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, load_scale, scale_with
 from mrg_r1_lib.pipeline import steps
-from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_known
-from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_notebook
+from mrg_r1_lib.policies.registry import require_known
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
@@ -41,7 +41,7 @@ KL_TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2}
 class Grid:
     """What is run: `seeds` and `arms` (of the last trained stage) are the scale's where empty.
 
-    ValueError for an unknown scale, and for an arm that is neither SRL nor the control.
+    ValueError for an unknown scale or policy, and an arm that is neither SRL nor the control.
     """
 
     scale: str
@@ -53,6 +53,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         scale = load_scale(self.scale)
+        require_known(scale.policy)
         object.__setattr__(self, "seeds", self.seeds or scale.seeds)
         object.__setattr__(self, "arms", self.arms or (*scale.arms, CONTROL))
         object.__setattr__(self, "final", self.final or scale.final)
@@ -133,7 +134,7 @@ def _possible(grid: Grid) -> list[list[Step]]:
 
 def _stay_offline(scale: str) -> None:
     """No library asks a hub, but for a published policy; kernels inherit this."""
-    if not POLICIES[load_scale(scale).policy].hub:
+    if not require_known(load_scale(scale).policy).published:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
@@ -148,8 +149,7 @@ def unfinished(stages: list[list[Step]]) -> list[list[Step]]:
 
     A line names each other step, and one more whether the code has changed since they finished.
     """
-    waiting: list[list[Step]] = []
-    commits = set()
+    waiting, commits = [], set()
     for stage in stages:
         made = {step: None if any(waiting) else finished_at(step) for step in stage}
         waiting.append([step for step in stage if made[step] is None])
@@ -222,7 +222,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
         raise ValueError(f"SEED={seed}: expected a whole number.")
     results = Path(given.pop("RESULTS", results)).expanduser().resolve()
     step = Step(name, Run(experiment, scale, int(seed), results))
-    require_known(name, step.parameters | given)
+    require_notebook(name, step.parameters | given)
     require_room(results, step.run.settings.disk_gib)
     _stay_offline(scale)
     if step.run.preparation.corpus == "iu_xray":
@@ -246,7 +246,8 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for command in ("run", "list"):
         several = commands.add_parser(command)
-        several.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
+        several.add_argument("scale", nargs="?", default="laptop", help="default: %(default)s")
+        several.add_argument("--policy", metavar="NAME", help="another one than the scale's")
         several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
         several.add_argument("--seeds", type=int, nargs="+", metavar="K", default=())
         several.add_argument("--arms", nargs="+", metavar="ARM", default=(), help="to train")
@@ -264,9 +265,10 @@ def main() -> None:
         if named.command == "notebook":
             run_notebook(named.name, named.parameters, results)
         elif named.plan:
-            sys.stdout.write(plan_text(named.scale))
+            sys.stdout.write(plan_text(scale_with(named.scale, named.policy)))
         else:
-            grid = Grid(named.scale, results, named.corpus, named.seeds, named.arms, named.final)
+            scale = scale_with(named.scale, named.policy)
+            grid = Grid(scale, results, named.corpus, named.seeds, named.arms, named.final)
             if named.command == "run":
                 run_study(grid, named.fresh)
             else:

@@ -117,13 +117,13 @@ def execute(step: Step, parameters: dict | None = None) -> float:
         if call(command):
             raise RuntimeError(f"The final evaluation failed, as said above: {step.command()}")
     else:
-        require_known(step.notebook, values)
+        require_notebook(step.notebook, values)
         publish(_execute_notebook(step, values), step)
     write_text(step.marker, json.dumps({"state": state(step), "commit": commit()}))
     return time.monotonic() - started
 
 
-def require_known(notebook: str, values: Collection[str]) -> None:
+def require_notebook(notebook: str, values: Collection[str]) -> None:
     """ValueError for a name that is no notebook of the study, or no parameter of that notebook."""
     known = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     if notebook not in known:

@@ -1,21 +1,15 @@
-"""Published base models: found in a folder or at the Hugging Face hub, then loaded as policies.
+"""Published base models, loaded as policies; `hub_files.py` finds their files.
 
 `training/pretrain.py` adopts one as a run's pretrained policy. Policies made by this library never
 pass here.
 """
 
-from pathlib import Path
-
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 from transformers import GenerationConfig
 
-from mrg_r1_lib.policies.load_save import Policy, load_policy, require_known
+from mrg_r1_lib.policies.hub_files import find_published
+from mrg_r1_lib.policies.load_save import Policy, load_policy
 from mrg_r1_lib.policies.registry import POLICIES
-from mrg_r1_lib.storage.paths import data_root
 
-# files of a repository to download: no code, no weights in other formats
-FILES = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]
 # LLaVA 1.5's template with the tokens that begin a conversation and end an answer. The published
 # template has neither. With it SFT would not teach the policy to stop, and the prompts of SFT would
 # begin unlike the prompts of SRL and generation
@@ -26,34 +20,6 @@ LLAVA_TEMPLATE = (
     "{{ eos_token if message['role'] == 'assistant' else ' ' }}{% endfor %}"
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
-
-
-def find_published(name: str) -> tuple[Path, str]:
-    """The folder of a published base model, and the commit of its revision (or "folder").
-
-    Places: `models/<name>` in the data folder, the folder that the registry names, then the hub,
-    whose files are cached. RuntimeError if the hub wants its terms accepted first;
-    FileNotFoundError if the model cannot be found.
-    """
-    base = require_known(name)
-    placed = data_root() / "models" / name
-    for folder in (placed, Path(base.hub)):
-        if folder.is_dir():
-            return folder, "folder"
-    try:
-        folder = Path(snapshot_download(base.hub, revision=base.revision, allow_patterns=FILES))
-    except GatedRepoError:
-        raise RuntimeError(
-            f"{base.hub} is gated ({base.access}): accept its terms at "
-            f"https://huggingface.co/{base.hub}, run `hf auth login`, then this command again."
-        ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise FileNotFoundError(
-            f"{name}: {base.hub} could not be downloaded ({type(error).__name__}). "
-            "With a network run this command again; without one fetch it elsewhere "
-            f"(hf download {base.hub}) and put its files into {placed}."
-        ) from None
-    return folder, folder.name  # the hub's cache names a snapshot by its commit
 
 
 def load_published(name: str) -> tuple[Policy, str]:
@@ -69,6 +35,8 @@ def load_published(name: str) -> tuple[Policy, str]:
     if base.pixels:
         least, most = base.pixels
         processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+    if base.model_type == "idefics3":  # the whole image once, not beside 16 parts of it
+        processor.image_processor.size = processor.image_processor.max_image_size
     if base.model_type == "llava":
         processor.chat_template = LLAVA_TEMPLATE
     model.generation_config = GenerationConfig(

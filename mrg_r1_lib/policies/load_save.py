@@ -16,22 +16,15 @@ import torch
 from peft import LoraConfig, PeftConfig, PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
-from mrg_r1_lib.policies.registry import POLICIES, BaseModel
-from mrg_r1_lib.policies.tiny_llava import tiny_llava
+from mrg_r1_lib.policies.registry import BaseModel, require_known
+from mrg_r1_lib.policies.tiny_llava import tiny_llava, tiny_llava_rad_dino
 from mrg_r1_lib.storage.files import recover, write_aside
 
-MADE_HERE = {"tiny_llava": tiny_llava}
+MADE_HERE = {"tiny_llava": tiny_llava, "tiny_llava_rad_dino": tiny_llava_rad_dino}
 VISION = ("vision_tower", "visual", "vision_model")  # module names: LLaVA, Qwen, Idefics
 PROJECTOR = "merger"  # Qwen's projector is inside its tower; LLaVA's is outside
 
 Policy = tuple[PreTrainedModel | PeftModel, ProcessorMixin]
-
-
-def require_known(name: str) -> BaseModel:
-    """The base model of that name; ValueError lists the known ones."""
-    if name not in POLICIES:
-        raise ValueError(f"Unknown policy {name!r}; known policies: {', '.join(POLICIES)}.")
-    return POLICIES[name]
 
 
 def create_policy(name: str, texts: Iterable[str], image_size: int, seed: int) -> Policy:

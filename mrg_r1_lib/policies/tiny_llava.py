@@ -1,22 +1,29 @@
 """The laptop's policy: a LLaVA of about 3 million parameters with its own tokenizer.
 
 The architecture is LLaVA's (arXiv:2304.08485: vision tower, two-layer projector, language model),
-in transformers' classes. Departure: the tower has a convolutional stem (`vision_tower.py`).
+in transformers' classes. Departure: the tower has a convolutional stem (`vision_tower.py`). For
+real radiographs the same language model stands behind a published encoder, which is never trained.
 """
 
 from collections.abc import Iterable
 
+import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    AutoImageProcessor,
+    AutoModel,
+    BaseImageProcessor,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
     SiglipImageProcessorPil,
     set_seed,
 )
 
+from mrg_r1_lib.policies.hub_files import find_published
 from mrg_r1_lib.policies.vision_tower import PATCH_SIZE, ConvStemVisionConfig
 from mrg_r1_lib.report_format import INSTRUCTION, TAGS
 
@@ -62,29 +69,73 @@ def tiny_llava(
 
     ValueError if `image_size` is no multiple of the patch size, 16 pixels.
     """
-    if image_size % PATCH_SIZE:
+    _require_multiple("tiny_llava", image_size, PATCH_SIZE)
+    images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
+    # SigLIP has no class token to leave out
+    return _llava(texts, _vision_config(image_size), images, image_size, seed, "full")
+
+
+def tiny_llava_rad_dino(
+    texts: Iterable[str], image_size: int, seed: int
+) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
+    """`tiny_llava` with a published vision encoder, RAD-DINO, as its frozen tower.
+
+    The encoder comes from the hub or `models/tiny_llava_rad_dino` in the data folder. LLaVA reads
+    its last layer before the norm, without the class token. ValueError if it is no DINOv2, or if
+    `image_size` is no multiple of its patch size; FileNotFoundError if it cannot be found.
+    """
+    name = "tiny_llava_rad_dino"
+    folder, _ = find_published(name)
+    tower = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    if tower.config.model_type != "dinov2":
         raise ValueError(
-            f"tiny_llava: image_size {image_size} is no multiple of its patch size {PATCH_SIZE}."
+            f"{name}: {folder} holds a {tower.config.model_type}, expected a dinov2, such as "
+            "microsoft/rad-dino."
         )
+    _require_multiple(name, image_size, tower.config.patch_size)
+    images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    images.size, images.do_center_crop = {"height": image_size, "width": image_size}, False
+    model, processor = _llava(texts, tower.config, images, image_size, seed, "default")
+    model.model.vision_tower.load_state_dict(tower.state_dict())
+    model.model.vision_tower.requires_grad_(False)
+    return model, processor
+
+
+def _require_multiple(name: str, image_size: int, patch_size: int) -> None:
+    if image_size % patch_size:
+        raise ValueError(
+            f"{name}: image_size {image_size} is no multiple of its patch size {patch_size}."
+        )
+
+
+def _llava(
+    texts: Iterable[str],
+    vision: PreTrainedConfig,
+    images: BaseImageProcessor,
+    image_size: int,
+    seed: int,
+    strategy: str,
+) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
+    """A LLaVA with random weights; the strategy "default" leaves out the tower's class token."""
     tokenizer = train_tokenizer(texts)
     config = LlavaConfig(
-        vision_config=_vision_config(image_size),
+        vision_config=vision,
         text_config=_text_config(tokenizer),
         image_token_index=tokenizer.image_token_id,
-        image_seq_length=(image_size // PATCH_SIZE) ** 2,
+        image_seq_length=(image_size // vision.patch_size) ** 2,
         vision_feature_layer=-1,
-        vision_feature_select_strategy="full",  # SigLIP has no class token to leave out
+        vision_feature_select_strategy=strategy,
     )
     set_seed(seed)
     model = LlavaForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    images = SiglipImageProcessorPil(size={"height": image_size, "width": image_size})
     processor = LlavaProcessor(
         images,
         tokenizer,
-        patch_size=PATCH_SIZE,
-        vision_feature_select_strategy="full",
+        patch_size=vision.patch_size,
+        vision_feature_select_strategy=strategy,
+        num_additional_image_tokens=int(strategy == "default"),
         chat_template=CHAT_TEMPLATE,
     )
     return model, processor

@@ -179,14 +179,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m mrg_r1_lib.reporting.build", description=main.__doc__
     )
-    parser.add_argument("--scale", default="laptop", choices=SCALES)
+    parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()
-    run = Run(f"{named.corpus}/srl_mccs", named.scale, 0, named.results)
     made = [name for name, entry in TABLES.items() if not entry.corpus]
     made += [name for name, entry in FIGURES.items() if not entry.elsewhere]
     try:
+        run = Run(f"{named.corpus}/srl_mccs", named.scale, 0, named.results)
         for name in made:
             show(name, run)
     except (ValueError, FileNotFoundError) as error:

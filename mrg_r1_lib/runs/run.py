@@ -180,7 +180,6 @@ class Run:
     def described(self) -> dict:
         """The settings, of this run and of all that it starts from, that change its results."""
         scale, own = self.settings, self.stage_settings
-        seen = {name: getattr(scale.pretrain, name) for name in ("phantoms", "own")}  # by baselines
         described = {
             "arm": {k: v for k, v in asdict(self.recipe).items() if k not in NO_SETTINGS},
             "preparation": asdict(self.preparation),
@@ -190,7 +189,7 @@ class Run:
             "studies": scale.studies,
             "lora": scale.lora,
             "max_completion_length": scale.max_completion_length,
-            "stage": asdict(own) if own else seen,
+            "stage": asdict(own) if own else [scale.pretrain.phantoms, scale.pretrain.own],
             "start": self.start.described() if self.start else None,
         }
         return json.loads(json.dumps(described))  # as a marker holds it

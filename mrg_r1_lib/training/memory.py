@@ -46,6 +46,6 @@ def require_device(scale: str) -> None:
     found = torch.cuda.get_device_properties(0).total_memory / GIB
     if found < settings.gpu_gib:
         raise RuntimeError(
-            f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Choose a smaller "
-            "policy, such as qwen25_vl_3b, or fewer studies per step (experiments.py)."
+            f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Use workstation, "
+            "which takes --policy NAME, too, or fewer studies per step (experiments.py)."
         )

@@ -69,7 +69,7 @@ def pretrain(run: Run) -> pd.DataFrame:
     split = load_split(run.corpus, "train", run.settings)
     texts = [study.findings for study in [*split, *terse, *phantoms]]
     model, processor = create_policy(run.settings.policy, texts, size, run.seed)
-    seeing = _train_tower(run, model)
+    seeing = _train_tower(run, model) if settings.tower_epochs else {}  # else it is published
     new = run.private / "new_policy"  # saved and loaded, like every other start
     save_policy(model, processor, new)
     model, processor = load_policy(new)

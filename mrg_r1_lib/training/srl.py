@@ -35,7 +35,9 @@ from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 
 # TRL's settings for the engine that samples; its continuous batching refuses policies with images.
-# vllm_server needs `trl vllm-serve --model <the pretrained policy>` in another process
+# vLLM was never run here: it needs a GPU and `pip install -e '.[vllm]'`. To see it run:
+#     ./run_all.sh workstation --corpus iu_xray_files --arms srl_mccs_vllm
+# srl_mccs_vllm_server also needs `trl vllm-serve --model <pretrained policy>` in another process
 GENERATION = {
     "transformers": {},
     "vllm_colocate": {
@@ -52,12 +54,17 @@ def evaluate_every(run: Run) -> int:
     return math.ceil(run.settings.srl.steps / run.settings.srl.evaluations)
 
 
-def config(run: Run) -> GRPOConfig:
-    """TRL's settings for SRL; a step holds whole groups, checkpoints fall between generations."""
+def config(run: Run, image_token: int | None = None) -> GRPOConfig:
+    """TRL's settings for SRL; a step holds whole groups, checkpoints fall between generations.
+
+    `image_token` is the id of the token that stands for an image. A completion with one has no
+    image to it, and the update fails. For transformers TRL suppresses it; for vLLM it does not.
+    """
     arm, settings = run.recipe, run.settings.srl
     return GRPOConfig(
         **common_settings(run),
         **GENERATION[arm.generation],
+        generation_kwargs=_never(image_token) if arm.generation != "transformers" else None,
         **split_step(run, settings.studies_per_step * run.group_size),
         save_strategy="steps",
         save_steps=evaluate_every(run),
@@ -92,6 +99,11 @@ def config(run: Run) -> GRPOConfig:
         max_grad_norm=1.0,
         log_completions=False,  # it prints reports to the console
     )
+
+
+def _never(token: int) -> dict:
+    """vLLM's sampling parameters with which it never samples a token."""
+    return {"logit_bias": {token: -100.0}}
 
 
 def reward_functions(run: Run, labels: np.ndarray) -> list:
@@ -157,7 +169,7 @@ def srl(run: Run) -> pd.DataFrame:
     trainer = GRPOTrainer(
         model,
         reward_funcs=reward_functions(run, labels),
-        args=config(run),
+        args=config(run, model.config.image_token_id),
         train_dataset=srl_rows(Subset(studies, seen), labels[seen]),
         processing_class=processor,
         peft_config=new_adapters(model, POLICIES[run.settings.policy]) if lora else None,

@@ -15,9 +15,9 @@ import torch
 from transformers import PrinterCallback, Trainer
 from transformers.utils import logging
 
-from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.experiments import load_scale, scale_with
 from mrg_r1_lib.policies.load_save import policy_digest, save_policy
-from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.policies.registry import POLICIES, require_known
 from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked, require_room
@@ -163,13 +163,16 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     default = "iu_xray/srl_mccs"
     parser.add_argument("--experiment", default=default, help="corpus/arm (default: %(default)s)")
     parser.add_argument("--scale", default="laptop", help="default: %(default)s")
+    parser.add_argument("--policy", metavar="NAME", help="another one than the scale's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=results_root(), help="results folder")
     named = parser.parse_args()
     try:
-        require_room(named.results, load_scale(named.scale).disk_gib)
-        require_device(named.scale)
+        scale = scale_with(named.scale, named.policy)
+        require_known(load_scale(scale).policy)
+        require_room(named.results, load_scale(scale).disk_gib)
+        require_device(scale)
         with redirect_stderr(standard_error()):
-            stage(Run(named.experiment, named.scale, named.seed, named.results))
+            stage(Run(named.experiment, scale, named.seed, named.results))
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")

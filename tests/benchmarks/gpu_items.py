@@ -30,6 +30,12 @@ TINY = {  # sizes of the rehearsal, by type of model
         | {"head_dim": 16, "rope_parameters": ROPE | {"mrope_interleaved": True}},
         "vision_config": QWEN_VISION | {"deepstack_visual_indexes": [0]},
     },
+    "idefics3": {
+        "text_config": TEXT | {"model_type": "llama"},
+        "vision_config": VISION
+        | {"image_size": 64, "patch_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2},
+        "scale_factor": 2,
+    },
     "llava": {"text_config": TEXT | {"model_type": "llama"}, "vision_config": VISION | CLIP},
 }
 

@@ -52,12 +52,12 @@ def random_published(
         for token in QWEN_TOKENS:
             identity = f"{token.strip('<|>').removesuffix('_pad')}_token_id"
             setattr(settings, identity, tokenizer.convert_tokens_to_ids(token))
-    elif settings.model_type == "llava":
-        processor = llava_processor(settings, tokenizer)
+    elif settings.model_type in PROCESSORS:
+        processor = PROCESSORS[settings.model_type](settings, tokenizer)
     else:
         raise ValueError(
-            f"{name}: no processor for {settings.model_type!r}; expected one of llava, "
-            f"{', '.join(QWEN)}."
+            f"{name}: no processor for {settings.model_type!r}; expected one of "
+            f"{', '.join([*PROCESSORS, *QWEN])}."
         )
     settings.image_token_id = tokenizer.image_token_id
     ends = {
@@ -86,6 +86,22 @@ def llava_processor(settings, tokenizer) -> transformers.LlavaProcessor:
     return transformers.LlavaProcessor(
         images, tokenizer, patch_size=vision.patch_size, chat_template=CHAT_TEMPLATE, **chosen
     )
+
+
+def idefics3_processor(settings, tokenizer) -> transformers.Idefics3Processor:
+    """Images scaled to the tower's size and not divided."""
+    vision = settings.vision_config
+    side = {"longest_edge": vision.image_size}
+    images = transformers.Idefics3ImageProcessorPil(
+        size=side, max_image_size=side, do_image_splitting=False
+    )
+    tokens = (vision.image_size // vision.patch_size // settings.scale_factor) ** 2
+    return transformers.Idefics3Processor(
+        images, tokenizer, image_seq_len=tokens, chat_template=CHAT_TEMPLATE
+    )
+
+
+PROCESSORS = {"llava": llava_processor, "idefics3": idefics3_processor}
 
 
 def qwen_processor(name: str, settings, tokenizer) -> transformers.ProcessorMixin:
