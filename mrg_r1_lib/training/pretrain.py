@@ -32,6 +32,12 @@ from mrg_r1_lib.storage.files import locked
 from mrg_r1_lib.study import index_labels, pixels
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 
+# the tables of a tower that is not trained here
+PUBLISHED_TOWER = {
+    "tower_log.csv": pd.DataFrame(columns=["epoch", "loss"]),
+    "tower_validation.csv": pd.DataFrame(columns=["reference", "threshold", "f1"]),
+}
+
 
 def config(run: Run) -> SFTConfig:
     """TRL's settings for pretraining; none is the paper's, which starts from a published model."""
@@ -69,7 +75,7 @@ def pretrain(run: Run) -> pd.DataFrame:
     split = load_split(run.corpus, "train", run.settings)
     texts = [study.findings for study in [*split, *terse, *phantoms]]
     model, processor = create_policy(run.settings.policy, texts, size, run.seed)
-    seeing = _train_tower(run, model) if settings.tower_epochs else {}  # else it is published
+    seeing = _train_tower(run, model) if settings.tower_epochs else PUBLISHED_TOWER
     new = run.private / "new_policy"  # saved and loaded, like every other start
     save_policy(model, processor, new)
     model, processor = load_policy(new)
@@ -121,6 +127,8 @@ def adopt(run: Run) -> pd.DataFrame:
     (model, processor), commit = load_published(run.settings.policy)
     with locked(run.folder):
         run.write_text("train_log.csv", "step,loss\n")
+        for name, table in PUBLISHED_TOWER.items():
+            run.save_table(name, table)
         save_policy(model, processor, run.policy)
         run.update_manifest(
             "pretrain",
