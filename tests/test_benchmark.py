@@ -42,6 +42,17 @@ def test_the_parts_of_a_step_add_up_and_its_completions_have_their_full_length(t
     assert table["tokens"].diff()[1] == 2 * 8 * (20 - 16)  # the first step writes 16 tokens each
 
 
+def test_a_step_of_ours_stands_beside_one_of_a_bare_loop(monkeypatch, capsys):
+    asked = ["--bare", "--studies", "1", "--steps", "2", "--completion-length", "4"]
+    monkeypatch.setattr("sys.argv", ["benchmark", "srl", *asked])
+    main()
+    shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    ours, bare, ratio = (
+        float(shown[f"{name}"]) for name in ("seconds_ours", "seconds_bare", "ours_per_bare")
+    )
+    assert ours > 0 and abs(ours / bare - ratio) < 0.2
+
+
 def test_a_published_architecture_is_measured_under_lora_and_no_model_is_saved(
     tiny, tmp_path, monkeypatch
 ):

@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 from gpu_items import GROUPS, KEEP, WINDOWS, Item, rehearsal, small
 from gpu_stages import measure_generation, measure_sft, windows_in_one_call
-from srl_step import measure_srl, scale_of, timed_run
+from srl_step import measure_bare, measure_srl, scale_of, timed_run
 
 from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.policies.registry import POLICIES
@@ -92,6 +92,15 @@ def measure(item: Item, length: int | None = None, steps: int | None = None) -> 
     return row | {"torch": torch.__version__}  # with its CUDA
 
 
+def beside_bare(item: Item, length: int | None = None, steps: int | None = None) -> str:
+    """A step of SRL beside a bare loop of TRL with the same settings, as text."""
+    length = length or SCALES[scale_of(item.policy)].max_completion_length
+    with tempfile.TemporaryDirectory() as folder:
+        run = timed_run(item.policy, Path(folder), item.studies, steps or 5, length)
+        found = measure_bare(run)
+    return "".join(f"  {key:<20}{value:9.3f}\n" for key, value in found.items())
+
+
 def measure_group(name: str, out: Path, rehearse: bool) -> int:
     """Measure the items of a group; returns how many failed. Finished ones are left out."""
     path, failed = out / "measurements.jsonl", 0
@@ -148,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
     srl.add_argument("--steps", type=int, help="the first warms up and is left out")
     srl.add_argument("--completion-length", type=int, help="tokens; default: the scale's")
     srl.add_argument("--micro-batch", type=int, help="completions in a forward and backward pass")
+    srl.add_argument("--bare", action="store_true", help="a bare loop of TRL beside ours instead")
     srl.add_argument("--keep-activations", action="store_true", help="no activation checkpointing")
     group = commands.add_parser("measure", help="measure the items of groups")
     group.add_argument("--group", nargs="+", default=list(GROUPS), choices=list(GROUPS))
@@ -167,7 +177,10 @@ def main() -> None:
         changes |= KEEP if named.keep_activations else {}
         item = Item(named.policy, changes=changes, studies=named.studies)
         try:
-            sys.stdout.write(shown(measure(item, named.completion_length, named.steps)))
+            if named.bare:
+                sys.stdout.write(beside_bare(item, named.completion_length, named.steps))
+            else:
+                sys.stdout.write(shown(measure(item, named.completion_length, named.steps)))
         except (ValueError, RuntimeError) as error:
             sys.exit(str(error))
     elif named.command == "table":

@@ -10,19 +10,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
+from statistics import median
 
 import torch
 import transformers
+from datasets import Dataset
 from random_policies import QWEN_TOKENS, random_policy
-from step_clock import PartsClock, medians
-from transformers import PrinterCallback
+from step_clock import PartsClock, StepClock, medians
+from transformers import PrinterCallback, SiglipVisionModel
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
-from mrg_r1_lib.policies.load_save import Policy, lora, require_known, stop_tower_gradients
-from mrg_r1_lib.policies.prompts import srl_rows
+from mrg_r1_lib.policies.load_save import (
+    Policy,
+    lora,
+    require_known,
+    stop_tower_gradients,
+    vision_tower,
+)
+from mrg_r1_lib.policies.prompts import srl_rows, user_message
 from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.policies.vision_tower import ConvStemVisionModel
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study
@@ -155,3 +164,42 @@ def measure_srl(
         found |= {"seconds_step": row["seconds"], "seconds_generation": row["generation"]}
         found |= {"peak_generation_gib": row["peak_generation_gib"]}
     return found
+
+
+def bare_trainer(run: TimedRun) -> GRPOTrainer:
+    """TRL's trainer with the same policy, settings and images, and nothing else of ours.
+
+    Images lie in memory, the one reward reads nothing, and the tower computes each image each time.
+    """
+    corpus, (model, processor) = made(run, run.settings.srl.studies_per_step)
+    tower = vision_tower(model)
+    if isinstance(tower, ConvStemVisionModel):
+        tower.forward = SiglipVisionModel.forward.__get__(tower)
+    images = [[study.images[0]().convert("RGB")] for study in corpus]
+    rows = Dataset.from_dict({"prompt": [user_message() for _ in corpus], "images": images})
+    settings = timed_settings(run, processor)
+    settings.reward_weights = None
+    trainer = GRPOTrainer(
+        model,
+        reward_funcs=lambda completions, **_: [0.0] * len(completions),
+        args=settings,
+        train_dataset=rows,
+        processing_class=processor,
+        peft_config=lora(POLICIES[run.settings.policy]) if run.settings.lora else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def measure_bare(run: TimedRun, rounds: int = 3) -> dict[str, float]:
+    """Median seconds of a step: ours, TRL's alone, and their ratio; in turn, in the same weather."""
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    for _ in range(rounds):
+        for name, make in (("ours", trainer_of), ("bare", bare_trainer)):
+            trainer = make(run)
+            clock = StepClock(trainer)
+            trainer.add_callback(clock)
+            trainer.train()
+            seconds[name] += [row["seconds"] for row in clock.rows[1:] or clock.rows]
+    ours, bare = map(median, seconds.values())
+    return {"seconds_ours": ours, "seconds_bare": bare, "ours_per_bare": ours / bare}
