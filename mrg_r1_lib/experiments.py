@@ -169,7 +169,7 @@ ARMS = with_twins(
 
 @dataclass(frozen=True)
 class Pretrain:
-    """Pretraining on drawn studies; all 0 where a published policy is adopted as it is."""
+    """Pretraining on drawn studies; there are none where a published policy is adopted as it is."""
 
     phantoms: int = 0  # drawn studies, whose radiographs the tower and the classifier learn from
     own: int = 1  # so many times they learn from a training study: drawn anew, or its file

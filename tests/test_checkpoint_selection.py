@@ -47,7 +47,7 @@ def test_the_weights_of_the_best_epoch_are_put_back(writing, right, losses, kept
         validation.on_evaluate(None, state, None, model=model, metrics={"eval_loss": loss})
     validation.restore(model)
     table = validation.table()
-    assert table.loc[table["chosen"], "epoch"].tolist() == [kept]
+    assert table.loc[table["chosen"], "step"].tolist() == [10 * kept]
     assert model.weight.tolist() == [[kept, kept]]
 
 

@@ -122,5 +122,5 @@ def test_on_several_gpus_a_child_trains_and_its_failure_is_told(run, monkeypatch
     )
     assert shutil.os.path.exists(asked[0][asked[0].index("--config_file") + 1])
     answer.returncode = 1
-    with pytest.raises(RuntimeError, match="training on 4 GPUs failed"):
+    with pytest.raises(RuntimeError, match="Training on 4 GPUs failed"):
         processes.launch(stage, run)
