@@ -23,6 +23,17 @@ from mrg_r1_lib.reporting import figures
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.storage.files import save_figure
 
+KINDS = {"Edema.": "right finding", "No edema.": "wrong", "Large edema.": "right finding"}
+BY_HAND = pd.DataFrame(
+    [
+        (reward, step, sentence, 0.3 + 0.1 * step * (sentence == "Edema."))
+        for reward in ("mccs", "rouge_l")
+        for step in (0, 1)
+        for sentence in KINDS
+    ],
+    columns=["reward", "step", "sentence", "probability"],
+)
+
 REAL_AND_DRAWN = {
     "by_arm": lambda: figures.by_arm(LOOKS, "share", {"f1": "F1"}, ["sft", "srl_mccs"], ["sft"]),
     "contact_sheet": lambda: figures.contact_sheet([BLACK], ["one"]),
@@ -46,6 +57,7 @@ REAL_AND_DRAWN = {
     "seed_curves": lambda: figures.seed_curves(
         {"F1": (LOOKS[LOOKS["arm"] == "sft"], "step", "f1")}
     ),
+    "sentence_probabilities": lambda: figures.sentence_probabilities(BY_HAND, KINDS),
     "studies_with_reports": lambda: figures.studies_with_reports(
         [BLACK], ["CXR1"], ["normal"], ["Clear."]
     ),
@@ -193,3 +205,13 @@ def test_a_figure_drawn_twice_is_the_same_file(name, tmp_path):
     for suffix in (".png", ".pdf"):
         once, twice = (tmp_path / f"{time}{suffix}" for time in ("once", "twice"))
         assert once.read_bytes() == twice.read_bytes()
+
+
+def test_the_sentences_have_a_panel_per_reward_and_share_a_colour_by_kind():
+    figure = figures.sentence_probabilities(BY_HAND, KINDS)
+    assert [axis.get_title() for axis in figure.axes] == ["mccs", "rouge_l"]
+    edema, large, wrong = figure.axes[0].lines  # by kind, right findings first
+    np.testing.assert_allclose(edema.get_ydata(), [0.3, 0.4])
+    assert edema.get_color() == large.get_color() != wrong.get_color()
+    assert edema.get_linestyle() != large.get_linestyle()
+    assert "right finding: Large edema." in texts(figure)

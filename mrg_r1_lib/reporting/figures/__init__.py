@@ -1,12 +1,13 @@
 """Figures as functions of saved scores and frames: each returns a matplotlib Figure; nobody saves
 here.
 
-`overview`: the method; `data`: the corpus; `rewards`; `training` and `seeds`: curves; `results` and
-`observations`: scores; `qualitative`: reports, with their `marks`; `theme` and `diagram`: what they
-share. No pyplot: a figure depends on its arguments alone. What is real and what is drawn stands in
-the picture itself.
+`overview`: the method; `data`: the corpus; `rewards`; `by_hand`: GRPO on eight sentences;
+`training` and `seeds`: curves; `results` and `observations`: scores; `qualitative`: reports, with
+their `marks`; `theme` and `diagram`: what they share. No pyplot: a figure depends on its arguments
+alone. What is real and what is drawn stands in the picture itself.
 """
 
+from mrg_r1_lib.reporting.figures.by_hand import sentence_probabilities
 from mrg_r1_lib.reporting.figures.data import (
     contact_sheet,
     flow,
@@ -41,6 +42,7 @@ __all__ = [
     "report_lengths",
     "reward_hacking",
     "seed_curves",
+    "sentence_probabilities",
     "studies_with_reports",
     "telling_studies",
     "training_curves",
