@@ -3,7 +3,7 @@
 Packages in the order of the data's path: `corpora` read studies (`radiographs` draws the images);
 `policies` write completions; `labelers` read their reports; `rewards` compare labels; `training`
 updates the policy; `evaluation` and `metrics` score held-out reports; `reporting` makes tables and
-figures; `pipeline` runs it all. A package imports only from those above it in README's map.
+figures; `pipeline` runs it all. A package imports only from those above it in CONTRIBUTING's map.
 """
 
 import warnings

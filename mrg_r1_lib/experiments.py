@@ -98,7 +98,7 @@ def all_studies(arm: Arm) -> Arm:
 
 
 # each kind of error has its own cost; unscaled advantages keep these costs but are smaller, so the
-# KL weight is smaller, too (results/README.md has the trials)
+# KL weight is smaller, too (results/LOG.md has the trials)
 UNSCALED = {"scale_rewards": "none", "beta": 0.001}
 NET_BENEFIT = replace(reward("net benefit", net_benefit=0.75), **UNSCALED)
 GRADED = replace(reward("graded findings", graded=0.75), **UNSCALED)
@@ -189,7 +189,7 @@ class Finetune:
     epochs: int  # at most: validation chooses the checkpoint; paper value unknown
     evaluations: int  # on the validation split, evenly spaced
     batch_size: int  # studies per step; paper value unknown
-    learning_rate: float  # paper value unknown; results/README.md has the trials
+    learning_rate: float  # paper value unknown; results/LOG.md has the trials
     phantoms: int = 0  # drawn studies among the real ones, in each epoch
     threads: int = 0
 
@@ -201,7 +201,7 @@ class Reinforce:
     steps: int  # optimiser steps at most; paper value unknown
     evaluations: int  # on the validation split, evenly spaced
     studies_per_step: int  # groups per step; paper value unknown
-    learning_rate: float  # paper value unknown; results/README.md has the trials
+    learning_rate: float  # paper value unknown; results/LOG.md has the trials
     group_size: int | None = None  # overrides the arm's
     threads: int = 0
 

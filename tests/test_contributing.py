@@ -1,4 +1,4 @@
-"""CONTRIBUTING's worked examples: made as shown and registered, each gives the stated values."""
+"""The worked examples of CHANGE and CONTRIBUTING: made as shown and registered, each gives the stated values."""
 
 import doctest
 import re
@@ -12,10 +12,11 @@ from mrg_r1_lib.labelers import LABELERS
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.storage.paths import REPOSITORY
 
-TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "CHANGE.md", REPOSITORY / "CONTRIBUTING.md"]
+TEXT = "".join(page.read_text(encoding="utf-8") for page in PAGES)
 SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLES = {"A reward": REWARDS, "A corpus": CORPORA, "A labeler": LABELERS}
+EXAMPLES = {"1 · The reward": REWARDS, "A corpus": CORPORA, "A labeler": LABELERS}
 
 
 def blocks(section, kind):
@@ -32,7 +33,7 @@ def test_an_example_gives_the_values_that_its_text_states(section, monkeypatch):
     (line,) = re.findall(r'^add `"(\w+)": \w+\.(\w+)`', SECTIONS[section], re.MULTILINE)
     monkeypatch.setitem(EXAMPLES[section], line[0], getattr(module, line[1]))
     session = "\n".join(blocks(section, "pycon"))
-    test = doctest.DocTestParser().get_doctest(session, {}, section, "CONTRIBUTING.md", 0)
+    test = doctest.DocTestParser().get_doctest(session, {}, section, "a worked example", 0)
     said = []
     result = doctest.DocTestRunner(verbose=False).run(test, out=said.append)
     assert result.attempted and not result.failed, "".join(said)

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
@@ -17,8 +18,7 @@ from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 LAPTOP = results_root() / "laptop"
-PAGES = [REPOSITORY / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
-PAGES += [REPOSITORY / "tests" / "labels" / "README.md"]
+PAGES = [*sorted(REPOSITORY.glob("*.md")), REPOSITORY / "tests" / "labels" / "README.md"]
 PAGES += sorted(results_root().glob("*.md")) + sorted(LAPTOP.glob("*.md"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NOTEBOOKS += sorted((LAPTOP / "notebooks").glob("*.ipynb"))
@@ -107,12 +107,13 @@ def test_every_file_that_a_page_names_is_there(path):
 @shown
 def test_every_command_names_things_that_are_there(path):
     usage = (REPOSITORY / "run_all.sh").read_text(encoding="utf-8")
+    added = re.findall(r'^\+ +"(\w+)":', text_of(path), re.MULTILINE)  # in the page's own diffs
     for words in commands(path):
         if words[0] == "./run_all.sh":
             command, *rest = words[1:] or ["laptop"]
             known = command in SCALES or command.isupper()  # capitals: a placeholder
             assert known or re.search(rf"^  {command}\b", usage, re.MULTILINE), words
-            require_known([] if command in PASSED_ON else rest, usage)
+            require_known([] if command in PASSED_ON else rest, usage, added)
         elif words[0].endswith(".sh"):
             assert (REPOSITORY / words[0]).exists(), words
         following = dict(pairwise(words))
@@ -124,15 +125,18 @@ def test_every_command_names_things_that_are_there(path):
         assert (REPOSITORY / following.get("--config_file", "README.md")).exists(), words
 
 
-def require_known(words, usage):
-    """Fail where an option, scale, arm, corpus, seed or notebook of a command is not known."""
-    known = {"--arms": ARMS, "--corpus": PREPARATIONS, "--scale": SCALES}
+def require_known(words, usage, added):
+    """Fail where an option, scale, arm, corpus, policy, seed or notebook of a command is not known."""
+    known = {"--arms": [*ARMS, *added], "--corpus": PREPARATIONS, "--scale": SCALES}
+    known["--policy"] = POLICIES
     option = ""
     for word in words:
         key, _, value = word.partition("=")
         if word.startswith("-"):
             option = word
-            assert option in usage, word
+            assert option in usage or option == "--results", word
+        elif option == "--results":
+            option = ""  # any folder
         elif option in known:
             assert word in known[option] or word.isupper(), word
         elif value:
@@ -157,6 +161,10 @@ def test_every_committed_figure_stands_on_the_page_of_its_study_with_words_for_t
     assert described == {path.stem for path in (LAPTOP / "figures").glob("*.png")}
 
 
-def test_the_citation_can_be_read():
+def test_the_citation_has_the_version_of_the_package_and_its_date_in_the_changelog():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] and citation["title"] and citation["authors"]
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    assert citation["version"] == package["project"]["version"]
+    released = f"## [{citation['version']}] - {citation['date-released']}\n"
+    assert released in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")

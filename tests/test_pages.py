@@ -87,6 +87,30 @@ def test_the_main_table_has_the_default_study_with_the_pooled_interval(saved):
     ]
 
 
+def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
+    lines = pages.main_table("srl_mccs", "sft", columns=["rouge_l", pages.F1]).splitlines()
+    assert lines[0] == f"| arm | rouge_l | {pages.F1} |"
+    assert lines[2:] == [
+        "| SRL, MCCS | 0.500 | 0.500 [0.400, 0.600] |",
+        "| SFT | 0.250 | 0.250 [0.150, 0.350] |",
+    ]
+
+
+def test_a_limit_says_whether_the_papers_arm_scores_above_another(saved, monkeypatch):
+    limits = {"sft": ("F1 macro-13", "its start"), "srl_mccs": ("rouge_l", "itself")}
+    monkeypatch.setattr(pages, "LIMITS", limits)
+    assert pages.limits().splitlines() == [
+        "- Above its start: 0.500 and 0.250 in F1 macro-13.",
+        "- **Not above** itself: 0.500 and 0.500 in rouge_l.",
+    ]
+
+
+def test_a_planned_comparison_shows_the_columns_that_a_page_names(saved):
+    lines = pages.planned("planned", "difference", "seeds", "p (Holm)").splitlines()
+    assert lines[0] == "| difference | seeds | p (Holm) |"
+    assert lines[3] == "| SRL, MCCS − SFT | 2 | 0.040 |"
+
+
 def test_a_comparison_that_a_seed_suggested_has_the_confirming_seeds_in_a_row_of_their_own(saved):
     first, second = pages.planned("planned").splitlines()[2:]
     assert first.startswith("| SRL, MCCS − SFT | 3, with the one that suggested it |")

@@ -92,7 +92,7 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
 
     The processor pads left, as generation needs. The vision tower is frozen, as in LLaVA: in a
     trial the tower recognised a sixth less after training with a new language model
-    (`results/README.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
+    (`results/LOG.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
     """
     recover(folder)
     adapters = (folder / "adapter_config.json").exists()

@@ -7,6 +7,7 @@ and exits with an error where a document is not current.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +30,11 @@ STUDY = Run(f"{DEFAULT_CORPUS}/srl_mccs", "laptop", 0, results_root())
 NONE = "–"
 F1 = "CE F1 micro-13 [95 %]"
 PAIR = ["arm", "against", "confirming"]
+LIMITS = {  # what SRL with MCCS is held against: arm, column of the main table, words
+    "image_classifier": ("F1 micro-13", "a small image classifier with template sentences"),
+    "sft": ("F1 example-14", "its start, SFT, where “No Finding” counts, too"),
+    "srl_label_f1": ("F1 micro-13", "label F1, a reward without a cosine"),
+}
 
 
 def markdown(table: pd.DataFrame, names: int = 1) -> str:
@@ -63,11 +69,14 @@ def ends(low: float, high: float, sign: str = "") -> str:
     return NONE if pd.isna(low) else f"[{digits(low, sign)}, {digits(high, sign)}]"
 
 
-def change(row: pd.Series) -> str:
-    """A difference and its interval; a dash for NaN."""
-    if pd.isna(row["difference"]):
-        return NONE
-    return f"{digits(row['difference'], '+')} {ends(row['low'], row['high'], '+')}"
+def with_ends(row: pd.Series, name: str = "difference", sign: str = "+") -> str:
+    """The value called `name` and its interval; a dash for NaN.
+
+    >>> with_ends(pd.Series({"difference": 0.5, "low": 0.4, "high": 0.6}))
+    '+0.500 [+0.400, +0.600]'
+    """
+    value = digits(row[name], sign)
+    return value if value == NONE else f"{value} {ends(row['low'], row['high'], sign)}"
 
 
 def status(run: Run = STUDY) -> str:
@@ -79,18 +88,39 @@ def status(run: Run = STUDY) -> str:
     )
 
 
-def main_table(run: Run = STUDY) -> str:
-    """The systems of the default study, one row each."""
+def main_table(*arms: str, columns: Sequence[str] = (), run: Run = STUDY) -> str:
+    """The systems of the default study, one row each; where named, these arms and columns alone."""
+    numbers, scores = _systems(run)
+    shown = numbers.map(digits).rename(columns={"F1 micro-13": F1})
+    shown[F1] = scores.apply(with_ends, axis=1, name="value", sign="")
+    shown["seeds"] = scores["seeds"]
+    shown = shown.loc[list(arms or shown.index), list(columns or shown)]
+    return markdown(labelled(shown.reset_index()))
+
+
+def _systems(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     scores = main_study(build.read("scores", run), run.settings.arms)
     main = main_study(build.read("main", run), run.settings.arms)
-    shown = summary(main, scores).map(digits).rename(columns={"F1 micro-13": F1})
-    scores = scores.set_index("arm").loc[shown.index]
-    shown[F1] += [f" {ends(row.low, row.high)}" for row in scores.itertuples()]
-    return markdown(labelled(shown.assign(seeds=scores["seeds"]).reset_index()))
+    numbers = summary(main, scores)
+    return numbers, scores.set_index("arm").loc[numbers.index]
 
 
-def planned(family: str, run: Run = STUDY) -> str:
-    """The planned comparisons of a family. Seeds that suggested one have a row of their own."""
+def limits(run: Run = STUDY) -> str:
+    """Whether the paper's arm scores above what LIMITS names, one list item each."""
+    numbers, _ = _systems(run)
+    lines, own = [], numbers.loc[STUDY.arm]
+    for against, (column, text) in LIMITS.items():
+        other = numbers.loc[against, column]
+        verdict = "Above" if own[column] > other else "**Not above**"
+        lines.append(f"- {verdict} {text}: {digits(own[column])} and {digits(other)} in {column}.")
+    return "\n".join(lines)
+
+
+def planned(family: str, *columns: str, run: Run = STUDY) -> str:
+    """The planned comparisons of a family; where named, these columns alone.
+
+    Seeds that suggested a comparison have a row of their own.
+    """
     table = build.read("comparisons", run)
     corrected = table.query("measure == 'f1' and confirming")
     table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
@@ -101,14 +131,14 @@ def planned(family: str, run: Run = STUDY) -> str:
         f1 = by.loc["f1"]
         row = {"difference": f"{arm} − {against}"}
         row["seeds"] = f"{f1['seeds']}{'' if confirming else ', with the one that suggested it'}"
-        row[F1] = change(f1)
+        row[F1] = with_ends(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = digits(f1["p_holm"])
         row["p (Holm, all families)"] = digits(f1["p_all"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
         row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
         rows.append(row)
-    return markdown(pd.DataFrame(rows), names=2)
+    return markdown(pd.DataFrame(rows)[list(columns or rows[0])], names=2)
 
 
 def definitions(run: Run = STUDY) -> str:
@@ -128,12 +158,8 @@ def observations(run: Run = STUDY) -> str:
     """F1 of each observation with SFT and with SRL, and the difference."""
     table = labelled(build.read("observation_intervals", run))
     table["column"] = table["arm"] + (" − " + table["against"]).fillna("") + " [95 %]"
-    table["cell"] = [
-        f"{digits(row.value, row.sign)} {ends(row.low, row.high, row.sign)}"
-        for row in table.assign(
-            sign=table["against"].notna().map({True: "+", False: ""})
-        ).itertuples()
-    ]
+    table["sign"] = table["against"].notna().map({True: "+", False: ""})
+    table["cell"] = [with_ends(row, "value", row["sign"]) for _, row in table.iterrows()]
     index = ["observation", "support"]
     wide = table.pivot_table("cell", index, "column", aggfunc="first", sort=False)
     return markdown(wide.reset_index())
@@ -143,7 +169,7 @@ def ablations(run: Run = STUDY) -> str:
     """The arms of the ablation that ran, one row each, and below it those that did not."""
     table = labelled(build.read("ablations", run))
     ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
-    frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(change, axis=1)})
+    frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(with_ends, axis=1)})
     scores = ["f1", "precision", "recall", "macro_f1", "example_f1_14"]
     frame[scores] = ran[scores].map(digits)
     frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=ran["seeds"])
@@ -164,29 +190,11 @@ def cost(run: Run = STUDY) -> str:
     return markdown(labelled(frame.reset_index()))
 
 
-MEASURED = {  # column of a table of measurements: as it is printed
-    "stage": "stage",
-    "policy": "policy",
-    "tower": "tower",
-    "micro_batch": "micro-batch",
-    "activation_checkpointing": "checkpointing",
-    "completions": "completions",
-    "seconds_step": "step [s]",
-    "seconds_generation": "generation [s]",
-    "seconds_update": "update [s]",
-    "peak_generation_gib": "generation [GiB]",
-    "peak_update_gib": "update [GiB]",
-    "held_gib": "held [GiB]",
-}
-
-
-def measurements(device: str) -> str:
-    """Seconds and memory of steps on one device, one row per measurement; a dash: not measured."""
-    table = pd.read_csv(results_root() / "benchmarks" / f"gpu_{device}.csv")[list(MEASURED)]
-    for name in table.select_dtypes("float"):
-        table[name] = table[name].map("{:.1f}".format, na_action="ignore")
-    table["activation_checkpointing"] = table["activation_checkpointing"].map({True: "yes"})
-    return markdown(table.astype(object).fillna(NONE).rename(columns=MEASURED), names=3)
+def measurements(device: str, *columns: str, names: int) -> str:
+    """Columns of the steps measured on one device, `names` to the left; a dash: not measured."""
+    table = pd.read_csv(results_root() / "benchmarks" / f"gpu_{device}.csv")[list(columns)]
+    table = table.round(1).astype(object).fillna(NONE)
+    return markdown(table.rename(columns=lambda name: name.replace("_", " ")), names)
 
 
 def manifest(*parts: str, run: Run = STUDY) -> str:

@@ -35,7 +35,7 @@ from mrg_r1_lib.metrics.checks import check_numbers, is_within
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.report_format import parse_completion
 
-THRESHOLD = 0.3  # half of the micro F1 that validation showed can be reached (results/README.md)
+THRESHOLD = 0.3  # half of the micro F1 that validation showed can be reached (results/LOG.md)
 
 
 def surprise(prevalence: np.ndarray) -> np.ndarray:

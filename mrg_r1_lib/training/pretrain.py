@@ -5,7 +5,7 @@ policy starts from random weights. It learns from phantoms, whose text is the li
 three parts. The vision tower learns to classify the observations. Then the complete model learns to
 name them in terse reports, which say what is there and no more, and last to write whole reports.
 Whole reports alone do not suffice: few of their words depend on the image, so a new policy learns
-to ignore it (`results/README.md` has the trial). The tokenizer is trained on the corpus's training
+to ignore it (`results/LOG.md` has the trial). The tokenizer is trained on the corpus's training
 split and on phantom reports, never on held-out reports.
 """
 

@@ -7,7 +7,7 @@ TRL computes all of it. Every setting that the method needs is written out below
 TRL's defaults differ.
 
 Our addition: 75 % of SRL's studies have one of the 13 abnormalities. With all studies (67 % have
-none) and temperature 1, the reward MCCS lowered recall (`results/README.md`). The arm
+none) and temperature 1, the reward MCCS lowered recall (`results/LOG.md`). The arm
 `srl_all_studies` trains on all studies at the present temperature.
 """
 
@@ -85,7 +85,7 @@ def config(run: Run, image_token: int | None = None) -> GRPOConfig:
         mask_truncated_completions=False,  # a cut report counts, without its format reward
         disable_dropout=True,
         # sampling: sharper than the policy, near the greedy decoding of reports; nothing is cut off
-        temperature=0.6,  # paper value unknown; results/README.md has the trials
+        temperature=0.6,  # paper value unknown; results/LOG.md has the trials
         top_p=1.0,
         top_k=0,
         repetition_penalty=1.0,
