@@ -36,7 +36,7 @@ usage: ./run_all.sh [COMMAND]
 
 A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files, iu_xray_two_views and
 iu_xray_r2gen (image files in one of three layouts: yours, or what fetch brings), mimic_cxr and mimic_cxr_r2gen
-(credentialed); README says where they go. They also take --policy NAME (another one than the scale's, in a
+(credentialed); SETUP.md says where they go. They also take --policy NAME (another one than the scale's, in a
 results folder of its own), --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the
 test split at the end).
 
