@@ -18,7 +18,7 @@ from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 LAPTOP = results_root() / "laptop"
 PAGES = [REPOSITORY / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
-PAGES += [REPOSITORY / "tests" / "labels" / "README.md"]
+PAGES += [REPOSITORY / "tests" / folder / "README.md" for folder in ("campaign", "labels")]
 PAGES += sorted(results_root().glob("*.md")) + sorted(LAPTOP.glob("*.md"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NOTEBOOKS += sorted((LAPTOP / "notebooks").glob("*.ipynb"))

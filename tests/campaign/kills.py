@@ -37,14 +37,20 @@ def start(stage: str, results: Path, last: int = 0) -> subprocess.Popen:
     return process
 
 
+def output(process: subprocess.Popen) -> str:
+    """What the process says until its end; subprocess.TimeoutExpired, and its kill, if it hangs."""
+    try:
+        process.wait(WAIT)
+    finally:
+        process.kill()
+    return process.stdout.read()
+
+
 def finish(stage: str, results: Path) -> tuple[float, int]:
     """Run a stage to its end; returns its seconds and the number of its writes."""
     begun, process = time.monotonic(), start(stage, results)
     loaded = time.monotonic()
-    try:
-        said, _ = process.communicate(timeout=WAIT)
-    finally:
-        process.kill()
+    said = output(process)
     if process.returncode:
         errors = results.with_name("errors.txt").read_text()
         raise RuntimeError(f"{stage} failed after {loaded - begun:.0f} s:\n{errors[-2000:]}")
@@ -58,7 +64,7 @@ def killed_at(stage: str, results: Path, moment: float) -> str:
     if not of_write:
         time.sleep(moment)
         process.kill()
-    said, _ = process.communicate(timeout=WAIT)
+    said = output(process)
     if process.returncode != -signal.SIGKILL:
         return ENDED
     return said.splitlines()[-1] if of_write else f"{moment:.1f} s"
