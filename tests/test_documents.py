@@ -18,7 +18,8 @@ from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 LAPTOP = results_root() / "laptop"
-PAGES = [*sorted(REPOSITORY.glob("*.md")), REPOSITORY / "tests" / "labels" / "README.md"]
+PAGES = sorted(REPOSITORY.glob("*.md"))
+PAGES += [REPOSITORY / "tests" / folder / "README.md" for folder in ("campaign", "labels")]
 PAGES += sorted(results_root().glob("*.md")) + sorted(LAPTOP.glob("*.md"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NOTEBOOKS += sorted((LAPTOP / "notebooks").glob("*.ipynb"))

@@ -1,9 +1,13 @@
 """The test split is scored once, on purpose."""
 
+import errno
 import json
+import sys
 
 import pytest
+from tqdm import tqdm
 
+from mrg_r1_lib.evaluation import final as command
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.evaluation.final import final
 from mrg_r1_lib.runs.run import Run
@@ -38,3 +42,28 @@ def test_without_a_scored_run_the_final_evaluation_names_the_command(tmp_path):
 def test_metrics_name_the_judge_that_read_the_reports(scored):
     metrics = json.loads((scored.folder / "metrics_validate.json").read_text())
     assert metrics["judge"] == scored.settings.judge == "rules"
+
+
+def test_a_log_of_the_final_command_has_lines_and_no_bars(tmp_path, monkeypatch, capsys):
+    def long_work(*_):
+        for _ in tqdm(range(1000), desc="writing", mininterval=0, file=sys.stderr):
+            pass
+        return []
+
+    monkeypatch.setattr(command, "final", long_work)
+    monkeypatch.setattr(sys, "argv", ["final", "smoke", "--results", str(tmp_path)])
+    command.main()
+    log = capsys.readouterr().err
+    assert log.count("\n") == 11 and "\r" not in log
+
+
+def test_a_disk_that_fills_in_the_final_evaluation_is_one_line(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "metrics.json"))
+
+    monkeypatch.setattr(command, "final", full)
+    monkeypatch.setattr(sys, "argv", ["final", "smoke", "--results", str(tmp_path)])
+    with pytest.raises(SystemExit, match="1"):
+        command.main()
+    said = capsys.readouterr().err
+    assert "No space left on device" in said and "metrics.json" in said and said.count("\n") == 1

@@ -99,6 +99,17 @@ def test_scores_without_a_judge_are_refused(saved, run):
         tables.main_table(run)
 
 
+@pytest.mark.parametrize("kept", [0, 0.5, 0.97])
+@pytest.mark.parametrize("name", ["metrics.json", "labels_per_study.csv"])
+@pytest.mark.parametrize("arm", ["reference", "sft"])
+def test_a_cut_file_is_named_with_what_to_do(saved, run, arm, name, kept):
+    path = saved / "smoke" / "iu_xray" / arm / "seed0" / name
+    data = path.read_bytes()
+    path.write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(ValueError, match=rf"{arm}/seed0/{name} is damaged: .*git checkout"):
+        tables.score_table(run)
+
+
 def test_other_studies_than_the_references_are_refused(saved, run):
     write(saved, "sft", 1, codes(11, Edema=6), REFERENCE[:11])
     with pytest.raises(ValueError, match="scored on 11 studies, the reference has 12"):

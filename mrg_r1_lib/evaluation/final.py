@@ -6,12 +6,14 @@ Nothing else in the library scores the test split. A run whose test scores are t
 
 import argparse
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.training.progress import standard_error
 
 
 def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
@@ -48,8 +50,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()
     try:
-        runs = final(named.results.resolve(), named.scale, named.corpus)
-    except (ValueError, FileNotFoundError, RuntimeError, PermissionError) as error:
+        with redirect_stderr(standard_error()):
+            runs = final(named.results.resolve(), named.scale, named.corpus)
+    except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     sys.stdout.write(f"{len(runs)} runs have their test scores.\n")
 

@@ -5,7 +5,6 @@ Reads `metrics.json` and `labels_per_study.csv` (of validation: with its name) b
 validation's: never both. Rows by different judges are refused. Needs neither torch nor a corpus.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
+from mrg_r1_lib.storage.files import RESTORE, read_json
 
 NOTEBOOKS = {  # stage -> the notebook that scores its arms
     "baseline": "01_data_preparation",
@@ -129,9 +129,12 @@ def run_folders(run: Run) -> dict[tuple[str, int], Path]:
 
 
 def read_labels(folder: Path, split: str) -> pd.DataFrame:
-    """The label codes of one run, indexed by study_id."""
-    types = dict.fromkeys(OBSERVATIONS, np.int8)
-    return pd.read_csv(labels_path(folder, split), index_col="study_id", dtype=types)
+    """The label codes of one run, indexed by study_id; ValueError names a damaged file."""
+    path, types = labels_path(folder, split), dict.fromkeys(OBSERVATIONS, np.int8)
+    try:
+        return pd.read_csv(path, index_col="study_id", dtype=types)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. {RESTORE}") from None
 
 
 def _reference(run: Run) -> Path:
@@ -140,7 +143,7 @@ def _reference(run: Run) -> Path:
 
 def _metrics(folder: Path, split: str) -> dict:
     path = scores_path(folder, split)
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+    metrics = read_json(path)
     if "judge" not in metrics:
         raise ValueError(f"{path} names no judge: older code wrote it. Score this run again.")
     return metrics

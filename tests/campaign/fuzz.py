@@ -1,10 +1,11 @@
 """Fuzzers: random input of every kind for what reads text, numbers and files of others.
 
     python tests/campaign/fuzz.py --cases 1000 [--target score] [--seed 7]
+    python tests/campaign/fuzz.py --regressions
 
 A case is a target and a seed, and is the same on every machine. It passes if it returns, or raises
 an error of this library: one of `DOCUMENTED`, raised in its code. It fails by any other error, after
-`SECONDS` of work or `WAITING`, or above `MEMORY`.
+`SECONDS` of work or `WAITING`, or above `MEMORY`. `regressions.csv` lists cases that once failed.
 """
 
 import argparse
@@ -49,6 +50,7 @@ SECONDS = 10  # of work per case
 WAITING = 60  # seconds after which a case waits for what never comes, on a busy machine, too
 MEMORY = 1 << 30  # bytes above what the process has at the start
 DOCUMENTED = (ValueError, TypeError, FileNotFoundError)
+REGRESSIONS = HERE / "regressions.csv"
 LIBRARY = Path(sys.modules["mrg_r1_lib"].__file__).parent
 
 Draw = random.Random
@@ -350,14 +352,32 @@ def run(target: str, seed: int) -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def replay() -> int:
+    """Run the cases that failed once, and say which fail again; the exit status is 1 if any does."""
+    with REGRESSIONS.open(newline="", encoding="utf-8") as file:
+        cases = [(row["target"], int(row["seed"])) for row in csv.DictReader(file)]
+    failed = 0
+    for target, seed in cases:
+        with limits():
+            wrong = run(target, seed)
+        if wrong:
+            failed += 1
+            sys.stdout.write(f"{target},{seed},{wrong}\n")
+    sys.stdout.write(f"{len(cases)} cases that failed once, {failed} failed again\n")
+    return int(failed > 0)
+
+
 def main() -> int:
     """Run the cases and say what failed, by target; the exit status is 1 if anything did."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000, help="per target")
     parser.add_argument("--target", choices=CASES, action="append")
     parser.add_argument("--seed", type=int, default=0, help="of the first case")
+    parser.add_argument("--regressions", action="store_true", help="only what once failed")
     named = parser.parse_args()
     trees_of(0)
+    if named.regressions:
+        return replay()
     failed = 0
     for target in named.target or CASES:
         start, kinds, slowest = time.perf_counter(), Counter(), (0.0, 0)
