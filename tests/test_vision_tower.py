@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from conftest import few_steps
 from transformers import AutoModel, SiglipVisionModel
 
+from mrg_r1_lib import experiments
 from mrg_r1_lib.policies import vision_tower
+from mrg_r1_lib.policies.load_save import load_policy
+from mrg_r1_lib.policies.load_save import vision_tower as vision
 from mrg_r1_lib.policies.vision_tower import ConvStemVisionConfig, ConvStemVisionModel, train_tower
+from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training.pretrain import pretrain
+from mrg_r1_lib.training.sft import sft
+from mrg_r1_lib.training.srl import srl
 
 MEAN = "embeddings.patch_embedding.4.running_mean"
 
@@ -119,3 +127,18 @@ def test_what_is_not_known_has_no_loss_and_what_is_there_weighs_as_much_as_its_d
     _, (loss,) = train_tower(tower, images, known, epochs=1, seed=0)
     _, (whole,) = train_tower(new_tower(), images, known[..., :1], epochs=1, seed=0)
     assert 0 < loss < whole
+
+
+@pytest.mark.slow
+def test_sft_and_srl_leave_the_towers_weights_and_statistics_and_kl_begins_at_0(
+    indiana, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(experiments.SCALES, "smoke", few_steps(lora=False))
+    run = Run("iu_xray/srl_mccs", "smoke", 0, tmp_path)
+    pretrain(run), sft(run)
+    log = srl(run)
+    before, after = (
+        vision(load_policy(each.policy)[0]).state_dict() for each in (run.of_stage("pretrain"), run)
+    )
+    assert MEAN in before and all(torch.equal(before[name], after[name]) for name in before)
+    assert log["kl"].iloc[0] == 0
