@@ -35,7 +35,7 @@ from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, 
 # the tables of a tower that is not trained here
 PUBLISHED_TOWER = {
     "tower_log.csv": pd.DataFrame(columns=["epoch", "loss"]),
-    "tower_validation.csv": pd.DataFrame(columns=["reference", "threshold", "f1"]),
+    "tower_validation.csv": pd.DataFrame(columns=["against_index", "threshold", "f1"]),
 }
 
 
@@ -101,8 +101,8 @@ def _train_tower(run: Run, model: PreTrainedModel) -> dict[str, pd.DataFrame]:
 def tower_validation(run: Run, classifier: TowerClassifier) -> pd.DataFrame:
     """What the tower sees on validation, by its own head at the best threshold of each row.
 
-    Columns reference (the labels of the reports, or the hand-made index), threshold, precision,
-    recall, f1: micro over the 13 abnormalities, uncertain as positive.
+    Columns against_index (the hand-made index is the reference, else the labels of the reports),
+    threshold, precision, recall, f1: micro over the 13 abnormalities, uncertain as positive.
     """
     studies = load_split(run.corpus, "validate", run.settings)
     probabilities = seen(classifier, pixels(studies)).reshape(len(studies), len(ABNORMALITIES), -1)
@@ -116,7 +116,7 @@ def tower_validation(run: Run, classifier: TowerClassifier) -> pd.DataFrame:
         threshold = best_threshold(positives(reference), there)
         said = np.zeros_like(reference)
         said[:, : len(ABNORMALITIES)] = there >= threshold
-        row = {"reference": name, "threshold": threshold}
+        row = {"against_index": name == "index", "threshold": threshold}
         rows.append(row | clinical_efficacy(reference, said))
     return pd.DataFrame(rows)
 
