@@ -27,7 +27,7 @@ logging.basicConfig(level=logging.DEBUG)
 transformers.utils.logging.set_verbosity_debug()
 datasets.logging.set_verbosity_debug()
 quiet = stage.config
-stage.config = lambda run: (made := quiet(run), setattr(made, "log_completions", True))[0]
+stage.config = lambda *of: (made := quiet(*of), setattr(made, "log_completions", True))[0]
 here = Run(EXPERIMENT, SCALE, SEED, RESULTS)
 private = load_split(here.corpus, "train", here.settings)[0]
 logging.warning(private.findings)
