@@ -24,7 +24,7 @@ from mrg_r1_lib.policies.image_classifier import best_threshold, train_image_cla
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study, index_labels, pixels
 
-EPOCHS = {"seen": 3, "reports": 10}  # of the classifier
+EPOCHS = {"seen": 3, "reports": 10}  # of the classifier; not tuned
 
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
@@ -64,9 +64,9 @@ def classifier_reports(
 ) -> list[str]:
     """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
 
-    A convolutional network learns from the images of the policy's vision tower, as often. Then it
-    learns from the training split's images and the labels of its reports. All observations share
-    the best threshold on validation.
+    A convolutional network learns from the images of the policy's vision tower, three times where
+    the tower of the laptop scale learns five times. Then it learns from the training split's images
+    and the labels of its reports. All observations share the best threshold on validation.
     """
     common = {"seed": run.seed, "progress": True}
     images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)

@@ -3,8 +3,8 @@
 The tower is SigLIP's vision transformer. A convolutional stem replaces the one large patch
 convolution ("Early convolutions help transformers see better", arXiv:2106.14881): with thousands
 instead of millions of images, convolutions find small signs much sooner. The tower learns to
-classify the observations drawn on phantoms, in place of an encoder trained on medical images. The
-classification head is dropped afterwards, and the tower is frozen.
+classify what is on phantoms and on the training split's images, with side, zone and size, in place
+of an encoder trained on medical images. Its head is dropped afterwards, and the tower is frozen.
 """
 
 import hashlib

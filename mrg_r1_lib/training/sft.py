@@ -3,6 +3,9 @@
 Validation chooses the length of training: the evaluation with the highest primary measure is kept.
 SFT continued is the control of reinforcement learning. It starts from the same policy, trains for
 the same wall-clock time, and is evaluated equally often.
+
+Drawn images are drawn anew in each epoch, and a target's abnormal sentences come first
+(`corpora/findings_first.py`); references keep their order.
 """
 
 import math
