@@ -46,7 +46,7 @@ KINDS = {
     "Enlarged Cardiomediastinum": Kind(5, "Mediastinum/enlarged"),
     "Cardiomegaly": Kind(13, "Cardiomegaly", sizes=DEGREE),
     "Lung Opacity": Kind(14, "Opacity/lung", EITHER, ZONES, AMOUNT),
-    "Lung Lesion": Kind(6, "Nodule/lung", LEFT_RIGHT, ZONES, ("", "small", "large")),
+    "Lung Lesion": Kind(6, "Nodule/lung", EITHER, ZONES, ("", "small", "large")),
     "Edema": Kind(5, "Pulmonary Edema", sizes=DEGREE),
     "Consolidation": Kind(5, "Consolidation/lung", EITHER, ZONES),
     "Pneumonia": Kind(5, "Pneumonia", EITHER, ZONES),

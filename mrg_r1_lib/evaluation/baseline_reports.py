@@ -24,8 +24,6 @@ from mrg_r1_lib.policies.image_classifier import best_threshold, train_image_cla
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study, index_labels, pixels
 
-EPOCHS = {"seen": 3, "reports": 10}  # of the classifier; not tuned
-
 
 def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
     """One report per study by the baseline of `run`; ValueError for an arm without a baseline."""
@@ -43,7 +41,7 @@ def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> li
     if arm == "nearest_neighbour":
         return [findings[index] for index in nearest_neighbour(pixels(train), pixels(studies))]
     if arm == "image_classifier":
-        return classifier_reports(run, train, studies, labeler)
+        return classifier_reports(run, studies, labeler)
     raise ValueError(
         f"{run.experiment}: baseline {arm!r} is not built; "
         "expected one of the experiments of stage baseline."
@@ -59,21 +57,18 @@ def template_reports(present: np.ndarray) -> list[str]:
     return reports
 
 
-def classifier_reports(
-    run: Run, train: Sequence[Study], studies: Sequence[Study], labeler: Labeler
-) -> list[str]:
+def classifier_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
     """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
 
-    A convolutional network learns from the images of the policy's vision tower, three times where
-    the tower of the laptop scale learns five times. Then it learns from the training split's images
-    and the labels of its reports. All observations share the best threshold on validation.
+    A convolutional network learns from the images and targets of the policy's vision tower, as many
+    times. To learn from the labels of the training reports as well made it worse
+    (`results/LOG.md`). All observations share the best threshold on validation.
     """
-    common = {"seed": run.seed, "progress": True}
     images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)
-    start = train_image_classifier(images, targets[..., 0], epochs=EPOCHS["seen"], **common)
-    said = positives(labeler([study.findings for study in train]))
-    settings = {"start": start, "learning_rate": 1e-3, "epochs": EPOCHS["reports"]}
-    classifier = train_image_classifier(pixels(train), said, **settings, **common)
+    epochs = run.settings.pretrain.tower_epochs or 1
+    classifier = train_image_classifier(
+        images, targets[..., 0], epochs=epochs, seed=run.seed, progress=True
+    )
     validation = load_split(run.corpus, "validate", run.settings)
     wanted = positives(labeler([study.findings for study in validation]))
     threshold = best_threshold(wanted, classifier.predict(pixels(validation)))

@@ -6,7 +6,6 @@ also measures how hard each observation is without language. It is no part of th
 """
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -66,14 +65,12 @@ def train_image_classifier(
     seed: int,
     learning_rate: float = 3e-3,
     width: int = 16,
-    start: ImageClassifier | None = None,
     progress: bool = False,
 ) -> ImageClassifier:
     """Train on `images` `(n, H, W) uint8` and `labels` `(n, classes)` of 0 and 1.
 
-    Training starts from a copy of `start`, or from random weights. The same seed gives the same
-    network; the global random state does not change. ValueError if the lengths differ or a label is
-    neither 0 nor 1.
+    The same seed gives the same network; the global random state does not change. ValueError if the
+    lengths differ or a label is neither 0 nor 1.
     """
     labels = np.asarray(labels)
     if len(images) != len(labels) or labels.ndim != 2:
@@ -88,7 +85,7 @@ def train_image_classifier(
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = deepcopy(start.network).train() if start else _network(labels.shape[1], width)
+        network = _network(labels.shape[1], width)
     bar = "image classifier" if progress else ""
     settings = {"epochs": epochs, "seed": seed, "learning_rate": learning_rate}
     fit(network, _to_tensor, images, labels, **settings, bar=bar)

@@ -17,9 +17,12 @@ from transformers import AutoConfig, AutoModel, SiglipVisionConfig, SiglipVision
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from mrg_r1_lib.policies.image_classifier import fit
+from mrg_r1_lib.study import DETAILS
 
 PATCH_SIZE = 16  # pixels per side of a token: the stem halves the image's side four times
 STEM_CHANNELS = (32, 64, 128)
+# of each target's loss in training: that it is there; its sides; its zones and sizes
+WEIGHTS = {"": 8.0, "side": 3.0, "zone": 1.0, "size": 1.0}
 FEATURE_CACHE = 2**28  # bytes
 
 
@@ -115,9 +118,9 @@ def train_tower(
 ) -> tuple[TowerClassifier, list[float]]:
     """Train `tower` in place; returns it with its head, and the mean loss of each epoch.
 
-    `images` `(n, H, W) uint8`, with `H` and `W` the tower's image size; `targets` `(n, classes,
-    details)`: 1, 0 or NaN (not known). The first detail, whether it is there, counts as much as the
-    others together. With sides and zones among them, the tower keeps where a sign lies.
+    `images` `(n, H, W) uint8`, with `H` and `W` the tower's image size; `targets` `(n, classes, 9)`
+    in the columns of `study.DETAILS`: 1, 0 or NaN (not known). With sides and zones among them, the
+    tower keeps where a sign lies.
     """
     studies, classes, details = targets.shape
     with torch.random.fork_rng(devices=[]):
@@ -131,7 +134,7 @@ def train_tower(
         epochs=epochs,
         seed=seed,
         learning_rate=1e-3,
-        weights=np.tile([max(details - 1, 1)] + [1] * (details - 1), classes),
+        weights=np.tile([WEIGHTS[attribute] for attribute, _ in DETAILS], classes),
         bar="vision tower",
     )
     return classifier, losses
