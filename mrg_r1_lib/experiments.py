@@ -208,7 +208,7 @@ class Reinforce:
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a study is. `studies` caps each split (None: all)."""
+    """How large a study is. `studies` caps each split (None, or not named: all)."""
 
     policy: str
     studies: dict[str, int | None]
@@ -232,7 +232,7 @@ class Scale:
 SCALES = {
     "smoke": Scale(
         policy="tiny_llava",
-        studies={"train": 240, "validate": 40, "test": 60},
+        studies={"train": 240, "validate": 40, "test": 60, "impressions": 40},
         lora=True,
         max_completion_length=72,
         pretrain=Pretrain(

@@ -15,6 +15,9 @@ from PIL import Image
 from mrg_r1_lib.observations import ABNORMALITIES, NO_FINDING, OBSERVATIONS, Label
 
 SPLITS = ("train", "validate", "test")
+CONFIRMATION = (
+    "impressions"  # the studies with an IMPRESSION and no FINDINGS: nobody trains on them
+)
 SIDES = ("", "left", "right", "bilateral")  # the patient's side; "" where the term names none
 ZONES = ("", "upper", "middle", "lower")
 SIZES = ("", "small", "moderate", "large")
@@ -58,6 +61,11 @@ class Study:
     index_terms: tuple[IndexTerm, ...] | None = None
     split: str = ""
     published_labels: tuple[int, ...] | None = None
+
+    @property
+    def reference(self) -> str:
+        """The text that generated reports are compared with: FINDINGS, else the IMPRESSION."""
+        return self.findings or self.impression
 
 
 @dataclass(frozen=True)

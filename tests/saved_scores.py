@@ -45,6 +45,7 @@ def write(results, arm, seed, labels, reference, split="test", judge="rules"):
         ],
         "text": {"bleu_1": 0.5, "bleu_4": 0.125, "rouge_l": 0.25},
         "style": {"words": 9.0, "positives": 1.0, "negatives": 1.5},
+        "graded": 0.75,
         "format_rate": 1.0,
     }
     scores_path(folder, split).write_text(json.dumps(metrics))

@@ -1,4 +1,4 @@
-"""The test split is scored once, on purpose."""
+"""The sealed sets, the test split and the confirmation set, are scored once, on purpose."""
 
 import errno
 import json
@@ -7,10 +7,12 @@ import sys
 import pytest
 from tqdm import tqdm
 
+from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation import final as command
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.evaluation.final import final
-from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.runs.run import Run, scores_path
 
 
 @pytest.fixture
@@ -20,18 +22,37 @@ def scored(minute_scale, indiana, tmp_path):
     return run
 
 
-def test_an_evaluation_leaves_the_test_split_alone(scored):
+def test_an_evaluation_leaves_the_sealed_sets_alone(scored):
     written = {path.name for path in scored.folder.glob("[!.]*")}
     assert written == {"metrics_validate.json", "labels_per_study_validate.csv", "manifest.json"}
 
 
-def test_the_final_evaluation_scores_the_test_split_of_every_run_once(scored):
+def test_the_final_evaluation_scores_the_sealed_sets_of_every_run_once(scored):
     assert final(scored.results, "smoke") == [scored]
-    path = scored.folder / "metrics.json"
-    assert json.loads(path.read_text())["split"] == "test"
-    written = path.stat().st_mtime_ns
+    paths = {split: scores_path(scored.folder, split) for split in ("test", "impressions")}
+    assert {json.loads(path.read_text())["split"] for path in paths.values()} == {*paths}
+    written = [path.stat().st_mtime_ns for path in paths.values()]
     final(scored.results, "smoke")
-    assert path.stat().st_mtime_ns == written
+    assert [path.stat().st_mtime_ns for path in paths.values()] == written
+
+
+def test_a_corpus_without_a_confirmation_set_is_scored_on_test_alone(scored, monkeypatch):
+    monkeypatch.setattr(command, "places_of", lambda studies, split: [])
+    final(scored.results, "smoke")
+    assert scored.finished("test") and not scored.finished("impressions")
+
+
+def test_the_confirmation_set_has_impressions_and_no_findings_and_is_in_no_split(indiana):
+    scale = SCALES["laptop"]
+    confirming = load_split("iu_xray", "impressions", scale)
+    assert all(each.impression == each.reference and not each.split for each in confirming)
+    assert all(each.findings == each.reference for each in load_split("iu_xray", "test", scale))
+
+
+def test_reports_are_held_against_the_index_as_well(scored):
+    metrics = json.loads((scored.folder / "metrics_validate.json").read_text())
+    assert len(metrics["index_efficacy"]) == len(metrics["clinical_efficacy"]) == 18
+    assert metrics["degeneration"]["distinct reports"] == 1 and 0 < metrics["graded"] < 1
 
 
 def test_without_a_scored_run_the_final_evaluation_names_the_command(tmp_path):

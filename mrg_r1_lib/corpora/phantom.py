@@ -59,7 +59,7 @@ KINDS = {
 }
 # zone -> word of the index; the middle zone depends on the side: middle lobe right, lingula left
 ZONE_WORDS = {"": "", "upper": "upper lobe", "lower": "base"}
-MIDDLE_WORDS = {"left": "lingula", "right": "middle lobe", "bilateral": "hilum"}
+MIDDLE_WORDS = {"left": "lingula", "right": "middle lobe", "bilateral": "middle lobe/lingula"}
 
 
 def load(

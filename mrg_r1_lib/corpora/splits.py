@@ -1,7 +1,7 @@
 """The studies of one split of a prepared corpus, with images as the scale asks for.
 
 The corpus fixes its splits; a run's seed never does. Train teaches, validate chooses, test is
-scored once.
+scored once, and so is the confirmation set: the studies that have an IMPRESSION and no FINDINGS.
 """
 
 from collections.abc import Sequence
@@ -9,24 +9,33 @@ from functools import lru_cache
 
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.experiments import PREPARATIONS, Preparation, Scale, images_of
-from mrg_r1_lib.study import SPLITS, Study, Subset
+from mrg_r1_lib.study import CONFIRMATION, SPLITS, Study, Subset
 
 
 def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
-    """The first studies with FINDINGS of one split, as many as the scale takes; read on access.
+    """The first studies of one split or of the confirmation set, as many as the scale takes; read
+    on access.
 
     ValueError for an unknown split, or a split without studies.
     """
-    if split not in SPLITS:
-        raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(SPLITS)}.")
+    known = (*SPLITS, CONFIRMATION)
+    if split not in known:
+        raise ValueError(f"Unknown split {split!r}; known splits: {', '.join(known)}.")
     studies = load_studies(corpus, scale)
-    places = [place for place, name in enumerate(studies.splits) if name == split]
+    places = places_of(studies, split)
     if not places:
         raise ValueError(
-            f"{corpus} has no studies with FINDINGS in split {split!r}: "
+            f"{corpus} has no studies with the text of split {split!r}: "
             "it cannot be trained on and scored."
         )
-    return Subset(studies, places[: scale.studies[split]])
+    return Subset(studies, places[: scale.studies.get(split)])
+
+
+def places_of(studies: Sequence[Study], split: str) -> list[int]:
+    """Where the studies of a split, or of the confirmation set, stand in their corpus."""
+    if split in SPLITS:
+        return [place for place, name in enumerate(studies.splits) if name == split]
+    return [place for place, study in enumerate(studies) if study.impression and not study.findings]
 
 
 def load_studies(corpus: str, scale: Scale) -> Sequence[Study]:

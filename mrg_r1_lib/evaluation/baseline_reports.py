@@ -29,7 +29,7 @@ def baseline_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> li
     """One report per study by the baseline of `run`; ValueError for an arm without a baseline."""
     arm = run.arm
     if arm == "reference":
-        return [study.findings for study in studies]
+        return [study.reference for study in studies]
     if arm == "constant_normal":
         return constant_normal(len(studies))
     if arm == "drawn_template":

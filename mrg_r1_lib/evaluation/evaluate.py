@@ -2,9 +2,9 @@
 baselines alike.
 
 Writes labels per study and metrics into the run's folder, by the scale's judge. Validation is
-scored by default. The test split is scored once, on purpose (`final`). Completions stay in the
-git-ignored half of the run: a committed file never holds report text, and of a guarded corpus no
-id.
+scored by default. The test split and the confirmation set are scored once, on purpose (`final`).
+Completions stay in the git-ignored half of the run: a committed file never holds report text, and
+of a guarded corpus no id.
 """
 
 import json
@@ -19,19 +19,22 @@ from mrg_r1_lib.evaluation.baseline_reports import baseline_reports
 from mrg_r1_lib.evaluation.completions import write_completions
 from mrg_r1_lib.labelers import labeler_weights, load_labeler
 from mrg_r1_lib.metrics import clinical_efficacy, report_style, text_metrics
+from mrg_r1_lib.metrics.degeneration import degeneration
 from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
 from mrg_r1_lib.report_format import parse_completion, render_target
+from mrg_r1_lib.rewards import build_reward
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
 from mrg_r1_lib.storage.files import file_digest, locked
-from mrg_r1_lib.study import Study
+from mrg_r1_lib.study import Study, index_labels
 from mrg_r1_lib.training.trainer import command_line, prepare
 
 
 def evaluate(run: Run, split: str = "validate") -> dict:
-    """Score `run` on a split's studies with FINDINGS; returns and saves its metrics.
+    """Score `run` on a split's studies; returns and saves its metrics.
 
-    A finished evaluation is loaded. Only the text inside `<report>` is scored. Raises
-    FileNotFoundError, naming the notebook, if the policy is missing.
+    A finished evaluation is loaded. Only the text inside `<report>` is scored, against FINDINGS (of
+    the confirmation set: the IMPRESSION), and against the hand-made index where there is one.
+    Raises FileNotFoundError, naming the notebook, if the policy is missing.
     """
     path = scores_path(run.folder, split)
     if run.finished(split):
@@ -47,8 +50,9 @@ def evaluate(run: Run, split: str = "validate") -> dict:
     with locked(run.folder):
         parsed = [parse_completion(completion) for completion in completions]
         reports = [completion.report for completion in parsed]
-        reference = [study.findings for study in studies]
+        reference = [study.reference for study in studies]
         labels = judge(reports)
+        graded = build_reward("graded", labeler=judge)
         metrics = {
             "judge": run.settings.judge,
             "split": split,
@@ -56,9 +60,13 @@ def evaluate(run: Run, split: str = "validate") -> dict:
             "clinical_efficacy": efficacy_rows(judge(reference), labels),
             "text": text_metrics(reference, reports),
             "style": report_style(labels, reports),
+            "degeneration": degeneration(reports, labels),
             "attributes": attribute_metrics(reference, reports),
+            "graded": float(np.mean(graded(completions=completions, reference=reference))),
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
+        if all(study.index_terms is not None for study in studies):
+            metrics["index_efficacy"] = efficacy_rows(index_labels(studies), labels)
         table = labels_table(run.preparation.public, studies, labels)
         text = table.to_csv(index=False, lineterminator="\n")
         run.write_text(labels_path(run.folder, split), text)

@@ -1,35 +1,39 @@
-"""The final evaluation: every run that was scored on validation is scored on the sealed test split,
-once.
+"""The final evaluation: every run that was scored on validation is scored on the sealed sets, once.
 
-Nothing else in the library scores the test split. A run whose test scores are there is skipped.
+They are the test split and, where the corpus has one, the confirmation set. Nothing else in the
+library scores them. A run whose scores are there is skipped.
 """
 
 import argparse
 import sys
 from contextlib import redirect_stderr
+from itertools import product
 from pathlib import Path
 
+from mrg_r1_lib.corpora.splits import load_studies, places_of
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.study import CONFIRMATION
 from mrg_r1_lib.training.progress import standard_error
 
 
 def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
-    """Score all runs of a scale and corpus on the test split; returns them.
+    """Score all runs of a scale and corpus on the sealed sets; returns them.
 
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
-    load_scale(scale)
+    studies = load_studies(corpus, load_scale(scale))
+    sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
             f"No run of {corpus} at scale {scale} was made below {results}. "
             f"Run ./run_all.sh {scale} first."
         )
-    for run in runs:
-        evaluate(run, "test")
+    for run, split in product(runs, sealed):
+        evaluate(run, split)
     return runs
 
 
@@ -54,7 +58,7 @@ def main() -> None:
             runs = final(named.results.resolve(), named.scale, named.corpus)
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
-    sys.stdout.write(f"{len(runs)} runs have their test scores.\n")
+    sys.stdout.write(f"{len(runs)} runs have their final scores.\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from mrg_r1_lib.reporting import (
     by_observation,
     checks,
     comparisons,
+    confirmation,
     corpus_tables,
     drawings,
     logs,
@@ -65,6 +66,12 @@ TABLES: dict[str, Table] = {
         checks.checked_comparisons, checks.CHECKED_COMPARISONS, reads=("held_out",)
     ),
     "checked_scores": Table(checks.checked_scores, checks.CHECKED_SCORES, reads=("held_out",)),
+    "confirmed_scores": Table(
+        confirmation.confirmed_scores, confirmation.CONFIRMED_SCORES, reads=("held_out",)
+    ),
+    "confirmed_comparisons": Table(
+        confirmation.confirmed_comparisons, confirmation.CONFIRMED_COMPARISONS, reads=("held_out",)
+    ),
     "observations": Table(by_observation.observation_table, by_observation.OBSERVATIONS_BY_SEED),
     "observation_intervals": Table(
         by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS

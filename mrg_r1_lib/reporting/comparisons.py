@@ -107,9 +107,9 @@ def compared(
     )._asdict()
 
 
-def comparison_table(run: Run) -> pd.DataFrame:
+def comparison_table(run: Run, scores: Scores | None = None) -> pd.DataFrame:
     """All families' comparisons, by COMPARISONS; a pair without a common seed has no row."""
-    scores = read_scores(run)
+    scores = scores or read_scores(run)
     rows = [
         {"split": scores.split, "family": family, "arm": pair.arm, "against": pair.against}
         | {"measure": measure, "seeds": seeds, "confirming": confirming}

@@ -8,6 +8,7 @@ from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY, clinical_efficacy
 from mrg_r1_lib.reporting.scores import read_scores, run_folders
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import RESTORE, read_json
+from mrg_r1_lib.study import CONFIRMATION
 
 
 def require_whole(main: Run) -> None:
@@ -19,7 +20,7 @@ def require_whole(main: Run) -> None:
             elif path.suffix == ".csv" and not path.read_bytes().endswith(b"\n"):
                 raise ValueError(f"{path} is damaged: its end is missing. {RESTORE}")
         run = replace(main, experiment=f"{main.corpus}/{arm}", seed=seed)
-        for step in ("train", "validate", "test"):
+        for step in ("train", "validate", "test", CONFIRMATION):
             left = {path: path.exists() for path in run.outputs(step) if path != run.policy}
             if 0 < sum(left.values()) < len(left):
                 raise ValueError(f"{min(left, key=left.get)} is missing. {RESTORE}")

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.corpora import data_card
-from mrg_r1_lib.corpora.splits import load_split, load_studies
+from mrg_r1_lib.corpora.splits import load_split, load_studies, places_of
 from mrg_r1_lib.labelers import index_agreement, load_labeler
 from mrg_r1_lib.labelers.agreement import POOLED, compare_labelers
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.reporting.schema import OBSERVATION, count, name, number, rate
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY
-from mrg_r1_lib.study import SPLITS, Study, index_labels
+from mrg_r1_lib.study import CONFIRMATION, SPLITS, Study, index_labels
 
 PUBLISHED = REPOSITORY / "tests" / "labels" / "chexbert_on_iu_impressions.dev.csv"
 PREVALENCE = {
@@ -86,11 +86,12 @@ def attribute_agreement_table(run: Run) -> pd.DataFrame:
 def held_out_table(run: Run) -> pd.DataFrame:
     """What is known of each held-out study apart from any labeler, by `checks.HELD_OUT`.
 
-    Of both held-out splits: the final evaluation comes after this table.
+    Of all held-out sets: the final evaluation comes after this table.
     """
     train = load_split(run.corpus, "train", run.settings)
+    confirming = places_of(load_studies(run.corpus, run.settings), CONFIRMATION)
     tables = []
-    for split in ("validate", "test"):
+    for split in ("validate", "test", *([CONFIRMATION] if confirming else [])):
         held_out = load_split(run.corpus, split, run.settings)
         table = data_card.held_out_table(train, held_out, private=not run.preparation.public)
         tables.append(table.assign(split=split))

@@ -36,12 +36,13 @@ TEXT_REWARDS = {
     "rouge_l": "rouge_l",
     "bleu": "bleu_4",
 }  # reward -> the saved score that stands for it
-UNSAVED = ("graded",)  # it reads the reports themselves, which are never saved among the scores
+SAVED = ("graded",)  # it reads the reports themselves; the evaluation keeps its mean
 
 REWARD_SCORES = {
     "split": SPLIT,
     "arm": ARM,
     **{each: rate(f"mean of {each} over studies and seeds") for each in LABEL_REWARDS},
+    **{each: rate(f"mean of {each} over studies and seeds") for each in SAVED},
     "rouge_l": rate("ROUGE-L, mean over studies and seeds"),
     "bleu": rate("corpus BLEU-4, mean over seeds"),
     "f1": rate("primary measure, counted over the seeds"),
@@ -62,14 +63,14 @@ def reward_score_table(run: Run) -> pd.DataFrame:
 
 def _under_rewards(scores: Scores, arm: str) -> dict[str, float]:
     codes, truth = scores.codes(arm), scores.truth
-    text = [scores.metrics[arm, seed]["text"] for seed in scores.seeds(arm)]
+    saved = [scores.metrics[arm, seed] for seed in scores.seeds(arm)]
     row = {
         name: float(np.mean([np.nanmean(reward(labels, truth)) for labels in codes]))
         for name, reward in LABEL_REWARDS.items()
     }
-    row |= {
-        name: float(np.mean([each[score] for each in text])) for name, score in TEXT_REWARDS.items()
-    }
+    row |= {name: float(np.mean([each.get(name, np.nan) for each in saved])) for name in SAVED}
+    for name, score in TEXT_REWARDS.items():
+        row[name] = float(np.mean([each["text"][score] for each in saved]))
     return row | {"f1": pooled(truth, codes)["f1"]}
 
 

@@ -12,6 +12,7 @@ import pandera.pandas as pa
 
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.observations import OBSERVATIONS
+from mrg_r1_lib.study import CONFIRMATION, SPLITS
 
 Columns = Mapping[str, pa.Column]
 
@@ -68,7 +69,7 @@ def _arm(description: str, empty: bool = False) -> pa.Column:
     return _column(str, "text", description, known, empty)
 
 
-SPLIT = name("the split that was scored", ("train", "validate", "test"))
+SPLIT = name("the split or set that was scored", (*SPLITS, CONFIRMATION))
 ARM = _arm("the arm, a key of `ARMS` in `mrg_r1_lib/experiments.py`")
 AGAINST = _arm("the arm that is subtracted; empty where none is", empty=True)
 SEED = count("the run's seed")

@@ -79,7 +79,7 @@ def read_scores(run: Run, split: str | None = None) -> Scores:
     FileNotFoundError names the notebook if nothing was scored; ValueError if judges differ.
     """
     split = split or scored_split(run)
-    if not scores_path(_reference(run), split).exists():
+    if not is_scored(run, split):
         raise _no_reference(run)
     folders = {
         key: folder
@@ -94,9 +94,14 @@ def read_scores(run: Run, split: str | None = None) -> Scores:
 def scored_split(run: Run) -> str:
     """The split of all tables: test if the arm `reference` has test scores, else validate."""
     for split in ("test", "validate"):
-        if scores_path(_reference(run), split).exists():
+        if is_scored(run, split):
             return split
     raise _no_reference(run)
+
+
+def is_scored(run: Run, split: str) -> bool:
+    """Whether the arm `reference`, and so the study, has scores on a split."""
+    return scores_path(_reference(run), split).exists()
 
 
 def _no_reference(run: Run) -> FileNotFoundError:

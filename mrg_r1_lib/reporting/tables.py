@@ -29,7 +29,7 @@ from mrg_r1_lib.reporting.schema import (
     number,
     rate,
 )
-from mrg_r1_lib.reporting.scores import read_scores
+from mrg_r1_lib.reporting.scores import Scores, read_scores
 from mrg_r1_lib.runs.run import Run
 
 KINDS = ("trivial", "policy", "images shuffled", "ceiling")  # of a system, as figures tell apart
@@ -106,9 +106,9 @@ def _of_attributes(metrics: dict[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def score_table(run: Run) -> pd.DataFrame:
+def score_table(run: Run, scores: Scores | None = None) -> pd.DataFrame:
     """The primary measure of each arm over all its seeds, with its 95 % interval, by SCORES."""
-    scores = read_scores(run)
+    scores = scores or read_scores(run)
     rows = []
     for arm in scores.arms:
         codes = scores.codes(arm)
