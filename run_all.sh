@@ -5,8 +5,8 @@ set -euo pipefail
 case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# the names of experiments.SCALES: a line each
-scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/experiments.py)
+# the names of scales.SCALES: a line each
+scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/scales.py)
 
 usage() {
   local names

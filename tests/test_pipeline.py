@@ -14,11 +14,11 @@ from architectures import TINY, publish
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import iu_xray
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import pipeline, steps
 from mrg_r1_lib.pipeline.pipeline import Grid, run_study
 from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import locked
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'

@@ -7,8 +7,9 @@ import trees
 
 from mrg_r1_lib.corpora import load_corpus, splits
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import PREPARATIONS, baselines, load_scale, parse_experiment
+from mrg_r1_lib.experiments import PREPARATIONS, baselines, parse_experiment
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.training.pretrain import pretrain
 from mrg_r1_lib.training.sft import sft
 from mrg_r1_lib.training.srl import srl

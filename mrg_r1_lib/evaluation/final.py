@@ -10,8 +10,9 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.training.progress import standard_error
 

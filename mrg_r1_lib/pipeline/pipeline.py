@@ -19,7 +19,7 @@ import psutil
 import torch
 
 from mrg_r1_lib.corpora import iu_find, iu_xray
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, load_scale, scale_with
+from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_notebook
 from mrg_r1_lib.policies.registry import require_known
@@ -27,6 +27,7 @@ from mrg_r1_lib.reporting import build
 from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room, sweep
 from mrg_r1_lib.storage.paths import data_root, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES
+from mrg_r1_lib.experiments import DEFAULT_CORPUS
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.consistency import miscounted, require_whole
 from mrg_r1_lib.reporting.scores import read_scores
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import read_json
 from mrg_r1_lib.storage.paths import results_root
 

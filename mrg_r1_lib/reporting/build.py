@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES
+from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS
 from mrg_r1_lib.reporting import (
     ablations,
     by_observation,
@@ -30,6 +30,7 @@ from mrg_r1_lib.reporting import (
 )
 from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import table_text, write_text
 from mrg_r1_lib.storage.paths import results_root
 

@@ -17,15 +17,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import load_scale, parse_experiment
+from mrg_r1_lib.experiments import parse_experiment
 from mrg_r1_lib.runs.code import commit, lock_digest
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.storage import files
 from mrg_r1_lib.storage.privacy import require_publishable
 
 PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
-StageSettings = experiments.Pretrain | experiments.Finetune | experiments.Reinforce
+StageSettings = scales.Pretrain | scales.Finetune | scales.Reinforce
 NO_SETTINGS = ("label", "section")  # of an arm: they change no result
 
 
@@ -66,7 +67,7 @@ class Run:
         return experiments.ARMS[self.arm]
 
     @property
-    def settings(self) -> experiments.Scale:
+    def settings(self) -> scales.Scale:
         """What the scale sets, for all stages."""
         return load_scale(self.scale)
 

@@ -6,8 +6,8 @@ the scale's own `gpu_gib`, which was measured (`results/benchmarks/`), not model
 
 import torch
 
-from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.policies.parameters import count_parameters
+from mrg_r1_lib.scales import load_scale
 
 GIB = 2**30
 
@@ -47,5 +47,5 @@ def require_device(scale: str) -> None:
     if found < settings.gpu_gib:
         raise RuntimeError(
             f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Use workstation, "
-            "which takes --policy NAME, too, or fewer studies per step (experiments.py)."
+            "which takes --policy NAME, too, or fewer studies per step (scales.py)."
         )

@@ -21,7 +21,7 @@ from transformers import PrinterCallback, SiglipVisionModel
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
+from mrg_r1_lib.experiments import DEFAULT_CORPUS
 from mrg_r1_lib.policies.load_save import (
     Policy,
     lora,
@@ -34,6 +34,7 @@ from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.policies.vision_tower import ConvStemVisionModel
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES, Scale
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.srl import config, reward_functions
 from mrg_r1_lib.training.trainer import prepare
