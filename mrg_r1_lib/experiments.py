@@ -22,15 +22,18 @@ class Preparation:
     images: str = ""  # phantom or files
     views: int = 1  # images per study at most; paper value unknown
     text: str = "as_written"  # the normalisation of reports; paper value unknown
+    note: str = "real reports, drawn radiographs"  # of its figures, where images are drawn
 
 
-DEFAULT_CORPUS = "iu_xray"
 PREPARATIONS = {
     "iu_xray": Preparation("iu_xray", public=True),
     "iu_xray_files": Preparation("iu_xray", public=True, images="files"),  # the published images
     # a frontal and a lateral one
     "iu_xray_two_views": Preparation("iu_xray", public=True, images="files", views=2),
     "iu_xray_r2gen": Preparation("iu_xray", public=True, images="files", views=2, text="r2gen"),
+    "lesson": Preparation(  # nothing of it is real
+        "lesson", public=True, images="phantom", note="made-up reports, drawn radiographs"
+    ),
     "mimic_cxr": Preparation("mimic_cxr", images="files"),
     "mimic_cxr_r2gen": Preparation("mimic_cxr", images="files", text="r2gen"),
 }

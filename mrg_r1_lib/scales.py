@@ -56,6 +56,7 @@ class Scale:
     sft: Finetune
     sft_continued: Finetune
     srl: Reinforce
+    corpus: str = "iu_xray"  # in one of PREPARATIONS, unless a command names another
     images: str = "phantom"  # or files, where the corpus leaves the choice
     image_size: int = 96  # pixels per side
     lora: bool = False
@@ -88,6 +89,19 @@ SCALES = {
         resamples=500,
         final=True,  # CI walks the whole way; these policies are too small to learn from the score
         disk_gib=0.5,
+    ),
+    "lesson": Scale(
+        policy="tiny_llava",
+        corpus="lesson",
+        studies={"train": None, "validate": None, "test": None},
+        max_completion_length=64,
+        pretrain=Pretrain(
+            2000, own=2, tower_epochs=3, terse=2000, reports=2000, batch_size=16, threads=2
+        ),
+        sft=Finetune(1, evaluations=2, batch_size=8, learning_rate=5e-4, threads=2),
+        sft_continued=Finetune(1, evaluations=4, batch_size=8, learning_rate=3e-4, threads=1),
+        srl=Reinforce(80, evaluations=4, studies_per_step=4, learning_rate=3e-4, threads=1),
+        resamples=2000,
     ),
     "laptop": Scale(
         policy="tiny_llava",

@@ -86,8 +86,8 @@ def test_every_scale_lists_its_steps_as_plain_commands_and_says_what_it_needs(
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
     commands = [shlex.split(line) for line in lines]
     assert len(commands) == 5 + len(SCALES[scale].seeds) * (2 + len(SCALES[scale].arms))
-    assert ["./run_all.sh", "final", scale, "--corpus", "iu_xray"] in commands
-    named = ["EXPERIMENT=iu_xray/srl_mccs", f"SCALE={scale}", "SEED=0"]
+    assert ["./run_all.sh", "final", scale, "--corpus", SCALES[scale].corpus] in commands
+    named = [f"EXPERIMENT={SCALES[scale].corpus}/srl_mccs", f"SCALE={scale}", "SEED=0"]
     assert commands[-1] == ["./run_all.sh", "notebook", steps.TABLES, *named]
     call(monkeypatch, "run", scale, "--plan")
     said = capsys.readouterr().out

@@ -23,7 +23,9 @@ def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             Run(name, "smoke", 0, tmp_path)
-    with pytest.raises(ValueError, match="Unknown scale 'huge'; known scales: smoke, laptop"):
+    with pytest.raises(
+        ValueError, match="Unknown scale 'huge'; known scales: smoke, lesson, laptop"
+    ):
         Run("iu_xray/srl_mccs", "huge", 0, tmp_path)
 
 

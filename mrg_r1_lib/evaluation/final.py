@@ -10,19 +10,19 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.training.progress import standard_error
 
 
-def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
-    """Score all runs of a scale and corpus on the test split; returns them.
+def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
+    """Score all runs of a scale and corpus (the scale's) on the test split; returns them.
 
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
-    load_scale(scale)
+    corpus = corpus or load_scale(scale).corpus
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
@@ -47,7 +47,7 @@ def main() -> None:
     """`python -m mrg_r1_lib.evaluation.final SCALE [--corpus NAME] [--results FOLDER]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
     parser.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-    parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()
     try:

@@ -21,7 +21,6 @@ from transformers import PrinterCallback, SiglipVisionModel
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import DEFAULT_CORPUS
 from mrg_r1_lib.policies.load_save import (
     Policy,
     lora,
@@ -75,7 +74,7 @@ def timed_run(
         srl=replace(scale.srl, steps=steps, studies_per_step=studies),
         sft=replace(scale.sft, batch_size=studies),
     )
-    return TimedRun(f"{DEFAULT_CORPUS}/{arm}", scale_of(policy), 0, folder, timed)
+    return TimedRun(f"{scale.corpus}/{arm}", scale_of(policy), 0, folder, timed)
 
 
 def made(run: TimedRun, studies: int) -> tuple[Sequence[Study], Policy]:
