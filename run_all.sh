@@ -5,8 +5,8 @@ set -euo pipefail
 case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# the names of experiments.SCALES: a line each
-scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/experiments.py)
+# the names of scales.SCALES: a line each
+scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/scales.py)
 
 usage() {
   local names
@@ -34,10 +34,10 @@ usage: ./run_all.sh [COMMAND]
   fetch              Open-i's archive of the real radiographs, with their reports, for --corpus iu_xray_files
   setup              only the set-up, with the reports of IU X-Ray (29 MB) where they can be fetched
 
-A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), iu_xray_files, iu_xray_two_views and
-iu_xray_r2gen (image files in one of three layouts: yours, or what fetch brings), mimic_cxr and mimic_cxr_r2gen
-(credentialed); SETUP.md says where they go. They also take --policy NAME (another one than the scale's, in a
-results folder of its own), --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the
+A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), lesson (made up; scale lesson's default),
+iu_xray_files, iu_xray_two_views and iu_xray_r2gen (image files in one of three layouts: yours, or what fetch
+brings), mimic_cxr and mimic_cxr_r2gen (credentialed); SETUP.md says where they go. They also take --policy NAME
+(another one than the scale's, in a results folder of its own), --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the
 test split at the end).
 
 A study that was stopped goes on where it was: run the same command again. SCALE --fresh repeats finished steps.

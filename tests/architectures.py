@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import PreTrainedModel
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation.completions import write_completions
 from mrg_r1_lib.policies.generation import generate
@@ -312,7 +312,7 @@ def register(name: str, published: Path, adapters: bool) -> None:
     scale = few_steps(
         policy="tiny", lora=adapters, image_size=96, studies={"train": 12, "validate": 2, "test": 3}
     )
-    experiments.SCALES["smoke"] = with_changes(
+    scales.SCALES["smoke"] = with_changes(
         scale,
         max_completion_length=16,
         pretrain={"threads": 1},

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.runs.run import Run
 
@@ -16,10 +16,10 @@ def indiana():
         pytest.skip(str(error))
 
 
-def few_steps(**changes) -> experiments.Scale:
+def few_steps(**changes) -> scales.Scale:
     """The smoke scale with a few steps of everything; a dictionary changes fields of that stage."""
     scale = with_changes(
-        experiments.SCALES["smoke"],
+        scales.SCALES["smoke"],
         image_size=48,
         studies={"train": 24, "validate": 4, "test": 6},
         pretrain={
@@ -40,7 +40,7 @@ def few_steps(**changes) -> experiments.Scale:
     return with_changes(scale, **changes)
 
 
-def with_changes(scale: experiments.Scale, **changes) -> experiments.Scale:
+def with_changes(scale: scales.Scale, **changes) -> scales.Scale:
     """A scale with other fields; a dictionary changes the fields of that stage."""
     stages = ("pretrain", "sft", "sft_continued", "srl")
     nested = {
@@ -54,8 +54,8 @@ def with_changes(scale: experiments.Scale, **changes) -> experiments.Scale:
 def minute_scale():
     """A scale of a few steps, in place of smoke."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(experiments.SCALES, "smoke", few_steps())
-        yield experiments.SCALES["smoke"]
+        patch.setitem(scales.SCALES, "smoke", few_steps())
+        yield scales.SCALES["smoke"]
 
 
 @pytest.fixture

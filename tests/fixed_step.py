@@ -14,7 +14,7 @@ from conftest import few_steps
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.policies import registry as base_models
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
@@ -58,7 +58,7 @@ def given(self, prompt_ids, images, multimodal_fields, num_generations, has_tool
 
 
 def main(results: str, out: str, micro_batch: str) -> None:
-    experiments.SCALES["smoke"] = SCALE
+    scales.SCALES["smoke"] = SCALE
     tiny = dataclasses.replace(base_models.POLICIES["tiny_llava"], micro_batch=int(micro_batch))
     base_models.POLICIES["tiny_llava"] = tiny
     GRPOTrainer._generate_single_turn = given

@@ -13,7 +13,7 @@ from pathlib import Path
 from conftest import few_steps
 from transformers import TrainerCallback
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.training import resume, sft, srl
 from mrg_r1_lib.training import trainer as training
@@ -54,7 +54,7 @@ def half_written(number: int):
 
 
 def main(stage: str, kind: str, number: str, results: str) -> None:
-    experiments.SCALES["smoke"] = SCALE
+    scales.SCALES["smoke"] = SCALE
     if kind == "save":
         resume.save_file = half_written(int(number))
     elif kind == "end":

@@ -13,8 +13,9 @@ import nbformat
 import pytest
 import yaml
 
-from mrg_r1_lib.experiments import ARMS, PREPARATIONS, SCALES, parse_experiment
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS, parse_experiment
 from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 LAPTOP = results_root() / "laptop"

@@ -11,8 +11,8 @@ from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation import final as command
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.evaluation.final import final
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.scales import SCALES
 
 
 @pytest.fixture

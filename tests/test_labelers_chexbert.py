@@ -9,11 +9,11 @@ from transformers import BertConfig, BertModel
 
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.labelers import LABELERS
 from mrg_r1_lib.labelers.chexbert import CHECKPOINT, FOLDER, WORDS, fetch, load_chexbert
 from mrg_r1_lib.observations import NO_FINDING
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import file_digest
 
 VOCABULARY = [

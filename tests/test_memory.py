@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.policies.parameters import count_parameters
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.training.memory import plan_text, require_device
 
 PUBLISHED = {  # billions of parameters, as the publishers say

@@ -8,7 +8,7 @@ import trees
 
 from mrg_r1_lib.corpora import iu_xray, load_corpus, open_i_views, splits
 from mrg_r1_lib.corpora.account import Account
-from mrg_r1_lib.experiments import load_scale
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.storage.paths import data_root
 
 METADATA, CONTENT = open_i_views.TABLES

@@ -14,11 +14,11 @@ from architectures import TINY, publish
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import iu_xray
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import pipeline, steps
 from mrg_r1_lib.pipeline.pipeline import Grid, run_study
 from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import locked
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
@@ -86,8 +86,8 @@ def test_every_scale_lists_its_steps_as_plain_commands_and_says_what_it_needs(
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
     commands = [shlex.split(line) for line in lines]
     assert len(commands) == 5 + len(SCALES[scale].seeds) * (2 + len(SCALES[scale].arms))
-    assert ["./run_all.sh", "final", scale, "--corpus", "iu_xray"] in commands
-    named = ["EXPERIMENT=iu_xray/srl_mccs", f"SCALE={scale}", "SEED=0"]
+    assert ["./run_all.sh", "final", scale, "--corpus", SCALES[scale].corpus] in commands
+    named = [f"EXPERIMENT={SCALES[scale].corpus}/srl_mccs", f"SCALE={scale}", "SEED=0"]
     assert commands[-1] == ["./run_all.sh", "notebook", steps.TABLES, *named]
     call(monkeypatch, "run", scale, "--plan")
     said = capsys.readouterr().out

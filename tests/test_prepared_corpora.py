@@ -7,8 +7,9 @@ import trees
 
 from mrg_r1_lib.corpora import load_corpus, splits
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import PREPARATIONS, baselines, load_scale, parse_experiment
+from mrg_r1_lib.experiments import PREPARATIONS, baselines, parse_experiment
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.training.pretrain import pretrain
 from mrg_r1_lib.training.sft import sft
 from mrg_r1_lib.training.srl import srl
@@ -34,7 +35,8 @@ def test_two_views_in_r2gens_layout_and_words_train_and_are_scored(data, tmp_pat
     pretrain(run), sft(run), srl(run)
     assert evaluate(run)["studies"] == 4
     assert run.read_manifest()["preparation"] == {
-        "name": "iu_xray_r2gen", "corpus": "iu_xray", "public": True, "images": "files", "views": 2, "text": "r2gen"
+        "name": "iu_xray_r2gen", "corpus": "iu_xray", "public": True, "images": "files", "views": 2, "text": "r2gen",
+        "note": "real reports, drawn radiographs",
     }  # fmt: skip
     table = pd.read_csv(run.folder / "labels_per_study_validate.csv")
     assert table["study_id"].str.fullmatch(r"CXR\d+_IM-\d+").all()

@@ -10,7 +10,7 @@ import pytest
 import trees
 from PIL import Image
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.reporting import figures
@@ -66,7 +66,7 @@ def test_every_corpus_but_those_declared_public_is_guarded(monkeypatch):
 @pytest.mark.parametrize("parent", ["results", "runs", "home/runs/results"])
 @pytest.mark.parametrize("scale", ["smoke", "a_new_scale"])
 def test_no_folder_and_no_scale_switches_the_guard_off(tmp_path, monkeypatch, parent, scale):
-    monkeypatch.setitem(experiments.SCALES, scale, experiments.SCALES["smoke"])
+    monkeypatch.setitem(scales.SCALES, scale, scales.SCALES["smoke"])
     private, public = (
         Run(f"{corpus}/sft", scale, 0, tmp_path / parent) for corpus in ("mimic_cxr", "iu_xray")
     )

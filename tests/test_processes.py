@@ -10,7 +10,7 @@ import pytest
 import torch
 from fixed_step import SCALE
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.policies.load_save import create_policy, save_policy
 from mrg_r1_lib.runs import processes
@@ -26,7 +26,7 @@ LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"
 def steps(indiana, tmp_path_factory):
     """The first step of one process, of one in micro-batches, and of two: name -> (facts, run)."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(experiments.SCALES, "smoke", SCALE)
+        patch.setitem(scales.SCALES, "smoke", SCALE)
         found = {}
         for name, launcher, micro in (
             ("one", [], "0"),

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from mrg_r1_lib.corpora.splits import load_split
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.policies.prompts import order_by_length, sft_rows, srl_rows
 from mrg_r1_lib.report_format import parse_completion
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.study import SPLITS
 
 SMOKE = SCALES["smoke"]

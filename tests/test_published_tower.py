@@ -16,7 +16,7 @@ from transformers import (
     set_seed,
 )
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.policies import hub_files
 from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_policy
@@ -115,7 +115,7 @@ def test_no_stage_changes_the_published_tower(encoder, indiana, tmp_path, monkey
     few = {"phantoms": 16, "tower_epochs": 0, "terse": 4, "reports": 8}
     scale = few_steps(policy=NAME, image_size=42, lora=False, pretrain=few)
     scale = replace(scale, sft=replace(scale.sft, epochs=1, evaluations=1, phantoms=0))
-    monkeypatch.setitem(experiments.SCALES, "smoke", scale)
+    monkeypatch.setitem(scales.SCALES, "smoke", scale)
     run = Run("iu_xray/sft", "smoke", 0, tmp_path / "results")
     pretrain(run), sft(run)
     assert same(load_policy(run.policy)[0].model.vision_tower, encoder)

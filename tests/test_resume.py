@@ -9,7 +9,7 @@ import sys
 import pytest
 from killed import SCALE
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import REPOSITORY
 from mrg_r1_lib.training import resume
@@ -24,7 +24,7 @@ STAGES = {"sft": sft, "srl": srl}
 def unbroken(indiana, tmp_path_factory):
     """A results folder in which pretraining, SFT and SRL have finished without a stop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(experiments.SCALES, "smoke", SCALE)
+        patch.setitem(scales.SCALES, "smoke", SCALE)
         run = Run("iu_xray/srl_mccs", "smoke", 0, tmp_path_factory.mktemp("unbroken"))
         for stage in (pretrain, sft, srl):
             stage(run)

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from mrg_r1_lib.experiments import ARMS, SCALES
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import code
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 
 
 def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
@@ -22,7 +23,9 @@ def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             Run(name, "smoke", 0, tmp_path)
-    with pytest.raises(ValueError, match="Unknown scale 'huge'; known scales: smoke, laptop"):
+    with pytest.raises(
+        ValueError, match="Unknown scale 'huge'; known scales: smoke, lesson, laptop"
+    ):
         Run("iu_xray/srl_mccs", "huge", 0, tmp_path)
 
 

@@ -12,13 +12,13 @@ from mrg_r1_lib.corpora import image_targets as module
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.corpora.image_files import readers
 from mrg_r1_lib.corpora.image_targets import image_targets
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.policies.vision_tower import (
     ConvStemVisionConfig,
     ConvStemVisionModel,
     seen,
     train_tower,
 )
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.study import index_labels, pixels
 
 

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from mrg_r1_lib.experiments import SCALES
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY
 
 LINES = (REPOSITORY / "requirements.lock").read_text().splitlines()
@@ -70,7 +70,7 @@ def test_ci_pins_actions_by_commit_and_runs_what_a_change_must_pass_on_two_syste
 def script(tmp_path):
     """A copy of run_all.sh with what it reads, and a function that calls it."""
     (tmp_path / "mrg_r1_lib").mkdir()
-    for name in ("run_all.sh", "requirements.lock", "pyproject.toml", "mrg_r1_lib/experiments.py"):
+    for name in ("run_all.sh", "requirements.lock", "pyproject.toml", "mrg_r1_lib/scales.py"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
 
     def call(*words, **environment):

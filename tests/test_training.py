@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from trl import GRPOTrainer
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation import beliefs
 from mrg_r1_lib.evaluation.completions import write_completions
@@ -323,7 +323,7 @@ def test_each_stage_is_a_command_that_names_a_wrong_scale(stage, tmp_path):
         [*command, "--results", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 1
-    known = ", ".join(experiments.SCALES)
+    known = ", ".join(scales.SCALES)
     assert answer.stderr.strip() == f"Unknown scale 'huge'; known scales: {known}."
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.pipeline import verify
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.paths import results_root
 
 ARMS = ("reference", "constant_normal", "pretrained", "sft", "sft_continued", "srl_mccs")

@@ -4,7 +4,7 @@ import torch
 from conftest import few_steps
 from transformers import AutoModel, SiglipVisionModel
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import scales
 from mrg_r1_lib.policies import vision_tower
 from mrg_r1_lib.policies.load_save import load_policy
 from mrg_r1_lib.policies.load_save import vision_tower as vision
@@ -137,7 +137,7 @@ def test_what_is_not_known_has_no_loss_and_what_is_there_weighs_more_than_a_side
 def test_sft_and_srl_leave_the_towers_weights_and_statistics_and_kl_begins_at_0(
     indiana, tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(experiments.SCALES, "smoke", few_steps(lora=False))
+    monkeypatch.setitem(scales.SCALES, "smoke", few_steps(lora=False))
     run = Run("iu_xray/srl_mccs", "smoke", 0, tmp_path)
     pretrain(run), sft(run)
     log = srl(run)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from mrg_r1_lib.corpora import iu_xray, mimic_cxr, phantom
+from mrg_r1_lib.corpora import iu_xray, lesson, mimic_cxr, phantom
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.study import Study
 
@@ -23,6 +23,7 @@ warnings.filterwarnings(
 CORPORA = {
     "iu_xray": iu_xray.load,  # reports of Indiana University with hand-made index terms; open
     "mimic_cxr": mimic_cxr.load,  # reports of a Boston hospital; credentialed: see storage/privacy
+    "lesson": lesson.load,  # 1,800 synthetic studies with four kinds of finding, for a class
     "phantom": phantom.load,  # any number of synthetic studies, for pretraining and tests
 }
 IMAGES = ("phantom", "files")

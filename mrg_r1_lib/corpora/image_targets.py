@@ -14,9 +14,10 @@ from tqdm import tqdm
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.corpora.phantom import drawn_anew
 from mrg_r1_lib.corpora.splits import load_split
-from mrg_r1_lib.experiments import Scale, images_of
+from mrg_r1_lib.experiments import images_of
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
+from mrg_r1_lib.scales import Scale
 from mrg_r1_lib.study import DETAILS, Study, index_details, pixels
 
 

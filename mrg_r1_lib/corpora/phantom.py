@@ -96,6 +96,9 @@ class PhantomCorpus(Sequence[Study]):
     image_size: int = 96
     split: str = "train"
     terse: bool = False
+    kinds: tuple[str, ...] = tuple(KINDS)  # that are drawn, and denied
+    normal: float = NORMAL  # share of studies without any
+    name: str = "phantom"  # of the corpus, in each study's id
 
     def __post_init__(self) -> None:
         if self.studies < 1:
@@ -118,10 +121,10 @@ class PhantomCorpus(Sequence[Study]):
         return np.array([self._make(i)[1] for i in range(self.studies)])
 
     def _make(self, i: int) -> tuple[Study, np.ndarray]:
-        study_id = f"phantom-{self.seed}-{i}"
+        study_id = f"{self.name}-{self.seed}-{i}"
         rng = Random(study_id)
-        findings = draw_findings(rng)
-        text, labels = write_findings(findings, rng, self.terse)
+        findings = draw_findings(rng, self.kinds, self.normal)
+        text, labels = write_findings(findings, rng, self.terse, self.kinds)
         written = [_term(name, slots) for name, slots in findings] or ["normal"]
         terms = tuple(parse_index_term(term) for term in written)
         images = (partial(draw_radiograph, terms, study_id, self.image_size),)
@@ -150,12 +153,17 @@ def drawn_anew(studies: Sequence[Study], times: int, image_size: int, use: str) 
     ]
 
 
-def draw_findings(rng: Random) -> list[tuple[str, Slots]]:
-    """One study's abnormalities, each once, with words for side, zone and size; [] is normal."""
-    if rng.random() < NORMAL:
+def draw_findings(
+    rng: Random, kinds: Sequence[str] = tuple(KINDS), normal: float = NORMAL
+) -> list[tuple[str, Slots]]:
+    """One study's abnormalities, each once, with words for side, zone and size; [] is normal.
+
+    `kinds` are those that are drawn, four or more; `normal` is the share of normal studies.
+    """
+    if rng.random() < normal:
         return []
     (count,) = rng.choices(list(COUNTS), list(COUNTS.values()))
-    weights = {name: kind.weight for name, kind in KINDS.items()}
+    weights = {name: KINDS[name].weight for name in kinds}
     findings = []
     for _ in range(count):
         (name,) = rng.choices(list(weights), list(weights.values()))

@@ -108,11 +108,15 @@ def fill(pattern: str, side: str = "", zone: str = "", size: str = "") -> str:
 
 
 def write_findings(
-    findings: Sequence[tuple[str, Slots]], rng: Random, terse: bool = False
+    findings: Sequence[tuple[str, Slots]],
+    rng: Random,
+    terse: bool = False,
+    kinds: Sequence[str] = ABNORMALITIES,
 ) -> tuple[str, np.ndarray]:
     """A findings section for `findings`, and its label codes `(14,) int8`.
 
-    A terse one denies nothing: it says what is on the picture and no more.
+    A terse one denies nothing: it says what is on the picture and no more. Of the absent
+    abnormalities only those of `kinds` are denied.
 
     `findings` are (observation, slots) pairs, each observation once. Without findings the study is
     normal: No Finding is positive.
@@ -127,7 +131,7 @@ def write_findings(
         said.append((wording, wording.pattern))
     if not terse:
         present = {name for name, _ in findings}
-        said += [(wording, wording.pattern) for wording in _denied(present, rng)]
+        said += [(wording, wording.pattern) for wording in _denied(present, rng, kinds)]
     labels = np.full(len(OBSERVATIONS), Label.BLANK, dtype=np.int8)
     for wording, _ in said:
         labels[[OBSERVATIONS.index(name) for name in wording.observations]] = wording.value
@@ -135,12 +139,12 @@ def write_findings(
     return " ".join(sentence for _, sentence in sorted(said, key=_place)), labels
 
 
-def _denied(present: set[str], rng: Random) -> list[Wording]:
+def _denied(present: set[str], rng: Random, kinds: Sequence[str]) -> list[Wording]:
     """Sentences that deny absent observations, each once at most; one or more in a normal study."""
     blocked = present | {name for name, beside in IMPLIED.items() if beside & present}
-    deniable = [name for name in ABNORMALITIES if name not in blocked]
+    deniable = [name for name in ABNORMALITIES if name in kinds and name not in blocked]
     left = {name for name in deniable if rng.random() < HABITS[name].denied}
-    left = left or {"Pleural Effusion"} - present
+    left = left or {"Pleural Effusion"} & set(kinds) - present
     chosen = []
     for wording in rng.sample(_denials(), len(_denials())):
         if left.issuperset(wording.observations):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import PREPARATIONS, Preparation, Scale, images_of
+from mrg_r1_lib.experiments import PREPARATIONS, Preparation, images_of
+from mrg_r1_lib.scales import Scale
 from mrg_r1_lib.study import CONFIRMATION, SPLITS, Study, Subset
 
 

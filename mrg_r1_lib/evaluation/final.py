@@ -12,18 +12,20 @@ from pathlib import Path
 
 from mrg_r1_lib.corpora.splits import load_studies, places_of
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, SCALES, load_scale
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.study import CONFIRMATION
 from mrg_r1_lib.training.progress import standard_error
 
 
-def final(results: Path, scale: str, corpus: str = DEFAULT_CORPUS) -> list[Run]:
-    """Score all runs of a scale and corpus on the sealed sets; returns them.
+def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
+    """Score all runs of a scale and corpus (the scale's) on the sealed sets; returns them.
 
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
+    corpus = corpus or load_scale(scale).corpus
     studies = load_studies(corpus, load_scale(scale))
     sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
@@ -50,7 +52,7 @@ def main() -> None:
     """`python -m mrg_r1_lib.evaluation.final SCALE [--corpus NAME] [--results FOLDER]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
     parser.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-    parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()
     try:

@@ -19,7 +19,7 @@ import psutil
 import torch
 
 from mrg_r1_lib.corpora import iu_find, iu_xray
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, PREPARATIONS, load_scale, scale_with
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_notebook
 from mrg_r1_lib.policies.registry import require_known
@@ -27,6 +27,7 @@ from mrg_r1_lib.reporting import build
 from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room, sweep
 from mrg_r1_lib.storage.paths import data_root, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device
@@ -39,14 +40,15 @@ KL_TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2}
 
 @dataclass(frozen=True)
 class Grid:
-    """What is run: `seeds` and `arms` (of the last trained stage) are the scale's where empty.
+    """What is run: corpus, `seeds` and `arms` (of the last trained stage) are the scale's where
+    empty.
 
     ValueError for an unknown scale or policy, and an arm that is neither SRL nor the control.
     """
 
     scale: str
     results: Path
-    corpus: str = DEFAULT_CORPUS
+    corpus: str | None = None
     seeds: Sequence[int] = ()
     arms: Sequence[str] = ()
     final: bool = False  # whether the test split is scored
@@ -54,9 +56,9 @@ class Grid:
     def __post_init__(self) -> None:
         scale = load_scale(self.scale)
         require_known(scale.policy)
-        object.__setattr__(self, "seeds", self.seeds or scale.seeds)
-        object.__setattr__(self, "arms", self.arms or (*scale.arms, CONTROL))
-        object.__setattr__(self, "final", self.final or scale.final)
+        usual = {"corpus": scale.corpus, "seeds": scale.seeds, "final": scale.final}
+        for name, value in (usual | {"arms": (*scale.arms, CONTROL)}).items():
+            object.__setattr__(self, name, getattr(self, name) or value)
         known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
         for arm in self.arms:
             if arm not in known:
@@ -216,8 +218,8 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
         if "=" not in pair:
             raise ValueError(f"{pair!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
     given = dict(pair.split("=", 1) for pair in pairs)
-    experiment = given.pop("EXPERIMENT", f"{DEFAULT_CORPUS}/srl_mccs")
     scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
+    experiment = given.pop("EXPERIMENT", f"{load_scale(scale).corpus}/srl_mccs")
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: expected a whole number.")
     results = Path(given.pop("RESULTS", results)).expanduser().resolve()
@@ -248,7 +250,7 @@ def main() -> None:
         several = commands.add_parser(command)
         several.add_argument("scale", nargs="?", default="laptop", help="default: %(default)s")
         several.add_argument("--policy", metavar="NAME", help="another one than the scale's")
-        several.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+        several.add_argument("--corpus", choices=PREPARATIONS, help="another one")
         several.add_argument("--seeds", type=int, nargs="+", metavar="K", default=())
         several.add_argument("--arms", nargs="+", metavar="ARM", default=(), help="to train")
         several.add_argument("--final", action="store_true", help="score the test split, too")

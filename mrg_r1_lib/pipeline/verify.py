@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.consistency import miscounted, require_whole
 from mrg_r1_lib.reporting.scores import read_scores
 from mrg_r1_lib.runs.run import Run, scores_path
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import read_json
 from mrg_r1_lib.storage.paths import results_root
 
@@ -114,7 +114,7 @@ def main() -> None:
     how.add_argument("--tables-only", action="store_true", help="train nothing")
     how.add_argument("--into", type=Path, help="folder of the re-run (default: runs/verify)")
     named = parser.parse_args()
-    main = Run(f"{DEFAULT_CORPUS}/srl_mccs", named.scale, 0, results_root())
+    main = Run(f"{SCALES[named.scale].corpus}/srl_mccs", named.scale, 0, results_root())
     again = (named.into or main.results / "runs" / "verify").resolve()
     try:
         require_whole(main)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS, SCALES
+from mrg_r1_lib.experiments import PREPARATIONS
 from mrg_r1_lib.reporting import (
     ablations,
     by_observation,
@@ -31,6 +31,7 @@ from mrg_r1_lib.reporting import (
 )
 from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.files import table_text, write_text
 from mrg_r1_lib.storage.paths import results_root
 
@@ -187,13 +188,14 @@ def main() -> None:
         prog="python -m mrg_r1_lib.reporting.build", description=main.__doc__
     )
     parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
-    parser.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
     parser.add_argument("--results", type=Path, default=results_root())
     named = parser.parse_args()
     made = [name for name, entry in TABLES.items() if not entry.corpus]
     made += [name for name, entry in FIGURES.items() if not entry.elsewhere]
     try:
-        run = Run(f"{named.corpus}/srl_mccs", named.scale, 0, named.results)
+        corpus = named.corpus or load_scale(named.scale).corpus
+        run = Run(f"{corpus}/srl_mccs", named.scale, 0, named.results)
         for name in made:
             show(name, run)
     except (ValueError, FileNotFoundError) as error:

@@ -79,7 +79,7 @@ def impression_agreement(run: Run) -> Figure:
     """F1 between readings of the same IMPRESSIONs."""
     _, texts = corpus_tables.impression_readings(run)
     title = f"agreement of two readings of {len(texts):,} IMPRESSIONs (F1)"
-    return figures.heatmap(corpus_tables.impression_agreement(run), title, note="real reports")
+    return figures.heatmap(corpus_tables.impression_agreement(run), title, note=run.note)
 
 
 def validation(arm: str) -> Callable[[Run], Figure]:

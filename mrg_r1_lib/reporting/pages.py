@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from cogapp import Cog
 
-from mrg_r1_lib.experiments import ARMS, DEFAULT_CORPUS, load_scale
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
 from mrg_r1_lib.metrics.holm import holm
@@ -24,9 +24,10 @@ from mrg_r1_lib.reporting.tables import labelled, main_study, summary
 from mrg_r1_lib.rewards import REWARDS, build_reward
 from mrg_r1_lib.rewards.ranking import ranking_table
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
-STUDY = Run(f"{DEFAULT_CORPUS}/srl_mccs", "laptop", 0, results_root())
+STUDY = Run("iu_xray/srl_mccs", "laptop", 0, results_root())
 NONE = "–"
 F1 = "CE F1 micro-13 [95 %]"
 PAIR = ["arm", "against", "confirming"]
@@ -199,8 +200,7 @@ def measurements(device: str, *columns: str, names: int) -> str:
 
 def manifest(*parts: str, run: Run = STUDY) -> str:
     """Parts of a run's manifest, such as "scale", one row per entry."""
-    read = run.read_manifest()
-    return _settings({"value": {part: read[part] for part in parts}})
+    return _settings({"value": {part: run.read_manifest()[part] for part in parts}})
 
 
 def settings(arm: str, *scales: str) -> str:

@@ -17,16 +17,15 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mrg_r1_lib import experiments
+from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import load_scale, parse_experiment
 from mrg_r1_lib.runs.code import commit, lock_digest
 from mrg_r1_lib.storage import files
 from mrg_r1_lib.storage.privacy import require_publishable
 
 PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
-StageSettings = experiments.Pretrain | experiments.Finetune | experiments.Reinforce
-NO_SETTINGS = ("label", "section")  # of an arm: they change no result
+StageSettings = scales.Pretrain | scales.Finetune | scales.Reinforce
+NO_SETTINGS = ("label", "section", "note")  # of an arm or preparation: they change no result
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,19 @@ class Run:
     results: Path
 
     def __post_init__(self) -> None:
-        parse_experiment(self.experiment)
-        load_scale(self.scale)
+        experiments.parse_experiment(self.experiment)
+        scales.load_scale(self.scale)
         object.__setattr__(self, "results", Path(self.results).absolute())
 
     @property
     def corpus(self) -> str:
         """The name of the corpus in its preparation."""
-        return parse_experiment(self.experiment)[0]
+        return experiments.parse_experiment(self.experiment)[0]
 
     @property
     def arm(self) -> str:
         """The name of the arm."""
-        return parse_experiment(self.experiment)[1]
+        return experiments.parse_experiment(self.experiment)[1]
 
     @property
     def preparation(self) -> experiments.Preparation:
@@ -66,9 +65,9 @@ class Run:
         return experiments.ARMS[self.arm]
 
     @property
-    def settings(self) -> experiments.Scale:
+    def settings(self) -> scales.Scale:
         """What the scale sets, for all stages."""
-        return load_scale(self.scale)
+        return scales.load_scale(self.scale)
 
     @property
     def stage_settings(self) -> StageSettings | None:
@@ -91,7 +90,7 @@ class Run:
     def summary(self) -> Path:
         """Where the corpus's tables, figures and executed notebooks go."""
         folder = self.results / self.scale
-        return folder if self.corpus == experiments.DEFAULT_CORPUS else folder / self.corpus
+        return folder if self.corpus == self.settings.corpus else folder / self.corpus
 
     @property
     def private(self) -> Path:
@@ -101,9 +100,9 @@ class Run:
     @property
     def note(self) -> str:
         """What its figures say of their data: what is real and what is drawn."""
-        if (self.preparation.images or self.settings.images) == "phantom":
-            return "real reports, drawn radiographs"
-        return f"reports and radiographs from files ({self.corpus})"
+        drawn = experiments.images_of(self.corpus, self.settings) == "phantom"
+        real = f"reports and radiographs from files ({self.corpus})"
+        return self.preparation.note if drawn else real
 
     @property
     def policy(self) -> Path:
@@ -181,8 +180,8 @@ class Run:
         """The settings, of this run and of all that it starts from, that change its results."""
         scale, own = self.settings, self.stage_settings
         described = {
-            "arm": {k: v for k, v in asdict(self.recipe).items() if k not in NO_SETTINGS},
-            "preparation": asdict(self.preparation),
+            "arm": _settings(self.recipe),
+            "preparation": _settings(self.preparation),
             "seed": self.seed,
             "policy": scale.policy,
             "image": [scale.images, scale.image_size],
@@ -300,6 +299,10 @@ class Run:
         for marker in self.private.glob("*.done"):
             marker.unlink()
         shutil.rmtree(self.private / "trainer", ignore_errors=True)
+
+
+def _settings(part: experiments.Arm | experiments.Preparation) -> dict:
+    return {key: value for key, value in asdict(part).items() if key not in NO_SETTINGS}
 
 
 def scores_path(folder: Path, split: str) -> Path:

@@ -6,10 +6,8 @@ the scale's own `gpu_gib`, which was measured (`results/benchmarks/`), not model
 
 import torch
 
-from mrg_r1_lib.experiments import load_scale
 from mrg_r1_lib.policies.parameters import count_parameters
-
-GIB = 2**30
+from mrg_r1_lib.scales import load_scale
 
 
 def plan_text(scale: str) -> str:
@@ -17,13 +15,11 @@ def plan_text(scale: str) -> str:
     settings = load_scale(scale)
     counts = count_parameters(settings.policy, settings.image_size)
     total, vision = counts["all"] / 1e6, counts["vision"] / 1e6
-    trained = "adapters (LoRA)" if settings.lora else "all weights but the vision tower"
-    gpu = f"{settings.gpu_gib:.0f} GiB on each" if settings.gpu_gib else "none is needed"
     rows = {
         "policy": settings.policy,
         "parameters": f"{total:,.1f} million, {vision:,.1f} of vision",
-        "trained": trained,
-        "GPU memory": gpu,
+        "trained": "adapters (LoRA)" if settings.lora else "all weights but the vision tower",
+        "GPU memory": f"{settings.gpu_gib:.0f} GiB on each" if settings.gpu_gib else "none",
         "disk": f"{settings.disk_gib:.1f} GiB",
         "SRL": f"{settings.srl.steps} steps of {settings.srl.studies_per_step} studies",
     }
@@ -36,16 +32,15 @@ def require_device(scale: str) -> None:
     settings = load_scale(scale)
     if not settings.gpu_gib:
         return
-    memory = f"{settings.gpu_gib:.0f} GiB on each GPU"
-    needs = f"Scale {scale} trains {settings.policy} and needs {memory}"
+    needs = f"Scale {scale}: {settings.policy} needs {settings.gpu_gib:.0f} GiB on each GPU"
     if not torch.cuda.is_available():
         raise RuntimeError(
             f"{needs}; no GPU is visible here. Use laptop, or run the same command on a machine "
             f"with such a GPU. The plan: ./run_all.sh {scale} --plan"
         )
-    found = torch.cuda.get_device_properties(0).total_memory / GIB
+    found = torch.cuda.get_device_properties(0).total_memory / 2**30
     if found < settings.gpu_gib:
         raise RuntimeError(
             f"{needs}; {torch.cuda.get_device_name(0)} has {found:.0f} GiB. Use workstation, "
-            "which takes --policy NAME, too, or fewer studies per step (experiments.py)."
+            "which takes --policy NAME, too, or fewer studies per step (scales.py)."
         )

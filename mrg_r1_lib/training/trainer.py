@@ -15,11 +15,11 @@ import torch
 from transformers import PrinterCallback, Trainer
 from transformers.utils import logging
 
-from mrg_r1_lib.experiments import load_scale, scale_with
 from mrg_r1_lib.policies.load_save import policy_digest, save_policy
 from mrg_r1_lib.policies.registry import POLICIES, require_known
 from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room
 from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.training.checkpoint_selection import Validation

@@ -31,8 +31,8 @@ from gpu_items import GROUPS, KEEP, WINDOWS, Item, rehearsal, small
 from gpu_stages import measure_generation, measure_sft, windows_in_one_call
 from srl_step import measure_bare, measure_srl, scale_of, timed_run
 
-from mrg_r1_lib.experiments import SCALES
 from mrg_r1_lib.policies.registry import POLICIES
+from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import table_text, write_text
 from mrg_r1_lib.storage.paths import results_root
 

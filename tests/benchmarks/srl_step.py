@@ -21,7 +21,6 @@ from transformers import PrinterCallback, SiglipVisionModel
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, SCALES, Scale
 from mrg_r1_lib.policies.load_save import (
     Policy,
     lora,
@@ -34,6 +33,7 @@ from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.policies.vision_tower import ConvStemVisionModel
 from mrg_r1_lib.report_format import render_target
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import SCALES, Scale
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.srl import config, reward_functions
 from mrg_r1_lib.training.trainer import prepare
@@ -74,7 +74,7 @@ def timed_run(
         srl=replace(scale.srl, steps=steps, studies_per_step=studies),
         sft=replace(scale.sft, batch_size=studies),
     )
-    return TimedRun(f"{DEFAULT_CORPUS}/{arm}", scale_of(policy), 0, folder, timed)
+    return TimedRun(f"{scale.corpus}/{arm}", scale_of(policy), 0, folder, timed)
 
 
 def made(run: TimedRun, studies: int) -> tuple[Sequence[Study], Policy]:

@@ -16,7 +16,7 @@ from fixed_step import given  # noqa: E402
 from trl import GRPOTrainer  # noqa: E402
 from writes import watch  # noqa: E402
 
-from mrg_r1_lib import experiments  # noqa: E402
+from mrg_r1_lib import scales  # noqa: E402
 from mrg_r1_lib.evaluation.evaluate import evaluate  # noqa: E402
 from mrg_r1_lib.evaluation.final import final  # noqa: E402
 from mrg_r1_lib.reporting import build  # noqa: E402
@@ -32,7 +32,7 @@ BUILT = ("main", "scores", "training", "main_scores")  # three tables and a figu
 
 def main(stage: str, results: Path, last: int) -> None:
     """Run a stage in this process, which dies at its write number `last` (0: never)."""
-    experiments.SCALES["smoke"] = killed.SCALE
+    scales.SCALES["smoke"] = killed.SCALE
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     announce_native_writes()
     sys.stdout.write("ready\n")

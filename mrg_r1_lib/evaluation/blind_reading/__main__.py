@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from mrg_r1_lib.evaluation.blind_reading import compare, write_page
-from mrg_r1_lib.experiments import DEFAULT_CORPUS, PREPARATIONS
+from mrg_r1_lib.experiments import PREPARATIONS
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.scales import load_scale
 from mrg_r1_lib.storage.paths import results_root
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make")
     make.add_argument("arms", nargs=2, metavar="ARM")
-    make.add_argument("--corpus", choices=PREPARATIONS, default=DEFAULT_CORPUS)
+    make.add_argument("--corpus", choices=PREPARATIONS, help="another one")
     make.add_argument("--scale", default="laptop")
     make.add_argument("--run-seed", type=int, default=0, help="the seed of both runs")
     make.add_argument("--results", type=Path, default=results_root())
@@ -37,7 +38,8 @@ def main() -> None:
             said = compare(named.key, named.one, named.other).round(3).to_string(index=False)
         else:
             where = named.scale, named.run_seed, named.results
-            runs = [Run(f"{named.corpus}/{arm}", *where) for arm in named.arms]
+            corpus = named.corpus or load_scale(named.scale).corpus
+            runs = [Run(f"{corpus}/{arm}", *where) for arm in named.arms]
             how = named.split, named.studies, named.seed, named.allow_guarded
             said = f"{write_page(runs, *how)}\nReaders get this page, and not the key beside it."
     except (ValueError, OSError) as error:

@@ -190,9 +190,9 @@ def prevalence(table: pd.DataFrame, note: str = NOTE) -> Figure:
 
 
 @matplotlib.rc_context(THEME)
-def report_lengths(words: Mapping[str, Sequence[int]]) -> Figure:
+def report_lengths(words: Mapping[str, Sequence[int]], note: str = NOTE) -> Figure:
     """How many words the reports have, a curve a section."""
-    figure, axes = new_figure(1, 1, 2.4, note="real reports")
+    figure, axes = new_figure(1, 1, 2.4, note=note)
     table = pd.DataFrame(
         [(name, count) for name, counts in words.items() for count in counts],
         columns=["section", "words"],
