@@ -49,9 +49,8 @@ def test_the_confirmation_set_has_impressions_and_no_findings_and_is_in_no_split
     assert all(each.findings == each.reference for each in load_split("iu_xray", "test", scale))
 
 
-def test_reports_are_held_against_the_index_as_well(scored):
+def test_what_only_the_reports_can_tell_is_kept_with_the_scores(scored):
     metrics = json.loads((scored.folder / "metrics_validate.json").read_text())
-    assert len(metrics["index_efficacy"]) == len(metrics["clinical_efficacy"]) == 18
     assert metrics["degeneration"]["distinct reports"] == 1 and 0 < metrics["graded"] < 1
 
 

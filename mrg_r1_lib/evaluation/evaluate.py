@@ -25,7 +25,7 @@ from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.rewards import build_reward
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
 from mrg_r1_lib.storage.files import file_digest, locked
-from mrg_r1_lib.study import Study, index_labels
+from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.trainer import command_line, prepare
 
 
@@ -33,8 +33,8 @@ def evaluate(run: Run, split: str = "validate") -> dict:
     """Score `run` on a split's studies; returns and saves its metrics.
 
     A finished evaluation is loaded. Only the text inside `<report>` is scored, against FINDINGS (of
-    the confirmation set: the IMPRESSION), and against the hand-made index where there is one.
-    Raises FileNotFoundError, naming the notebook, if the policy is missing.
+    the confirmation set: the IMPRESSION). Raises FileNotFoundError, naming the notebook, if the
+    policy is missing.
     """
     path = scores_path(run.folder, split)
     if run.finished(split):
@@ -65,8 +65,6 @@ def evaluate(run: Run, split: str = "validate") -> dict:
             "graded": float(np.mean(graded(completions=completions, reference=reference))),
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
-        if all(study.index_terms is not None for study in studies):
-            metrics["index_efficacy"] = efficacy_rows(index_labels(studies), labels)
         table = labels_table(run.preparation.public, studies, labels)
         text = table.to_csv(index=False, lineterminator="\n")
         run.write_text(labels_path(run.folder, split), text)

@@ -24,6 +24,7 @@ from mrg_r1_lib.reporting import (
     confirmation,
     corpus_tables,
     drawings,
+    gains,
     logs,
     reward_scores,
     sampled,
@@ -77,6 +78,7 @@ TABLES: dict[str, Table] = {
     "observation_intervals": Table(
         by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS
     ),
+    "gains": Table(gains.gain_table, gains.GAINS),
     "training": Table(logs.training_table, logs.TRAINING),
     "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),
     "reward_scores": Table(reward_scores.reward_score_table, reward_scores.REWARD_SCORES, ABLATION),

@@ -42,7 +42,7 @@ MAIN = {
     "arm": ARM,
     "seed": SEED,
     "metric": name(
-        "ce_precision, ce_recall, ce_f1; text, style and attributes of the reports; format_rate"
+        "ce_precision, ce_recall, ce_f1; text, style, attributes, degeneration; format_rate"
     ),
     "average": name("averaging of a CE metric", AVERAGES, empty=True),
     "classes": count("observations that a CE metric counts: 14, 13 or 5", empty=True),
@@ -95,6 +95,8 @@ def main_table(run: Run, split: str | None = None) -> pd.DataFrame:
                 rows.append(of | {"metric": f"ce_{part}"} | definition | {"value": row[part]})
         others = metrics["text"] | metrics["style"] | {"format_rate": metrics["format_rate"]}
         others |= _of_attributes(metrics.get("attributes", {}))
+        signs = metrics.get("degeneration", {})  # runs scored before it have none
+        others |= {sign.replace(" ", "_"): value for sign, value in signs.items()}
         rows += [of | {"metric": metric, "value": value} for metric, value in others.items()]
     return pd.DataFrame(rows, columns=list(MAIN)).astype({"classes": "Int64"})
 
