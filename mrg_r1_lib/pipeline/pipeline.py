@@ -212,9 +212,8 @@ def _say(line: str) -> None:
 
 def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     """Execute one notebook with parameters given as KEY=VALUE; ValueError names a wrong pair."""
-    for pair in pairs:
-        if "=" not in pair:
-            raise ValueError(f"{pair!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise ValueError(f"{wrong[0]!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
     given = dict(pair.split("=", 1) for pair in pairs)
     experiment = given.pop("EXPERIMENT", f"{DEFAULT_CORPUS}/srl_mccs")
     scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
