@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The whole study from one command: it sets up what is missing (.venv, the pinned packages), then runs.
 set -euo pipefail
-# notebooks run in a folder of their own
-case "${MRG_R1_DATA:-/}" in /*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# notebooks run in a folder of their own; a tilde that came in quotes is the library's to read
+case "${MRG_R1_DATA:-/}" in /* | \~*) ;; *) export MRG_R1_DATA="$PWD/$MRG_R1_DATA" ;; esac
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 # the names of scales.SCALES: a line each
 scales=$(sed -n '/^SCALES = {/,/^}/s/^    "\([^"]*\)":.*/\1/p' mrg_r1_lib/scales.py)
@@ -63,7 +63,7 @@ find_python() {
 }
 
 install() {
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || stop \
+  PIP_USER=0 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || stop \
     "" "The installation stopped at: pip install $*" \
     "If a download broke or there was no network, run the same command again: what was fetched is kept." \
     "If a package does not match this Python ($("$venv/bin/python" --version)), use Python 3.11: PYTHON=python3.11 ./run_all.sh" \
@@ -74,8 +74,9 @@ set_up() {
   venv=.venv
   local state
   state=$({ cat requirements.lock pyproject.toml; pwd; } | cksum) # the folder too: an environment does not survive a move
-  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$state" ]; then
+  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$state" ] || ! "$venv/bin/python" -c "" 2>/dev/null; then
     local python
+    [ "$(uname -sm)" != "Darwin x86_64" ] || stop "PyTorch has no wheels for Intel Macs any more. Use the container: TROUBLE.md, Set-up."
     python=$(find_python)
     echo "Set-up with $("$python" --version): a few minutes, once."
     if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
@@ -112,12 +113,15 @@ export GOMP_SPINCOUNT=1000
 # glibc otherwise gives every large tensor of a step back to the system and fetches it again, page by page: a training step on
 # two cores takes 1.07 s with these two instead of 1.5 s, for half a GiB more memory
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1
-python="$venv/bin/python"
+# another Python's kernel of the same name does not have the packages
+export JUPYTER_PATH="$PWD/$venv/share/jupyter${JUPYTER_PATH:+:$JUPYTER_PATH}"
+python="$PWD/$venv/bin/python"
+here() { cd "$OLDPWD" && exec "$python" -P -m "$@"; } # FILE and FOLDER are relative to where the user is
 case "$command" in
-  list | notebook) exec "$python" -m mrg_r1_lib.pipeline.pipeline "$command" "$@" ;;
-  final) exec "$python" -m mrg_r1_lib.evaluation.final "$@" ;;
-  verify) exec "$python" -m mrg_r1_lib.pipeline.verify "$@" ;;
-  score) here=$PWD && cd "$OLDPWD" && exec "$here/$python" -m mrg_r1_lib.evaluation.score "$@" ;; # FILE is relative
+  list | notebook) here mrg_r1_lib.pipeline.pipeline "$command" "$@" ;;
+  final) here mrg_r1_lib.evaluation.final "$@" ;;
+  verify) here mrg_r1_lib.pipeline.verify "$@" ;;
+  score) here mrg_r1_lib.evaluation.score "$@" ;;
   readme) exec "$python" -m mrg_r1_lib.reporting.pages "$@" ;;
   benchmark)
     [ "${1:-}" != srl ] || exec "$python" tests/benchmarks/gpu_measurements.py "$@"
@@ -134,5 +138,5 @@ case "$command" in
     export HF_HUB_OFFLINE=1
     exec "$python" -m pytest "$@"
     ;;
-  *) exec "$python" -m mrg_r1_lib.pipeline.pipeline run "$command" "$@" ;;
+  *) here mrg_r1_lib.pipeline.pipeline run "$command" "$@" ;;
 esac

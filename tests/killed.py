@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from mrg_r1_lib import scales
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.training import resume, sft, srl
+from mrg_r1_lib.training import pretrain, resume, sft, srl
 from mrg_r1_lib.training import trainer as training
 
 SCALE = few_steps(  # SRL's steps 4 and 5 are of a second epoch, which is not complete
@@ -61,7 +61,8 @@ def main(stage: str, kind: str, number: str, results: str) -> None:
         setattr(training, ("save_policy", "policy_digest")[int(number) - 1], kill)
     else:
         training.Progress = lambda _: KilledAt(int(number))
-    {"sft": sft.sft, "srl": srl.srl}[stage](Run("iu_xray/srl_mccs", "smoke", 0, Path(results)))
+    stages = {"pretrain": pretrain.pretrain, "sft": sft.sft, "srl": srl.srl}
+    stages[stage](Run("iu_xray/srl_mccs", "smoke", 0, Path(results)))
 
 
 if __name__ == "__main__":

@@ -92,6 +92,16 @@ def test_a_second_run_on_a_locked_folder_is_told_who_holds_it(tmp_path):
     assert subprocess.run(command, check=False).returncode == 0
 
 
+def test_a_disk_without_locks_is_named_with_what_to_do(tmp_path, monkeypatch):
+    def no_lock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_lock)
+    expected = rf"{tmp_path} cannot be locked \(No locks available\): .*another results"
+    with pytest.raises(RuntimeError, match=expected), locked(tmp_path):
+        pytest.fail("worked without a lock")
+
+
 def test_too_little_space_says_how_much_there_is_and_how_much_it_takes(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(2**40, 2**40, 3 * 2**29)
     monkeypatch.setattr("mrg_r1_lib.storage.files.shutil.disk_usage", lambda folder: usage)

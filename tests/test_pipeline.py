@@ -2,6 +2,8 @@ import errno
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -20,6 +22,7 @@ from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import locked
+from mrg_r1_lib.storage.paths import REPOSITORY
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
 
@@ -246,6 +249,24 @@ def test_without_a_terminal_a_notebooks_bar_is_a_line_per_tenth(notebook, capsys
     said = capsys.readouterr().err
     assert said.count("writing:") == 11 and "\r" not in said
     assert "writing:   0%|" in said and "writing: 100%|" in said
+
+
+LOOPBACK_DOWN = """
+import psutil, pytest, sys
+assert "127.0.0.1" not in {a.address for net in psutil.net_if_addrs().values() for a in net}
+sys.exit(pytest.main(["-q", "tests/test_pipeline.py", "-k", "values_but_no_progress_bar"]))
+"""
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode,
+    reason="no network can be taken away here",
+)
+def test_a_notebook_runs_on_a_machine_without_loopback():
+    command = ["unshare", "-rn", sys.executable, "-c", LOOPBACK_DOWN]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):

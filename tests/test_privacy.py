@@ -97,6 +97,9 @@ def test_counts_and_digests_are_no_ids(tmp_path):
     run.save_table("x.csv", pd.DataFrame({"tokens": [14966784, 5], "rate": [0.50414267, 1e-5]}))
     digests = {"commit": f"c1cb{STUDY}", "lock": f"ab{STUDY}cd" * 5, "share": "0.50414267"}
     require_publishable("x.json", json.dumps(digests))
+    for numbers in ("[1 0 0 0 0 0 0 0]", "12 345 678 910", "9 12 345 678", "1985 2010", "0x7f3a2c"):
+        require_publishable("x.md", numbers)
+    require_publishable("x.md", f"colour #{STUDY:x}, 5 %14 267, 0x{'5' * 5000}")
     require_publishable(
         "x.html", f"<img src='data:image/png;base64,iVBOR{STUDY}/a+5=='> 14,966,784"
     )
@@ -237,7 +240,16 @@ HIDDEN = [
     f"5041\u00ad{STUDY % 10**4}",
     f"&#53;{STUDY % 10**7:07}",  # an entity
     f"<b>5041</b>{STUDY % 10**4}",
+    "".join(f"&#x{ord(digit):x};" for digit in str(STUDY)),
+    "".join(f"%{ord(digit):x}" for digit in str(STUDY)),  # as in an address
+    IMAGE.replace("-", "%2D"),
+    hex(STUDY),
+    hex(PATIENT).upper(),
     "50_414_267",
+    "5041_4267",
+    "50 414 267",
+    "50\u202f414\u202f267",  # narrow spaces
+    "50’414’267",
     IMAGE.replace("-", " "),
     IMAGE.replace("-", "–"),
     IMAGE.replace("-", "/"),

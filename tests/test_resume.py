@@ -17,7 +17,7 @@ from mrg_r1_lib.training.pretrain import pretrain
 from mrg_r1_lib.training.sft import sft
 from mrg_r1_lib.training.srl import srl
 
-STAGES = {"sft": sft, "srl": srl}
+STAGES = {"pretrain": pretrain, "sft": sft, "srl": srl}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,9 @@ def outputs(run):
 @pytest.mark.parametrize(
     ("stage", "moment", "kept"),
     [
+        ("pretrain", "save 1", None),  # the tower alone
+        ("pretrain", "step 10", 8),
+        ("pretrain", "end 2", 16),
         ("sft", "step 10", 8),
         ("sft", "save 2", 4),
         ("sft", "end 2", 16),
@@ -53,7 +56,7 @@ def outputs(run):
     ],
 )
 def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_weights(
-    unbroken, tmp_path, stage, moment, kept
+    unbroken, tmp_path, monkeypatch, stage, moment, kept
 ):
     shutil.copytree(unbroken.results, tmp_path / "results")
     run = Run(unbroken.experiment, "smoke", 0, tmp_path / "results").of_stage(stage)
@@ -62,7 +65,10 @@ def test_a_killed_training_goes_on_and_ends_with_the_unbroken_ones_numbers_and_w
     command = [sys.executable, "tests/killed.py", stage, *moment.split(), str(run.results)]
     killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert resume.last_complete(run).name == f"checkpoint-{kept}"
+    left = resume.last_complete(run)
+    assert left.name == f"checkpoint-{kept}" if kept else left is None
+    again = "mrg_r1_lib.training.pretrain.train_tower"
+    monkeypatch.setattr(again, lambda *_, **__: pytest.fail("the tower was trained twice"))
     STAGES[stage](run)
     assert outputs(run) == outputs(unbroken.of_stage(stage))
     assert not resume.trainer_folder(run).exists()

@@ -1,12 +1,15 @@
 """The set-up: three files name the packages, and run_all.sh says what is wrong before it works."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
 import yaml
+from jupyter_client.kernelspec import KernelSpecManager
 
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY
@@ -73,11 +76,11 @@ def script(tmp_path):
     for name in ("run_all.sh", "requirements.lock", "pyproject.toml", "mrg_r1_lib/scales.py"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
 
-    def call(*words, **environment):
-        command = [tmp_path / "run_all.sh", *words]
+    def call(*words, cwd=tmp_path, path=tmp_path / "run_all.sh", **environment):
+        command = [path, *words]
         environment = {"PATH": "/usr/bin:/bin", **environment}
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+            command, capture_output=True, text=True, check=False, env=environment, cwd=cwd
         )
 
     return call
@@ -109,6 +112,11 @@ esac
 """
 
 
+def logging(folder, logged):
+    """A Python that writes what it is called with, or else what the shell makes of `logged`."""
+    return python(folder, CALLS.replace('echo "$*"', f'echo "{logged}"').format(pip="exit 0"))
+
+
 def test_a_broken_download_says_to_run_the_same_command_again(script, tmp_path):
     answer = script("setup", PYTHON=python(tmp_path, CALLS.format(pip="exit 1")))
     assert answer.returncode == 1
@@ -135,9 +143,10 @@ def test_a_broken_download_says_to_run_the_same_command_again(script, tmp_path):
 def test_a_command_calls_its_module_and_fetches_reports_only_where_it_reads_them(
     script, tmp_path, words, calls
 ):
-    answer = script(*words.split(), PYTHON=python(tmp_path, CALLS.format(pip="exit 0")))
+    answer = script(*words.split(), PYTHON=logging(tmp_path, "$*"))
     assert answer.returncode == 0, answer.stderr
-    assert (tmp_path / "calls").read_text().splitlines() == calls
+    made = (tmp_path / "calls").read_text().splitlines()
+    assert [call.removeprefix("-P ") for call in made] == calls
 
 
 def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
@@ -148,15 +157,109 @@ def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
 
 
 def test_a_path_of_any_language_works_in_a_shell_without_one(script, tmp_path):
-    calls = CALLS.replace('echo "$*"', 'echo "$* $PYTHONUTF8"').format(pip="exit 0")
     answer = script(
         "list",
         "smoke",
         "--results",
         "Ergebnisse für Zoë",
-        PYTHON=python(tmp_path, calls),
+        PYTHON=logging(tmp_path, "$* $PYTHONUTF8"),
         LC_ALL="C",
     )
     assert answer.returncode == 0, answer.stderr
     (call,) = (tmp_path / "calls").read_text().splitlines()
     assert call.endswith("list smoke --results Ergebnisse für Zoë 1")
+
+
+# odd shells and machines
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    folder = tmp_path / "else where"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        ("smoke --results out", "pipeline.pipeline run smoke --results out"),
+        ("notebook 00 RESULTS=out", "pipeline.pipeline notebook 00 RESULTS=out"),
+        ("final --results out", "evaluation.final --results out"),
+        ("verify --into out", "pipeline.verify --into out"),
+        ("score a.csv", "evaluation.score a.csv"),
+    ],
+)
+def test_a_relative_path_is_the_callers_and_a_module_never(
+    script, tmp_path, elsewhere, words, call
+):
+    answer = script(*words.split(), cwd=elsewhere, PYTHON=logging(tmp_path, "$PWD $*"))
+    assert answer.returncode == 0, answer.stderr
+    assert (elsewhere / "calls").read_text() == f"{elsewhere} -P -m mrg_r1_lib.{call}\n"
+
+
+def test_a_link_to_the_script_and_a_search_path_of_cd_lead_to_its_own_folder(
+    script, tmp_path, elsewhere
+):
+    (elsewhere / "study").symlink_to(tmp_path / "run_all.sh")
+    trap = elsewhere / tmp_path.name
+    trap.mkdir()
+    relative = f"{tmp_path.name}/run_all.sh"
+    for path, cwd in ((elsewhere / "study", elsewhere), (relative, tmp_path.parent)):
+        shutil.rmtree(tmp_path / ".venv", ignore_errors=True)
+        named = {"PYTHON": logging(tmp_path, "$*"), "CDPATH": str(elsewhere)}
+        answer = script("setup", path=path, cwd=cwd, **named)
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / ".venv").exists() and not list(trap.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [("~/data", "~/data"), ("data", "{cwd}/data"), ("/data", "/data")]
+)
+def test_a_data_folder_may_be_relative_or_begin_with_a_quoted_tilde(
+    script, tmp_path, elsewhere, data, expected
+):
+    named = {"PYTHON": logging(tmp_path, "$MRG_R1_DATA"), "MRG_R1_DATA": data}
+    assert script("smoke", cwd=elsewhere, **named).returncode == 0
+    assert (elsewhere / "calls").read_text() == expected.format(cwd=elsewhere) + "\n"
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(script, tmp_path):
+    named = {"PYTHON": logging(tmp_path, "$*")}
+    assert "Set-up with" in script("smoke", **named).stdout
+    assert "Set-up with" not in script("smoke", **named).stdout
+    (tmp_path / ".venv/bin/python").unlink()
+    (tmp_path / ".venv/bin/python").symlink_to(tmp_path / "uninstalled")
+    answer = script("smoke", **named)
+    assert answer.returncode == 0 and "Set-up with" in answer.stdout, answer.stderr
+
+
+def test_pip_installs_into_the_environment_whatever_the_user_told_it(script, tmp_path):
+    pip = CALLS.format(pip='echo "$PIP_USER" >> pips')
+    assert script("smoke", PYTHON=python(tmp_path, pip), PIP_USER="1").returncode == 0
+    *_, first, second, third = (tmp_path / "pips").read_text().splitlines()
+    assert first == second == third == "0"
+
+
+def test_a_kernel_of_another_python_is_not_taken(script, tmp_path, monkeypatch):
+    foreign = tmp_path / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["/another/python", "-m", "x"], "display_name": "another", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert KernelSpecManager().get_kernel_spec("python3").argv[0] == "/another/python"
+    named = {"PYTHON": logging(tmp_path, "$JUPYTER_PATH"), "JUPYTER_PATH": str(tmp_path)}
+    assert script("smoke", **named).returncode == 0
+    (given,) = (tmp_path / "calls").read_text().splitlines()
+    monkeypatch.setenv("JUPYTER_PATH", given.replace(str(tmp_path / ".venv"), sys.prefix))
+    own = KernelSpecManager().get_kernel_spec("python3")
+    assert own.resource_dir.startswith(sys.prefix)  # its "python" is the one that asks
+
+
+def test_an_intel_mac_is_told_at_once_what_to_use(script, tmp_path):
+    uname = tmp_path / "uname"
+    uname.write_text("#!/bin/sh\necho Darwin x86_64\n")
+    uname.chmod(0o755)
+    answer = script("smoke", PATH=f"{tmp_path}:/usr/bin:/bin", PYTHON=logging(tmp_path, "$*"))
+    assert answer.returncode == 1 and "Intel Macs" in answer.stderr
+    assert not (tmp_path / ".venv").exists()

@@ -57,7 +57,7 @@ def main() -> None:
     named = parser.parse_args()
     try:
         with redirect_stderr(standard_error()):
-            runs = final(named.results.resolve(), named.scale, named.corpus)
+            runs = final(named.results.expanduser().resolve(), named.scale, named.corpus)
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     sys.stdout.write(f"{len(runs)} runs have their final scores.\n")

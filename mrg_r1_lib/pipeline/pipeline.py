@@ -214,9 +214,8 @@ def _say(line: str) -> None:
 
 def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     """Execute one notebook with parameters given as KEY=VALUE; ValueError names a wrong pair."""
-    for pair in pairs:
-        if "=" not in pair:
-            raise ValueError(f"{pair!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise ValueError(f"{wrong[0]!r} is no parameter; expected KEY=VALUE, such as SCALE=smoke.")
     given = dict(pair.split("=", 1) for pair in pairs)
     scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
     experiment = given.pop("EXPERIMENT", f"{load_scale(scale).corpus}/srl_mccs")

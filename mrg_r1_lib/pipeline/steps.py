@@ -18,8 +18,10 @@ from urllib.parse import quote
 
 import nbformat
 import papermill
+import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.runs.code import commit
@@ -140,14 +142,15 @@ def _execute_notebook(step: Step, values: dict) -> Path:
     # progress of long cells and of the notebook; nobody can act on what a kernel says of its socket
     shown = {"stderr_file": standard_error(), "progress_bar": sys.stderr.isatty()}
     kernel = {"kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
+    addresses = {each.address for device in psutil.net_if_addrs().values() for each in device}
+    if "127.0.0.1" not in addresses:  # a machine without loopback: through files instead
+        kernel["config"] = Config(KernelManager={"transport": "ipc"})
     try:
         papermill.execute_notebook(source, draft, values, **kernel, **shown)
     except (PapermillExecutionError, DeadKernelError, OSError) as error:
         reason = f"could not be written: {error}"  # a full disk
         if isinstance(error, DeadKernelError):
-            reason = (
-                "failed: its kernel was killed, mostly for want of memory: close other programs"
-            )
+            reason = "failed: its kernel was killed, mostly for want of memory: close programs"
         elif isinstance(error, PapermillExecutionError):
             where = f"cell {error.cell_index + 1} of its executed copy"
             reason = f"failed in {where}: {error.ename}: {error.evalue}"

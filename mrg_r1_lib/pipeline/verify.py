@@ -115,7 +115,7 @@ def main() -> None:
     how.add_argument("--into", type=Path, help="folder of the re-run (default: runs/verify)")
     named = parser.parse_args()
     main = Run(f"{SCALES[named.scale].corpus}/srl_mccs", named.scale, 0, results_root())
-    again = (named.into or main.results / "runs" / "verify").resolve()
+    again = (named.into or main.results / "runs" / "verify").expanduser().resolve()
     try:
         require_whole(main)
         if named.tables_only:

@@ -16,10 +16,8 @@ CODE = ("mrg_r1_lib", "notebooks", "requirements.lock")
 @cache
 def commit() -> str:
     """The commit, 12 digits, with "-dirty" where the code differs; "unknown" without git."""
-    head, status = (
-        _git("rev-parse", "--short=12", "HEAD"),
-        _git("status", "--porcelain", "--", *CODE),
-    )
+    head = _git("rev-parse", "--short=12", "HEAD")
+    status = _git("status", "--porcelain", "--", *CODE)
     if not head or head.returncode:
         return "unknown"
     return head.stdout.strip() + ("-dirty" if status.stdout.strip() else "")

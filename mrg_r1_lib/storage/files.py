@@ -1,5 +1,6 @@
 """Files and folders that are never half-written, locks and room for results folders, digests."""
 
+import fcntl
 import glob
 import hashlib
 import json
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 RESTORE = "Restore it (git checkout), or delete it and repeat the run that wrote it: --fresh."
 # what would make two files of one figure differ
@@ -120,23 +120,22 @@ def require_room(folder: Path, gibibytes: float) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; RuntimeError names the holder if another process has it."""
+    """Hold `folder` for this process, until its end at the latest.
+
+    RuntimeError names the process that has it, or says that the disk has no locks.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / ".lock.holder"
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
-        raise RuntimeError(
-            f"{folder} is in use by {who}: let it end, stop it, or choose another results folder."
-        ) from None
-    try:
-        holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+    path = folder / ".lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # ENOLCK of a network file system
+            reason = f"cannot be locked ({error.strerror}): mend that"
+            if isinstance(error, BlockingIOError):
+                reason = f"is in use by {path.read_text() or 'a process'}: let it end, stop it"
+            raise RuntimeError(f"{folder} {reason}, or choose another results folder.") from None
+        path.write_text(f"process {os.getpid()}")
         yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
 
 
 def file_digest(path: Path) -> str:

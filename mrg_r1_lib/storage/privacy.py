@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 from unicodedata import category, decimal, normalize
+from urllib.parse import unquote
 
 from mrg_r1_lib.experiments import PREPARATIONS
 
@@ -29,7 +30,8 @@ _OPAQUE = re.compile(
     re.I | re.A,
 )
 _ID = re.compile(
-    r"(?<!\d)(?<!\d\.)[15]\d_?\d{3}_?\d{3}(?!\d)"  # a patient or study of MIMIC-CXR
+    r"(?<!\d)(?<!\d\.)[15](?:_?\d){7}(?!\d)"  # a patient or study of MIMIC-CXR
+    r"|(?<!\d)(?<!\d )[15]\d([ '’-])\d{3}\1\d{3}(?! ?\d)"  # the same in groups
     r"|[0-9a-f]{8}(?:[\W_][0-9a-f]{8}){4}"  # an image of MIMIC-CXR
     r"|(?<![\d.])[0-2](?:\.\d+){6,}",  # anything in DICOM
     re.I,
@@ -116,12 +118,15 @@ def _first(reasons: Iterable[str]) -> str:
 
 
 def _id_in(text: str) -> str:
-    return "what looks like the id of a patient, study or image" * bool(_ID.search(_plain(text)))
+    plain = re.sub(r"\b0[xX]0*([\da-fA-F]{6,7})\b", lambda hex: str(int(hex[1], 16)), _plain(text))
+    return "what looks like the id of a patient, study or image" * bool(_ID.search(plain))
 
 
 def _plain(text: str) -> str:
-    """The text as it is read: no tags, entities, pictures, digests or invisible characters."""
-    text = html.unescape(re.sub(r"<[^<>]*>", " ", _INLINE.sub("", _OPAQUE.sub(" ", text))))
+    """The text as it is read: no tags, entities, percent codes, pictures, digests or invisible
+    characters."""
+    text = _INLINE.sub("", _OPAQUE.sub(" ", unquote(text)))
+    text = html.unescape(re.sub(r"<[^<>]*>", " ", text))
     text = "".join(each for each in normalize("NFKC", text) if category(each) != "Cf")
     return re.sub(r"\d", lambda digit: str(decimal(digit[0])), text)  # of any script
 

@@ -27,9 +27,11 @@ from mrg_r1_lib.policies.load_save import create_policy, load_policy, save_polic
 from mrg_r1_lib.policies.prompts import order_by_length, sft_rows
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.policies.vision_tower import TowerClassifier, seen, train_tower
+from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
 from mrg_r1_lib.study import index_labels, pixels
+from mrg_r1_lib.training.resume import complete, mark_complete, trainer_folder
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 
 # the tables of a tower that is not trained here
@@ -44,7 +46,8 @@ def config(run: Run) -> SFTConfig:
     settings = run.settings.pretrain
     return SFTConfig(
         **common_settings(run),
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=0.2,  # of all steps
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
@@ -60,7 +63,8 @@ def config(run: Run) -> SFTConfig:
 def pretrain(run: Run) -> pd.DataFrame:
     """Pretrain the policy of `run`; returns the log, one row per step. A finished run is loaded.
 
-    A published base model is adopted unchanged instead; its log has no row.
+    A stopped run keeps its trained tower. A published base model is adopted unchanged instead; its
+    log has no row.
     """
     run = run.of_stage("pretrain")
     if run.finished("train"):
@@ -73,11 +77,18 @@ def pretrain(run: Run) -> pd.DataFrame:
     terse = load_corpus("phantom", studies=settings.terse, terse=True, **drawn)[:]
     phantoms = load_corpus("phantom", studies=settings.reports, **drawn)[:]
     split = load_split(run.corpus, "train", run.settings)
-    texts = [study.findings for study in [*split, *terse, *phantoms]]
-    model, processor = create_policy(run.settings.policy, texts, size, run.seed)
-    seeing = _train_tower(run, model) if settings.tower_epochs else PUBLISHED_TOWER
-    new = run.private / "new_policy"  # saved and loaded, like every other start
-    save_policy(model, processor, new)
+    new = trainer_folder(run) / "new_policy"  # saved and loaded, like every other start
+    if not complete(new, run):
+        texts = [study.findings for study in [*split, *terse, *phantoms]]
+        model, processor = create_policy(run.settings.policy, texts, size, run.seed)
+        seeing = _train_tower(run, model) if settings.tower_epochs else PUBLISHED_TOWER
+        if processes().is_main_process:
+            with locked(run.folder):
+                for name, table in seeing.items():
+                    run.save_table(name, table)
+                save_policy(model, processor, new)
+                mark_complete(new, run)
+    processes().wait_for_everyone()
     model, processor = load_policy(new)
     labeler, rows = load_labeler(run.recipe.labeler), []
     for part in (terse, phantoms):
@@ -85,7 +96,7 @@ def pretrain(run: Run) -> pd.DataFrame:
         rows += [part[i] for i in order_by_length(reports, settings.batch_size, run.seed)]
     rows = sft_rows(rows, labeler([study.findings for study in rows]))
     trainer = SFTTrainer(model, args=config(run), train_dataset=rows, processing_class=processor)
-    return train(run, trainer, tables=seeing)
+    return train(run, trainer)
 
 
 def _train_tower(run: Run, model: PreTrainedModel) -> dict[str, pd.DataFrame]:

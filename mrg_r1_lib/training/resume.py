@@ -35,11 +35,21 @@ def last_complete(run: Run) -> Path | None:
     """The latest complete checkpoint of the run's present state, or None; deletes unusable ones."""
     found = {}
     for folder in trainer_folder(run).glob("checkpoint-*"):
-        if read_marker(folder / COMPLETE).get("state") == run.state("train"):
+        if complete(folder, run):
             found[int(folder.name.rpartition("-")[2])] = folder
         else:
             shutil.rmtree(folder)
     return found[max(found)] if found else None
+
+
+def complete(folder: Path, run: Run) -> bool:
+    """Whether a folder was marked as complete, in the run's present state."""
+    return read_marker(folder / COMPLETE).get("state") == run.state("train")
+
+
+def mark_complete(folder: Path, run: Run, **facts: object) -> None:
+    """Leave the marker that makes `complete(folder, run)` true; `facts` stand beside the state."""
+    write_text(folder / COMPLETE, json.dumps({"state": run.state("train"), **facts}))
 
 
 class Checkpoints(TrainerCallback):
@@ -109,8 +119,9 @@ class Checkpoints(TrainerCallback):
         if self.validation:
             self.validation.save(folder)
         tokens = max(row.get("num_tokens", 0) for row in state.log_history)
-        complete = {"state": self.run.state("train"), "seconds": self.elapsed(), "tokens": tokens}
-        write_text(folder / COMPLETE, json.dumps(complete | {"log": state.log_history}))
+        mark_complete(
+            folder, self.run, seconds=self.elapsed(), tokens=tokens, log=state.log_history
+        )
 
     def elapsed(self) -> float:
         """Seconds of training, those before a stop included."""

@@ -64,16 +64,10 @@ def common_settings(run: Run) -> dict:
     }
 
 
-def train(
-    run: Run,
-    trainer: Trainer,
-    validation: Validation | None = None,
-    tables: Mapping[str, pd.DataFrame] | None = None,
-) -> pd.DataFrame:
+def train(run: Run, trainer: Trainer, validation: Validation | None = None) -> pd.DataFrame:
     """Train, check that every trained tensor changed, save policy and manifest; returns the log.
 
     The log has one row per step. A stopped training continues from its last complete checkpoint.
-    `tables` maps further file names of the run's folder to what is saved there.
     `validation` is saved with each checkpoint; the best weights are restored at the end. Of several
     processes only the first writes.
 
@@ -92,9 +86,8 @@ def train(
                 save_policy(model, trainer.processing_class, run.policy)
         if first:
             run.write_text("train_log.csv", log.to_csv(index=False, lineterminator="\n"))
-            made = {"validation.csv": validation.table()} if validation else {}
-            for name, table in (made | dict(tables or {})).items():
-                run.save_table(name, table)
+            if validation:
+                run.save_table("validation.csv", validation.table())
             parameters = {name: p.numel() for name, p in trainer.model.named_parameters()}
             run.update_manifest(
                 run.recipe.stage,
@@ -167,12 +160,13 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=results_root(), help="results folder")
     named = parser.parse_args()
+    results = named.results.expanduser()
     try:
         scale = scale_with(named.scale, named.policy)
         require_known(load_scale(scale).policy)
-        require_room(named.results, load_scale(scale).disk_gib)
+        require_room(results, load_scale(scale).disk_gib)
         require_device(scale)
         with redirect_stderr(standard_error()):
-            stage(Run(named.experiment, scale, named.seed, named.results))
+            stage(Run(named.experiment, scale, named.seed, results))
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")

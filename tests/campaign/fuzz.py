@@ -180,7 +180,8 @@ def case_findings(draw: Draw, _: Path) -> None:
 
 def case_parsing(draw: Draw, _: Path) -> None:
     """A completion as TRL passes it, or as it does not; and a report's sections."""
-    whole = (text(draw) * draw.choice((1, 1, 1, 3000)))[: 1 << 20]  # a report file has no more
+    piece, most = text(draw), 1 << 20  # letters; a report file has no more
+    whole = (piece * min(draw.choice((1, 1, 1, 3000)), most // (len(piece) or 1) + 1))[:most]
     content = draw.choice((whole, [{"type": "text", "text": whole}], [{}], *NOT_TEXT))
     messages = draw.choice(([{"content": content}], [{}], content, {"content": content}))
     parsed = parse_completion(draw.choice((whole, messages)))

@@ -2,72 +2,60 @@
 
     python tests/campaign/kills.py --kills 100 --seed 0 [--stage srl ...] [--work FOLDER]
 
-The stages run one after the other. Each first runs unbroken. A kill then starts it again from what
-the stages before it left, ends it with SIGKILL, starts it once more, and compares all files byte by
-byte, of manifests all but times. Every second kill falls at one of the stage's writes: a file is
-about to be replaced or deleted, or half of it is written. The others fall at random moments.
+The stages run one after the other. Each first runs unbroken. Then it starts again from what the
+stages before it left, is ended by SIGKILL, starts once more, is ended again, and so on, at most
+`IN_A_ROW` times. At last it runs to its end, and all files are compared byte by byte, of manifests
+all but times. Every second kill falls at one of the stage's writes: a file is about to be replaced
+or deleted, or half of it is written. The others fall at random moments.
 """
 
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-ONE_STAGE = Path(__file__).with_name("one_stage.py")
 STAGES = ("pretrain", "sft", "srl", "srl_given", "scores", "final", "tables")
-ENDED = "it had ended"
+IN_A_ROW = 5  # kills before a stage may end
+SAID = ("output.txt", "errors.txt")
 WAIT = 1800  # seconds after which a stage hangs
+# a process that has loaded the libraries, once, makes those that are killed
+SERVER = multiprocessing.get_context("forkserver")
 
 
-def start(stage: str, results: Path, last: int = 0) -> subprocess.Popen:
-    """A stage in a process of its own that has loaded its libraries."""
-    command = [sys.executable, str(ONE_STAGE), stage, str(results), str(last)]
-    with results.with_name("errors.txt").open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    process.stdout.readline()
-    return process
+def stage_process(stage: str, results: Path, last: int) -> None:
+    """The work of a process: one stage; what it says goes to files beside `results`."""
+    sys.stdout, sys.stderr = (results.with_name(name).open("w", buffering=1) for name in SAID)
+    import one_stage
+
+    one_stage.main(stage, results, last)
 
 
-def output(process: subprocess.Popen) -> str:
-    """What the process says until its end; subprocess.TimeoutExpired, and its kill, if it hangs."""
-    try:
-        process.wait(WAIT)
-    finally:
-        process.kill()
-    return process.stdout.read()
+def run(stage: str, results: Path, moment: float = 0) -> tuple[bool, list[str]]:
+    """Run a stage, with a kill after so many seconds (float) or at a write (int), 0: none.
 
-
-def finish(stage: str, results: Path) -> tuple[float, int]:
-    """Run a stage to its end; returns its seconds and the number of its writes."""
-    begun, process = time.monotonic(), start(stage, results)
-    loaded = time.monotonic()
-    said = output(process)
-    if process.returncode:
-        errors = results.with_name("errors.txt").read_text()
-        raise RuntimeError(f"{stage} failed after {loaded - begun:.0f} s:\n{errors[-2000:]}")
-    return time.monotonic() - loaded, int(said.split()[-1])
-
-
-def killed_at(stage: str, results: Path, moment: float) -> str:
-    """Kill a stage after so many seconds (float) or at a write (int); returns where that was."""
-    of_write = isinstance(moment, int)
-    process = start(stage, results, moment if of_write else 0)
-    if not of_write:
-        time.sleep(moment)
-        process.kill()
-    said = output(process)
-    if process.returncode != -signal.SIGKILL:
-        return ENDED
-    return said.splitlines()[-1] if of_write else f"{moment:.1f} s"
+    Returns whether it was killed, and the lines it said. RuntimeError for a stage that fails.
+    """
+    at_write = isinstance(moment, int)
+    process = SERVER.Process(target=stage_process, args=(stage, results, moment * at_write))
+    process.start()
+    process.join(WAIT if at_write else moment)
+    hangs = process.is_alive() and at_write
+    process.kill()
+    process.join()
+    if hangs or process.exitcode not in (0, -signal.SIGKILL):
+        errors = results.with_name(SAID[1]).read_text()
+        raise RuntimeError(f"{stage} {'hangs' if hangs else 'failed'}:\n{errors[-2000:]}")
+    said = results.with_name(SAID[0])
+    return process.exitcode != 0, said.read_text().splitlines() if at_write else []
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -96,6 +84,22 @@ def replace(folder: Path, source: Path) -> None:
     shutil.copytree(source, folder, symlinks=True)
 
 
+def killed(stage: str, results: Path, moments: list[float]) -> tuple[list[str], str]:
+    """Kill a stage at these moments, start after start, and let it end; returns where it was
+    killed, and what went wrong then."""
+    places = []
+    try:
+        for moment in moments:
+            dead, said = run(stage, results, moment)
+            if not dead:
+                return places, ""
+            places.append(said[-1] if isinstance(moment, int) else f"{moment:.1f} s")
+        run(stage, results)
+    except RuntimeError as error:
+        return places, str(error)
+    return places, ""
+
+
 def campaign(kills: dict[str, int], seed: int, work: Path) -> Counter:
     """Run the stages with so many kills each; returns the counts by stage and outcome."""
     results, before, after = (work / name for name in ("results", "before", "after"))
@@ -104,23 +108,24 @@ def campaign(kills: dict[str, int], seed: int, work: Path) -> Counter:
     for stage in STAGES:
         draw = random.Random(f"{stage} {seed}")
         replace(before, results)
-        seconds, writes = finish(stage, results)
+        begun = time.monotonic()
+        _, said = run(stage, results)
+        seconds, writes = time.monotonic() - begun, int(said[-1])
         replace(after, results)
         whole = contents(results)
-        for number in range(kills.get(stage, 0)):
-            at_write = (number + STAGES.index(stage)) % 2 == 0
-            moment = draw.randint(1, writes) if at_write else draw.uniform(0, seconds)
+        while (left := kills.get(stage, 0) - counts[stage, "moment"] - counts[stage, "write"]) > 0:
+            moments = [
+                draw.randint(1, writes) if draw.random() < 0.5 else draw.uniform(0, seconds)
+                for _ in range(min(left, IN_A_ROW))
+            ]
             replace(results, before)
-            where = killed_at(stage, results, moment)
-            try:
-                finish(stage, results)
-                apart = differences(whole, contents(results))
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                apart = [str(error)]
-            outcome = "ended" if where == ENDED else "write" if at_write else "moment"
-            counts[stage, outcome] += 1
+            places, wrong = killed(stage, results, moments)
+            apart = wrong or ", ".join(differences(whole, contents(results)))
+            for moment, _ in zip(moments, places, strict=False):
+                counts[stage, "write" if isinstance(moment, int) else "moment"] += 1
+            counts[stage, "ends"] += 1
             counts[stage, "differ"] += bool(apart)
-            sys.stdout.write(f"{stage}, {where}: {', '.join(apart) or 'equal'}\n")
+            sys.stdout.write(f"{stage}, {'; '.join(places)}: {apart or 'equal'}\n")
             sys.stdout.flush()
         replace(results, after)
         if not any(kills.get(later) for later in STAGES[STAGES.index(stage) + 1 :]):
@@ -137,12 +142,14 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="a new folder that is kept")
     named = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that spin on a busy machine take minutes
+    SERVER.set_forkserver_preload(["one_stage"])
     chosen = [stage for stage in STAGES if stage in (named.stage or STAGES)]
     kills = Counter(chosen[number % len(chosen)] for number in range(named.kills))
     with tempfile.TemporaryDirectory(prefix="kills") as folder:
         counts = campaign(kills, named.seed, (named.work or Path(folder)).resolve())
     for stage in kills:
-        parts = (f"{counts[stage, kind]} {kind}" for kind in ("moment", "write", "ended", "differ"))
+        parts = (f"{counts[stage, kind]} {kind}" for kind in ("moment", "write", "ends", "differ"))
         sys.stdout.write(f"{stage}: {', '.join(parts)}\n")
     return int(any(kind == "differ" and count for (_, kind), count in counts.items()))
 

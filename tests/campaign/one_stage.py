@@ -1,7 +1,5 @@
-"""One stage of a tiny study, which kills itself at one of its writes: `python
-tests/campaign/one_stage.py STAGE RESULTS NUMBER` (0: it lives).
-
-It says "ready" when all libraries are loaded, and at its end how many writes there were.
+"""One stage of a tiny study, which kills itself at one of its writes (0: it lives). At its end it
+says how many writes there were.
 """
 
 import os
@@ -35,8 +33,6 @@ def main(stage: str, results: Path, last: int) -> None:
     scales.SCALES["smoke"] = killed.SCALE
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     announce_native_writes()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     seen = watch(results, last)
     sweep(results)  # as a study does at its start
     if stage == "srl_given":  # rewards that differ, whatever so small a policy would write
@@ -68,7 +64,3 @@ def announce_native_writes() -> None:
 
     safetensors.torch.serialize_file = announced(safetensors.torch.serialize_file, 1)
     torch.save = announced(torch.save, 1)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
