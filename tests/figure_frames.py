@@ -83,11 +83,18 @@ OBSERVATION_ROWS = pd.DataFrame(
 GAPS = pd.DataFrame(
     {
         "step": [1, 2] * 4,
-        "closed": 0.1,
+        "change": [0.1, 0.2, 0.0, 0.1, 0.0, 0.3, 0.0, -0.1],
         "arm": ["sft"] * 4 + ["srl_mccs"] * 4,
         "seed": 0,
         "measure": (["own"] * 2 + ["F1"] * 2) * 2,
     }
+)
+RUNS = pd.DataFrame(
+    [("sft", seed, "no reward", 0.5, 0.52 - 0.02 * seed) for seed in range(3)]
+    + [("sft", 3, "no reward", 0.55, 0.2)]
+    + [("srl_mccs", 0, "reward of findings", 0.6, 0.55)]
+    + [("srl_bleu", 0, "reward of wording", 0.4, 0.45)],
+    columns=["arm", "seed", "group", "micro", "example"],
 )
 
 

@@ -89,14 +89,14 @@ def test_the_score_of_reports_under_every_reward_by_hand(results, run):
     assert table.loc["srl_mccs", "f1"] == pytest.approx(2 * 6 / (6 + 8))
 
 
-def test_the_gap_is_closed_from_where_training_started(results, run):
+def test_reward_and_f1_are_followed_from_where_training_started(results, run):
     rewards = {"step": [1, 2, 3], "rewards/mccs/mean": [0.5, 0.75, 1.0]}
     write_log(results, "srl_mccs", 2, **rewards, **COUNTS)
-    closed = reward_scores.gap_closed(run, window=1)
-    closed = closed.pivot_table(index="step", columns="measure", values="closed")
-    assert closed["own reward"].tolist() == [0, 0.5, 1]
+    moved = reward_scores.since_start(run, ["srl_mccs"], window=1)
+    moved = moved.pivot_table(index="step", columns="measure", values="change")
+    assert moved["own reward"].tolist() == [0, 0.25, 0.5]
     # F1 1/2, 1, 2/3
-    assert closed["F1 of sampled reports"].tolist() == pytest.approx([0, 1, 1 / 3])
+    assert moved["F1 of sampled reports"].tolist() == pytest.approx([0, 1 / 2, 1 / 6])
 
 
 def test_two_clinical_rewards_of_one_arm_are_weighed_together(results, run, monkeypatch):
@@ -106,9 +106,10 @@ def test_two_clinical_rewards_of_one_arm_are_weighed_together(results, run, monk
     write(results, "srl_label_f1", 0, codes(STUDIES, Edema=4), REFERENCE)
     rewards = {"rewards/mccs/mean": [0.0, 0.5, 1.0], "rewards/label_f1/mean": [0.3, 0.3, 0.6]}
     write_log(results, "srl_label_f1", 0, step=[1, 2, 3], **rewards, **COUNTS)
-    closed = reward_scores.gap_closed(run, window=1).query("measure == 'own reward'")
+    moved = reward_scores.since_start(run, ["srl_label_f1"], window=1)
     # (2 mccs + label_f1) / 3: 0.1, 13 / 30, 26 / 30
-    assert closed["closed"].tolist() == pytest.approx([0, 10 / 27, 23 / 27])
+    moved = moved.query("measure == 'own reward'")["change"]
+    assert moved.tolist() == pytest.approx([0, 10 / 30, 23 / 30])
 
 
 def test_a_study_that_gains_reward_and_no_finding_is_listed(results, run):

@@ -77,7 +77,7 @@ def test_another_seed_leaves_the_saved_files_of_seed_0(saved, run):
 
 def test_table_and_figure_have_one_interval(saved, run):
     row = build.show("scores", run).set_index("arm").loc["srl_mccs"]
-    shown = texts(build.show("main_scores", run))
+    shown = texts(build.show("main_scores", run).figure)
     assert f"{row['value']:.2f}" in shown
     assert f"{row['low']:.2f} to {row['high']:.2f}" in shown
     assert (saved / "smoke" / "figures" / "main_scores.png").exists()

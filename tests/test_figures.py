@@ -14,6 +14,7 @@ from figure_frames import (
     OBSERVATION_ROWS,
     PAIR,
     PREVALENCE,
+    RUNS,
     SCORES,
     texts,
 )
@@ -36,6 +37,9 @@ BY_HAND = pd.DataFrame(
 
 REAL_AND_DRAWN = {
     "by_arm": lambda: figures.by_arm(LOOKS, "share", {"f1": "F1"}, ["sft", "srl_mccs"], ["sft"]),
+    "changes": lambda: figures.changes(
+        pd.DataFrame({"mccs": [0.2, -0.1]}, index=["SFT", "x"]), "title", note="real reports"
+    ),
     "contact_sheet": lambda: figures.contact_sheet([BLACK], ["one"]),
     "flow": lambda: figures.flow(COUNTS),
     "forest": lambda: figures.forest(DIFFERENCES, "difference"),
@@ -62,6 +66,7 @@ REAL_AND_DRAWN = {
         [BLACK], ["CXR1"], ["normal"], ["Clear."]
     ),
     "training_curves": lambda: figures.training_curves(LOG, {"loss": "loss"}),
+    "two_definitions": lambda: figures.two_definitions(RUNS),
     "validation_curve": lambda: figures.validation_curve(EPOCHS),
 }
 
@@ -74,6 +79,7 @@ BY_ARM = (
     "precision_recall",
     "reward_hacking",
     "training_curves",
+    "two_definitions",
 )
 
 
@@ -127,12 +133,20 @@ def test_a_chosen_epoch_is_marked_in_both_panels_and_without_one_nothing_is():
     assert not [text for text in unmarked if "chosen" in text]
 
 
-def test_main_scores_keep_the_order_and_print_values_intervals_and_the_note():
+def test_main_scores_put_the_best_first_and_print_values_intervals_and_the_note():
     figure = figures.main_scores(SCORES, note="smoke: says nothing")
     names = [name.get_text() for name in figure.axes[0].get_yticklabels()]
-    assert names == ["constant normal report", "SFT", "template from the drawn observations"]
+    assert names == ["template from the drawn observations", "SFT", "constant normal report"]
     assert {"0.50", "0.40 to 0.60", "0.80"} <= set(texts(figure))
     assert figure.get_supxlabel() == "smoke: says nothing"
+
+
+def test_a_policy_with_other_images_is_a_hollow_mark_in_the_policys_row():
+    twin = pd.DataFrame([("sft_shuffled", 0.1, 0.0, 0.2, "images shuffled")], columns=list(SCORES))
+    axis = figures.main_scores(pd.concat([SCORES, twin])).axes[0]
+    assert len(axis.get_yticklabels()) == 3
+    (hollow,) = [line for line in axis.lines if line.get_markerfacecolor() == "white"]
+    assert (hollow.get_xdata()[0], hollow.get_ydata()[0]) == (0.1, 1)
 
 
 def test_main_scores_name_an_unknown_kind():
@@ -215,3 +229,37 @@ def test_the_sentences_have_a_panel_per_reward_and_share_a_colour_by_kind():
     assert edema.get_color() == large.get_color() != wrong.get_color()
     assert edema.get_linestyle() != large.get_linestyle()
     assert "right finding: Large edema." in texts(figure)
+
+
+def test_a_run_far_below_the_others_is_named_and_the_rest_are_points():
+    figure = REAL_AND_DRAWN["two_definitions"]()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["SFT, seed 3"]
+    points = np.concatenate([each.get_offsets() for each in figure.axes[0].collections])
+    np.testing.assert_allclose(points, RUNS[["micro", "example"]])
+
+
+def test_the_title_of_a_reward_says_how_far_it_and_f1_moved():
+    assert "SRL, MCCS\nreward +0.30, F1 −0.10" in texts(REAL_AND_DRAWN["reward_hacking"]())
+
+
+def test_each_column_of_changes_has_its_own_scale():
+    table = pd.DataFrame({"mccs": [0.2, -0.1], "bleu": [0.002, 0.0]}, index=["one", "other"])
+    figure = figures.changes(table, "title")
+    shades = figure.axes[0].collections[0].get_array().reshape(2, 2)
+    np.testing.assert_allclose(shades, [[1, 1], [-0.5, 0]])
+    assert {"+0.200", "−0.100", "+0.002"} <= set(texts(figure))
+
+
+def test_the_panels_of_one_column_share_their_scale():
+    rows = LOOKS[LOOKS["arm"] == "sft"]
+    panels = {"F1": (rows, "step", "f1"), "again": (rows.assign(f1=0.9), "share", "f1")}
+    one, other = figures.seed_curves(panels).axes
+    assert one.get_ylim() == other.get_ylim() and one.get_ylim()[1] > 0.9
+
+
+def test_points_that_would_hide_the_curve_are_left_out_and_a_mark_has_words():
+    few = figures.training_curves(LOG, {"loss": "loss"}, marks={1.5: "reports"}).axes[0]
+    many = figures.training_curves(LOG.assign(step=LOG["step"] * 300), {"loss": "loss"}).axes[0]
+    points = [len(axis.collections[0].get_offsets()) for axis in (few, many)]
+    assert points[0] == len(LOG) and "reports" in few.texts[-1].get_text() and not many.texts
+    assert len(few.collections) == len(many.collections) + 1

@@ -4,9 +4,12 @@ printing.
 
 import dataclasses
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from saved_scores import codes, write
 
 from mrg_r1_lib.experiments import ARMS
@@ -14,6 +17,7 @@ from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.reporting import scores, tables
 from mrg_r1_lib.reporting.logs import readable_log, training_table, validation_logs
+from mrg_r1_lib.reporting.needed import Missing, require_policy
 
 REFERENCE = codes(12, Edema=6)
 
@@ -116,16 +120,29 @@ def test_other_studies_than_the_references_are_refused(saved, run):
         tables.score_table(run)
 
 
-def test_missing_scores_name_the_notebook_that_makes_them(saved, run, tmp_path_factory):
-    with pytest.raises(FileNotFoundError, match=r"iu_xray/srl_mccs, seed 0.*Run notebooks/03_"):
+def test_missing_scores_name_the_command_that_makes_them_and_its_minutes(
+    saved, run, tmp_path_factory
+):
+    command = rf"`\./run_all\.sh smoke --results {saved}` makes it in about 5 minutes"
+    with pytest.raises(Missing, match=rf"srl_mccs has no scores of seed 0.*{command}"):
         scores.require_scores(run)
-    elsewhere = dataclasses.replace(run, results=tmp_path_factory.mktemp("empty"))
-    with pytest.raises(FileNotFoundError, match=r"Run notebooks/01_data_preparation"):
+    elsewhere = dataclasses.replace(run, results=tmp_path_factory.mktemp("empty"), seed=2)
+    with pytest.raises(Missing, match=r"Nothing was scored.*`\./run_all\.sh smoke --seeds 2 "):
         tables.main_table(elsewhere)
 
 
-def test_a_log_is_read_with_precision_and_recall_of_running_sums():
-    counts = {"hits": [1.0, 1.0], "positives": [1.0, 3.0], "wanted": [2.0, 2.0], "mccs": [0.1, 0.2]}
+def test_a_notebook_shows_what_is_missing_as_one_line_without_a_traceback(run):
+    shell = InteractiveShell.instance()
+    with pytest.raises(Missing) as caught:
+        require_policy(run.of_arm("sft"))
+    with redirect_stdout(StringIO()) as shown:
+        shell.showtraceback((caught.type, caught.value, caught.tb))
+    assert shown.getvalue().strip() == str(caught.value)
+    assert "02_supervised_finetuning SCALE=smoke SEED=0" in str(caught.value)
+
+
+def test_a_log_is_read_with_precision_and_recall_of_each_step():
+    counts = {"hits": [1.0, 1.0], "positives": [1.0, 2.0], "wanted": [2.0, 2.0], "mccs": [0.1, 0.2]}
     log = pd.DataFrame({f"rewards/{name}/mean": values for name, values in counts.items()})
     read = readable_log(log.assign(**{"completions/mean_length": 9.0}))
     assert read["precision"].tolist() == [1.0, 0.5] and read["recall"].tolist() == [0.5, 0.5]

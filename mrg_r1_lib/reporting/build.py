@@ -30,6 +30,8 @@ from mrg_r1_lib.reporting import (
     sampled,
     tables,
 )
+from mrg_r1_lib.reporting.figures.captions import CAPTIONS, Captioned
+from mrg_r1_lib.reporting.needed import missing
 from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
@@ -114,6 +116,7 @@ FIGURES: dict[str, Drawing] = {
     "ablation_forest": Drawing(drawings.ablation_forest, ("ablations",)),
     "reward_heatmap": Drawing(drawings.reward_heatmap, ("reward_scores",)),
     "reward_hacking": Drawing(drawings.reward_hacking),
+    "two_definitions": Drawing(drawings.two_definitions),
 }
 
 
@@ -134,8 +137,9 @@ def figure(name: str, run: Run, **made: object) -> Figure:
     return entry.draw(run, *(read(each, run) for each in entry.reads), **made)
 
 
-def show(name: str, run: Run, **made: object) -> pd.DataFrame | Figure:
-    """Build a table or figure, save it below the study's summary, and return it.
+def show(name: str, run: Run, **made: object) -> pd.DataFrame | Captioned:
+    """Build a table or figure, save it below the study's summary, and return it, a figure with its
+    caption.
 
     Of another seed than 0 it is saved below the run's private folder, so that seed 0's stays.
     """
@@ -144,7 +148,7 @@ def show(name: str, run: Run, **made: object) -> pd.DataFrame | Figure:
     if name in FIGURES:
         drawn = figure(name, run, **made)
         run.save_figure(folder / "figures" / name, drawn)
-        return drawn
+        return Captioned(drawn, CAPTIONS[name])
     built = table(name, run, **made)
     run.save_table(folder / "tables" / f"{name}.csv", built, names(TABLES[name].columns))
     return built
@@ -155,10 +159,7 @@ def read(name: str, run: Run) -> pd.DataFrame:
     entry = _known(name, TABLES, "table")
     path = run.summary / "tables" / f"{name}.csv"
     if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is not there. Run notebooks/{entry.notebook}.ipynb with the same SCALE and "
-            f"RESULTS first."
-        )
+        raise missing(run, f"{path} is not there; notebook {entry.notebook} saves it")
     return validated(pd.read_csv(path), entry.columns, name)
 
 

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from mrg_r1_lib.corpora import data_card
 from mrg_r1_lib.corpora.splits import load_split, load_studies
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.reporting import corpus_tables, figures, reward_scores, tables
-from mrg_r1_lib.reporting.ablations import PAPER, reward_arms
+from mrg_r1_lib.reporting.ablations import PAPER
 from mrg_r1_lib.reporting.logs import WINDOW, training_logs, validation_logs
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.privacy import quotable
@@ -19,16 +20,17 @@ CURVES = {  # columns of SRL's training log -> what a figure calls them
     "reward": "weighted reward",
     "kl": "KL to SFT",
     "entropy": "entropy",
-    "completions/mean_length": "tokens",
+    "completions/mean_length": "tokens per report",
     "frac_reward_zero_std": "equal groups",
 }
 EVALUATIONS = {  # columns of the validation log -> the same
     "f1": "F1 (micro, 13)",
     "precision": "precision",
     "recall": "recall",
-    "negatives": "negatives per report",
+    "negatives": "denials per report",
 }
 SHEET = 24  # radiographs of the contact sheet
+LEXICAL = "lexical reward"  # the section of arms whose reward compares words
 
 
 def method_overview(run: Run) -> Figure:
@@ -112,15 +114,18 @@ def observation_f1(run: Run, intervals: pd.DataFrame) -> Figure:
 
 def ablation_forest(run: Run, ablations: pd.DataFrame) -> Figure:
     """Each arm's difference to the paper's, from the table `ablations`."""
-    title = f"CE micro-F1 (13), difference to MCCS, 95 % interval ({run.scale})"
+    title = "clinical F1 (micro, 13): difference to MCCS, 95 % interval"
     return figures.forest(ablations, title, note=scored(run, ablations))
 
 
 def reward_heatmap(run: Run, table: pd.DataFrame) -> Figure:
-    """Each arm's reports under each reward, from the table `reward_scores`."""
-    shown = tables.labelled(table.set_index("arm").drop(columns="split"))
-    title = "score of each arm's held-out reports under each reward"
-    return figures.heatmap(shown, title, note=scored(run, table), digits=3)
+    """What each arm's reports gained over SFT's under each reward, from the table `reward_scores`;
+    the highest F1 first.
+    """
+    shown = table.set_index("arm").drop(columns="split")
+    shown = (shown - shown.loc["sft"]).drop(index="sft").sort_values("f1", ascending=False)
+    title = "held-out reports: change of each score against SFT"
+    return figures.changes(tables.labelled(shown), title, note=scored(run, table))
 
 
 def seed_curves(run: Run) -> Figure:
@@ -137,24 +142,47 @@ def seed_curves(run: Run) -> Figure:
 
 
 def srl_curves(run: Run) -> Figure:
-    """Training logs of the arms with other rewards."""
-    arms = reward_arms(run)
-    log = training_logs(run, arms)
+    """Training logs of the scale's arms and the run's own."""
+    log = training_logs(run, _shown(run))
+    arms = [arm for arm in _shown(run) if arm in set(log["arm"])]
     return figures.by_arm(log, "step", CURVES, arms, [PAPER], note=run.note, window=WINDOW)
 
 
 def validation_curves(run: Run) -> Figure:
     """The validation split along training, of the same arms and the control."""
-    arms, beside = reward_arms(run), ["sft_continued", PAPER]
-    log = validation_logs(run, ("sft_continued", *arms))
-    note = f"{run.note}; validation split"
+    beside, note = ["sft_continued", PAPER], f"{run.note}; validation split"
+    log = validation_logs(run, ("sft_continued", *_shown(run)))
+    arms = [arm for arm in _shown(run) if arm in set(log["arm"])]
     return figures.by_arm(log, "share", EVALUATIONS, arms, beside, note=note)
 
 
+def _shown(run: Run) -> list[str]:
+    """The reinforced arms of the scale, and the run's own: few, so that panels stay readable."""
+    return [arm for arm in dict.fromkeys([*run.settings.arms, run.arm]) if ARMS[arm].stage == "srl"]
+
+
 def reward_hacking(run: Run) -> Figure:
-    """Each arm's own reward and the F1 of its sampled reports along training."""
-    closed = reward_scores.gap_closed(run, window=min(25, run.settings.srl.steps // 2))
-    return figures.reward_hacking(closed, note=f"{run.note}; sampled training reports")
+    """The paper's reward beside rewards of wording: own reward and F1 along training."""
+    arms = [PAPER, *(arm for arm, each in ARMS.items() if each.section == LEXICAL)][:3]
+    moved = reward_scores.since_start(run, arms, window=min(25, run.settings.srl.steps // 2))
+    return figures.reward_hacking(moved, note=f"{run.note}; sampled training reports")
+
+
+def two_definitions(run: Run) -> Figure:
+    """Every finetuned run: micro F1 over 13 and example-based F1 over 14."""
+    main = tables.main_table(run).query("metric == 'ce_f1' and uncertain == 'positive'")
+    main = main[[ARMS[arm].stage in ("pretrain", "sft", "srl") for arm in main["arm"]]]
+    named = main["average"] + "-" + main["classes"].astype(str)
+    wide = main.assign(name=named).pivot(index=["arm", "seed"], columns="name", values="value")
+    wide = wide.rename(columns={"micro-13": "micro", "example-14": "example"}).reset_index()
+    wide["group"] = wide["arm"].map(_rewarded)
+    return figures.two_definitions(wide, note=scored(run, main))
+
+
+def _rewarded(arm: str) -> str:
+    if ARMS[arm].stage != "srl":
+        return "no reward"
+    return "reward of wording" if ARMS[arm].section == LEXICAL else "reward of findings"
 
 
 def scored(run: Run, table: pd.DataFrame) -> str:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.experiments import ARMS
+from mrg_r1_lib.reporting.needed import missing
 from mrg_r1_lib.reporting.schema import ARM, SEED, count, number
 from mrg_r1_lib.reporting.scores import run_folders
 from mrg_r1_lib.runs.run import Run
 
-WINDOW = 15  # steps of a running sum: a single step asserts little
+WINDOW = 15  # steps of a running mean: a single step asserts little
 TRAINING = {
     "arm": ARM,
     "seed": SEED,
@@ -34,11 +35,7 @@ def training_logs(run: Run, arms: Sequence[str]) -> pd.DataFrame:
     """The training logs of several arms under each other, with the columns arm and seed."""
     frames = list(_logs(run, arms, "train_log.csv"))
     if not frames:
-        raise FileNotFoundError(
-            f"No training log of {', '.join(arms)} below {run.results / run.scale}. Run "
-            f"notebooks/03_semantic_reinforcement_learning.ipynb with one of these arms as "
-            f"EXPERIMENT first."
-        )
+        raise missing(run, f"No training log of {', '.join(arms)} in {run.results / run.scale}")
     return pd.concat(frames, ignore_index=True)
 
 
@@ -51,10 +48,7 @@ def validation_logs(run: Run, arms: Sequence[str]) -> pd.DataFrame:
         for log in _logs(run, arms, "validation.csv")
     ]
     if not frames:
-        raise FileNotFoundError(
-            f"No validation log of {', '.join(arms)} below {run.results / run.scale}. Run "
-            f"notebooks/02_supervised_finetuning.ipynb first."
-        )
+        raise missing(run, f"No validation log of {', '.join(arms)} in {run.results / run.scale}")
     return pd.concat(frames, ignore_index=True)
 
 
@@ -65,10 +59,8 @@ def _logs(run: Run, arms: Sequence[str], name: str):
 
 
 def readable_log(log: pd.DataFrame) -> pd.DataFrame:
-    """An SRL log with rewards by their own names, tokens, precision and recall of the sampled
-    reports.
-
-    Precision and recall are computed from running sums over 15 steps.
+    """An SRL log with rewards by their own names, tokens, precision and recall of each step's
+    sampled reports; NaN where nothing was asserted.
     """
     named = {
         column: column.split("/")[1]
@@ -76,10 +68,7 @@ def readable_log(log: pd.DataFrame) -> pd.DataFrame:
         if column.startswith("rewards/") and column.endswith("/mean")
     }
     log = log.rename(columns=named | {"completions/mean_length": "tokens"})
-    sums = log[["hits", "positives", "wanted"]].rolling(WINDOW, 1).sum()
-    return log.assign(
-        precision=sums["hits"] / sums["positives"], recall=sums["hits"] / sums["wanted"]
-    )
+    return log.assign(precision=log["hits"] / log["positives"], recall=log["hits"] / log["wanted"])
 
 
 def training_table(run: Run) -> pd.DataFrame:

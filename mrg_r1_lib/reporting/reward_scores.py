@@ -5,14 +5,14 @@ Saved label codes and text scores -> rewards. Training logs -> each arm's own re
 of the same reports.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.experiments import ARMS, FORMAT
 from mrg_r1_lib.metrics.clinical_efficacy import positives
-from mrg_r1_lib.reporting.ablations import PAPER, reward_arms
+from mrg_r1_lib.reporting.ablations import PAPER
 from mrg_r1_lib.reporting.logs import readable_log, training_logs
 from mrg_r1_lib.reporting.schema import ARM, SPLIT, rate
 from mrg_r1_lib.reporting.scores import Scores, read_scores
@@ -74,22 +74,21 @@ def _under_rewards(scores: Scores, arm: str) -> dict[str, float]:
     return row | {"f1": pooled(truth, codes)["f1"]}
 
 
-def gap_closed(run: Run, window: int = 25) -> pd.DataFrame:
-    """Each arm's own reward and the F1 of its sampled reports along training: step, arm, seed,
-    measure, closed.
+def since_start(run: Run, arms: Sequence[str], window: int = 25) -> pd.DataFrame:
+    """How far each arm's own reward and the F1 of its sampled reports have moved along training:
+    step, arm, seed, measure, change.
 
-    closed = (value - first) / (1 - first), of running means over at most `window` steps; first is
-    the mean of a fifth of the first window. 1 is a perfect report. The two scales differ: compare
-    directions, not heights.
+    Running means over at most `window` steps; the start is the mean of a fifth of the first window.
+    The measures have different scales: compare directions, not heights.
     """
-    log = training_logs(run, reward_arms(run))
+    log = training_logs(run, arms)
     frames = []
     for (arm, seed), steps in log.groupby(["arm", "seed"], sort=False):
         for measure, values in _measures(arm, readable_log(steps), window).items():
             values = values.dropna()
             first = values.iloc[0] if len(values) else np.nan
-            closed = pd.DataFrame({"step": steps["step"], "closed": (values - first) / (1 - first)})
-            frames.append(closed.dropna().assign(arm=arm, seed=seed, measure=measure))
+            moved = pd.DataFrame({"step": steps["step"], "change": values - first}).dropna()
+            frames.append(moved.assign(arm=arm, seed=seed, measure=measure))
     return pd.concat(frames, ignore_index=True)
 
 

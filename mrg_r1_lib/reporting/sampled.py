@@ -16,6 +16,7 @@ from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
 from mrg_r1_lib.observations import OBSERVATIONS, Label
 from mrg_r1_lib.reporting.reward_scores import LABEL_REWARDS
 from mrg_r1_lib.reporting.schema import SPLIT, name, number, rate
+from mrg_r1_lib.reporting.tables import label
 from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.runs.run import Run
 
@@ -38,6 +39,30 @@ def reward_choices(run: Run) -> pd.DataFrame:
     samples, truth = validation_samples(run)
     chosen = best_expected(samples, truth, LABEL_REWARDS)
     return chosen.rename_axis("reward").reset_index().assign(split="validate")
+
+
+def level_table(run: Run, choices: pd.DataFrame) -> pd.DataFrame:
+    """F1 of the run's seed on validation: of the report that a reward chooses among SFT's samples,
+    and of the policy that was trained with it; NaN where there is none.
+
+    `choices`: the table `reward_choices`. Rows: SFT (chosen: one sample), each reward, and what the
+    vision tower's own head says, where it was saved. Columns chosen, trained.
+    """
+    rows = {}
+    for reward, f1 in choices.set_index("reward")["f1"].items():
+        arm = "sft" if reward == ONE_SAMPLE else f"srl_{reward}"
+        rows[label(arm)] = {"chosen": f1, "trained": _chosen_checkpoint(run.of_arm(arm))}
+    seen = run.of_stage("pretrain").folder / "tower_validation.csv"
+    if seen.exists():
+        of_reports = pd.read_csv(seen).query("not against_index")["f1"]
+        rows["what the vision tower sees"] = {"trained": of_reports.iloc[0]}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _chosen_checkpoint(run: Run) -> float:
+    """F1 of the evaluation on validation that was chosen."""
+    path = run.folder / "validation.csv"
+    return pd.read_csv(path).query("chosen")["f1"].iloc[0] if path.exists() else np.nan
 
 
 def validation_samples(run: Run) -> tuple[np.ndarray, np.ndarray]:

@@ -14,15 +14,9 @@ import pandas as pd
 
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.observations import OBSERVATIONS
+from mrg_r1_lib.reporting.needed import Missing, missing
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
 from mrg_r1_lib.storage.files import RESTORE, read_json
-
-NOTEBOOKS = {  # stage -> the notebook that scores its arms
-    "baseline": "01_data_preparation",
-    "pretrain": "02_supervised_finetuning",
-    "sft": "02_supervised_finetuning",
-    "srl": "03_semantic_reinforcement_learning",
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class Scores:
 def read_scores(run: Run, split: str | None = None) -> Scores:
     """The saved scores of the scale and corpus that `run` names, on a split (None: `scored_split`).
 
-    FileNotFoundError names the notebook if nothing was scored; ValueError if judges differ.
+    Missing names the command to run if nothing was scored; ValueError if judges differ.
     """
     split = split or scored_split(run)
     if not is_scored(run, split):
@@ -104,24 +98,17 @@ def is_scored(run: Run, split: str) -> bool:
     return scores_path(_reference(run), split).exists()
 
 
-def _no_reference(run: Run) -> FileNotFoundError:
-    return FileNotFoundError(
-        f"No reference labels in {_reference(run)}. Run notebooks/01_data_preparation.ipynb "
-        f"with the same SCALE and RESULTS first."
-    )
+def _no_reference(run: Run) -> Missing:
+    return missing(run, f"Nothing was scored at scale {run.scale} in {run.results / run.scale}")
 
 
 def require_scores(run: Run) -> None:
-    """FileNotFoundError names the notebook to run unless SFT and MCCS have scores of this seed."""
+    """Missing names the command to run unless SFT and MCCS have scores of this seed."""
     scored = read_scores(run).folders
-    missing = [arm for arm in ("sft", "srl_mccs") if (arm, run.seed) not in scored]
-    if missing:
-        notebook = NOTEBOOKS[ARMS[missing[0]].stage]
-        raise FileNotFoundError(
-            f"No scores of {run.corpus}/{missing[0]}, seed {run.seed}, in "
-            f"{run.results / run.scale}. Run notebooks/{notebook}.ipynb with the same SCALE and "
-            f"RESULTS, and SEED = {run.seed}, first."
-        )
+    for arm in ("sft", "srl_mccs"):
+        if (arm, run.seed) not in scored:
+            folder = run.results / run.scale
+            raise missing(run, f"{arm} has no scores of seed {run.seed} in {folder}")
 
 
 def run_folders(run: Run) -> dict[tuple[str, int], Path]:

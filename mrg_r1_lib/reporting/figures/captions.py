@@ -1,8 +1,11 @@
-"""What documents say of each saved figure, by its file's name: literal words, no numbers of a
-result.
+"""What documents and notebooks say of each saved figure, by its file's name: literal words, no
+numbers of a result.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from matplotlib.figure import Figure
 
 
 class Caption(NamedTuple):
@@ -14,6 +17,19 @@ class Caption(NamedTuple):
     title: str
     alt: str
     text: str
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A saved figure with its caption: a notebook shows the picture, and the words below it."""
+
+    figure: Figure
+    caption: Caption
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import Markdown, display  # notebooks alone have it
+
+        display(self.figure, Markdown(f"*{self.caption.title}.* {self.caption.text}"))
 
 
 METHOD, DATA, TRAINING, SCORES = "The method", "The data", "Training", "Main scores"
@@ -36,17 +52,17 @@ CAPTIONS = {
         METHOD,
         "The score of each reward for each report",
         "Heat map: a row per made-up report, from exact to broken, a column per reward.",
-        "Compare the columns. The rewards of wording lose little for a flipped negation and "
-        "much for a faithful paraphrase. The rewards of labels give a paraphrase the full "
-        "score. Heights are not comparable between columns.",
+        "Compare the columns. Rewards of wording lose little for a flipped negation and much "
+        "for a faithful paraphrase. Rewards of labels give a paraphrase the full score. "
+        "Heights are not comparable between columns.",
     ),
     "margin_curve": Caption(
         METHOD,
         "What the margin takes off",
-        "Mean MCCS of one constant normal report against the margin, for normal and for "
-        "abnormal studies.",
-        "This report uses no image. The lower curve, abnormal studies, is what the margin is "
-        "meant to lower.",
+        "Mean MCCS of one constant normal report against the margin: a curve for studies with "
+        "a finding, one for studies with none of the 13.",
+        "This report uses no image. The lower curve, studies with a finding, is what the "
+        "margin is meant to lower.",
     ),
     "data_flow": Caption(
         DATA,
@@ -85,34 +101,35 @@ CAPTIONS = {
         TRAINING,
         "Supervised finetuning, by epoch",
         "Two curves over the epochs of supervised finetuning (SFT) on the validation split: "
-        "loss per token, and micro F1 over 13 observations.",
+        "loss per token, and clinical F1 (micro, 13).",
         "The ring marks the epoch that was kept, by F1. Loss and F1 need not agree: likelier "
-        "text is not more correct text. Seed 0.",
+        "text is not more correct text. One seed.",
     ),
     "validation_sft_continued": Caption(
         TRAINING,
         "SFT continued, the control",
-        "Two curves over the epochs of the control on the validation split: loss per token, and "
-        "micro F1.",
-        "The control trains on likelihood alone, from the same start as reinforcement learning "
-        "and for about as long. Seed 0.",
+        "Two curves over the epochs of the control on the validation split: loss per token, "
+        "and clinical F1 (micro, 13).",
+        "The control trains on likelihood alone, from the same start as reinforcement "
+        "learning and for about as long. One seed.",
     ),
     "seed_curves": Caption(
         TRAINING,
         "Seed by seed",
-        "Four panels over training, a thin line per seed and a thick line for their mean: loss "
-        "and F1 of SFT, reward and F1 of reinforcement learning.",
-        "How far training varies when only the seed changes. A ring marks the checkpoint that "
-        "was kept.",
+        "Four panels over training, a thin line per seed and a thick line for their mean: "
+        "loss and F1 of SFT, reward and F1 of reinforcement learning.",
+        "How far training varies when only the seed changes: compare the distance between "
+        "thin lines with the rise of the thick one. A ring marks the checkpoint that was "
+        "kept. Both panels of F1 have one scale.",
     ),
     "srl_curves": Caption(
         TRAINING,
         "Reinforcement learning, by step",
         "Small panels: a column per reward, a row per quantity of its training, such as "
         "weighted reward, KL to SFT, entropy and tokens.",
-        "Running means; bands reach from the lowest seed to the highest. Rewards have different "
-        "scales: compare directions, not heights. In equal groups all completions have the same "
-        "reward, so that such a group teaches nothing.",
+        "Running means; bands reach from the lowest seed to the highest. Rewards have "
+        "different scales: compare directions, not heights. In equal groups all completions "
+        "have the same reward, so such a group teaches nothing.",
     ),
     "validation_curves": Caption(
         TRAINING,
@@ -124,12 +141,13 @@ CAPTIONS = {
     ),
     "main_scores": Caption(
         SCORES,
-        "The primary measure of every arm",
-        "Micro F1 over 13 observations of every arm with its 95 % interval, a row per arm.",
+        "The primary measure of every system",
+        "Clinical F1 (micro, 13 observations) of every system with its 95 % interval, a row "
+        "per system, the highest first.",
         "Further right is better. Counts and intervals are over seeds and studies together. "
-        "Compare a policy with its hollow twin, which was shown another study's image: a policy "
-        "that scores no more than its twin does not use the image. The ceiling is a perfect "
-        "reader's score.",
+        "The hollow mark in a policy's row is the same policy, shown another study's image: "
+        "what lies between the two marks is what it takes from the image. Green: a ceiling, "
+        "which no policy can use.",
     ),
     "precision_recall": Caption(
         SCORES,
@@ -149,25 +167,38 @@ CAPTIONS = {
     "ablation_forest": Caption(
         ABLATIONS,
         "Every arm against the paper's reward",
-        "Difference of each arm to MCCS in micro F1 with its 95 % interval, a row per arm.",
+        "Difference of each arm to MCCS in micro F1 with its 95 % interval, a row per arm, by "
+        "section and size of the difference.",
         "Right of the line: better than MCCS. The number of shared seeds stands behind each "
-        "name. An interval that covers zero is no evidence of a difference. Rows of one seed "
-        "are leads: they leave out how training varies.",
+        "name. A hollow mark has an interval that covers zero: no evidence of a difference. "
+        "Rows of one seed are leads: they leave out how training varies.",
     ),
     "reward_heatmap": Caption(
         ABLATIONS,
-        "The score of each arm under each reward",
-        "Heat map: a row per arm, a column per reward, the last column F1, on held-out reports.",
-        "Compare a row with SFT's. An arm that gains in its own column and not in the last one "
-        "learned something else than findings.",
+        "What each arm gained under each reward",
+        "Heat map: a row per arm, a column per reward, the last column F1: changes against "
+        "SFT on held-out reports, the highest F1 first.",
+        "Differences to SFT; each column has its own colour scale, orange up, purple down. An "
+        "arm that gains in its own column and not in the last one learned something else than "
+        "findings.",
     ),
     "reward_hacking": Caption(
         HACKING,
         "Reward and F1 of the same sampled reports",
-        "A panel per arm: its own reward and the F1 of its sampled training reports over the "
-        "steps, as shares of a gap closed.",
-        "Both are shares of the gap between the start of training and perfection; bands are "
-        "over seeds. Look at directions: where the reward rises and the F1 of the same reports "
-        "does not, the policy learned something else than findings.",
+        "A panel per arm, the paper's reward and rewards of wording: how its own reward and "
+        "the F1 of its sampled training reports move over the steps.",
+        "Changes since the first steps; bands are over seeds, the title has the last values. "
+        "Where the reward rises and the F1 of the same reports does not, the policy has "
+        "learned something else than findings.",
+    ),
+    "two_definitions": Caption(
+        HACKING,
+        "Two definitions, every run",
+        "Scatter: a point per run, micro F1 over 13 abnormalities across, example-based F1 "
+        "over 14 classes up; runs far below the others are named.",
+        "Both axes score the same reports. Left and right: how well findings are named. Up "
+        "and down: also whether a study without a finding is called so. A run at the usual "
+        "place across and far below the others has found something that the primary measure "
+        "does not see.",
     ),
 }

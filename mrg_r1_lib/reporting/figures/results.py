@@ -30,52 +30,45 @@ KINDS = {
 
 @matplotlib.rc_context(THEME)
 def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
-    """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per arm in the
-    table's order.
+    """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per system, the
+    highest first.
 
     Columns arm, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may
-    be NaN. ValueError for another kind.
+    be NaN. A policy whose images were shuffled is a hollow mark in the policy's own row. ValueError
+    for another kind.
     """
     unknown = sorted(set(table["kind"]) - set(KINDS))
     if unknown:
         raise ValueError(f"kind: {unknown[0]!r} is unknown; expected one of {', '.join(KINDS)}.")
-    figure, axes = new_figure(1, 1, 1.3 + 0.3 * len(table), note="")
+    twins = table["kind"] == "images shuffled"
+    systems = table[~twins].sort_values("value", ascending=False, kind="stable")
+    places = {arm: place for place, arm in enumerate(systems["arm"])}
+    figure, axes = new_figure(1, 1, 1.3 + 0.3 * len(systems), note="")
     axis: Axes = axes[0, 0]
     aside = axis.get_yaxis_transform()  # x in widths of the axes, y in rows
-    for position, row in enumerate(table.itertuples()):
-        axis.plot(
-            [row.low, row.high],
-            [position] * 2,
-            color=KINDS[row.kind]["color"],
-            linewidth=2.4,
-            solid_capstyle="round",
-        )
+    for row in table[twins].itertuples():
+        if (policy := row.arm.removesuffix("_shuffled")) in places:
+            axis.plot(row.value, places[policy], linestyle="", **KINDS[row.kind])
+    for position, row in enumerate(systems.itertuples()):
+        colour = KINDS[row.kind]["color"]
+        line = {"linewidth": 2.4, "solid_capstyle": "round"}
+        axis.plot([row.low, row.high], [position] * 2, color=colour, **line)
         axis.plot(row.value, position, linestyle="", **KINDS[row.kind])
-        axis.text(
-            1.03,
-            position,
-            f"{row.value:.2f}",
-            transform=aside,
-            va="center",
-            fontsize=9.5,
-            fontweight="bold",
-        )
+        text = {"transform": aside, "va": "center"}
+        bold = text | {"fontsize": 9.5, "fontweight": "bold"}
+        axis.text(1.03, position, f"{row.value:.2f}", **bold)
         interval = "" if np.isnan(row.low) else f"{row.low:.2f} to {row.high:.2f}"
-        axis.text(1.17, position, interval, transform=aside, va="center", fontsize=9, color=GREY)
-    axis.set_yticks(range(len(table)), table["arm"].map(label), fontsize=9.5)
-    axis.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
-    axis.set_xlabel("micro F1 over 13 observations, 95 % interval", fontsize=9.5)
+        axis.text(1.17, position, interval, fontsize=9, color=GREY, **text)
+    axis.set_yticks(range(len(systems)), systems["arm"].map(label), fontsize=9.5)
+    axis.set(xlim=(-0.02, 1.02), ylim=(len(systems) - 0.5, -0.5))
+    axis.set_xlabel("clinical F1 (micro, 13 observations), 95 % interval", fontsize=9.5)
     axis.tick_params(axis="x", labelsize=9)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x", color="0.9")
-    handles = [
-        Line2D([], [], linewidth=2.4, label=kind, **KINDS[kind])
-        for kind in KINDS
-        if kind in set(table["kind"])
-    ]
-    figure.legend(
-        handles=handles, loc="outside upper center", ncols=len(handles), fontsize=9.5, frameon=False
-    )
+    shown = [kind for kind in KINDS if kind in set(table["kind"])]
+    handles = [Line2D([], [], linewidth=2.4, label=kind, **KINDS[kind]) for kind in shown]
+    above = {"loc": "outside upper center", "ncols": len(handles), "frameon": False}
+    figure.legend(handles=handles, fontsize=9.5, **above)
     figure.supxlabel(note, x=0.99, ha="right", fontsize=8, color=GREY)
     return figure
 
@@ -86,9 +79,13 @@ def forest(table: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
     interval covers it.
 
     Columns arm, pairs (seeds, shown behind the arm), difference, low, high, and section, whose name
-    stands beside its first row. A row without a difference is left out.
+    stands beside its first row; in a section the largest difference stands first. A row without a
+    difference is left out.
     """
     table = table.dropna(subset="difference")
+    sections = list(dict.fromkeys(table["section"]))
+    table = table.assign(place=table["section"].map(sections.index))
+    table = table.sort_values(["place", "difference"], ascending=[True, False])
     figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(table), note=note)
     axis: Axes = axes[0, 0]
     for position, row in enumerate(table.itertuples()):

@@ -1,9 +1,12 @@
-"""Figures of rewards: what each pays for which report, and what a margin leaves of it."""
+"""Figures of rewards: the score of each report under each reward, changes in it, and what a margin
+leaves of it.
+"""
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrg_r1_lib.reporting.figures.theme import PALETTE, THEME, new_figure
@@ -31,14 +34,43 @@ def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) ->
             column + 0.5, row + 0.5, "none", ha="center", va="center", fontsize=7.5, color="0.35"
         )
     axes[0, 0].set_title(title, fontsize=9)
-    axes[0, 0].set(xlabel="", ylabel="")
+    _name_cells(axes[0, 0], table)
+    return figure
+
+
+def _name_cells(axis: Axes, table: pd.DataFrame) -> None:
+    """Names of rows and columns; a long name of a column is broken behind its underscore."""
     room = 72 // len(table.columns)  # letters of a column's name on one line
     names = [
         name if len(name) <= room else name.replace("_", "_\n") for name in map(str, table.columns)
     ]
-    axes[0, 0].set_xticks(np.arange(len(names)) + 0.5, names)
-    axes[0, 0].tick_params(axis="x", rotation=0, labelsize=7.5)
-    axes[0, 0].tick_params(axis="y", labelsize=8)
+    axis.set(xlabel="", ylabel="")
+    axis.set_xticks(np.arange(len(names)) + 0.5, names)
+    axis.tick_params(axis="x", rotation=0, labelsize=7.5)
+    axis.tick_params(axis="y", labelsize=8)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A change with its sign, as it is printed.
+
+    >>> signed(-0.0206)
+    '−0.021'
+    """
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+@matplotlib.rc_context(THEME)
+def changes(table: pd.DataFrame, title: str, note: str = "") -> Figure:
+    """A table of signed changes as coloured cells with their values: each column has a colour scale
+    of its own, white at 0 and full at the column's largest change. Named as in the table.
+    """
+    figure, axes = new_figure(1, 1, 0.9 + 0.25 * len(table), note=note)
+    largest = table.abs().max().replace(0, 1)
+    options = {"vmin": -1, "vmax": 1, "cmap": "PuOr_r", "cbar": False, "linewidths": 0.5}
+    text = {"annot_kws": {"fontsize": 7.5}, "annot": table.map(signed), "fmt": ""}
+    sns.heatmap(table / largest, **options, **text, ax=axes[0, 0])
+    axes[0, 0].set_title(title, fontsize=9)
+    _name_cells(axes[0, 0], table)
     return figure
 
 
@@ -59,5 +91,6 @@ def margin_curve(table: pd.DataFrame) -> Figure:
         ax=axes[0, 0],
     )
     axes[0, 0].set(xlabel="margin m", ylabel="mean MCCS", ylim=(0, 1.03))
-    axes[0, 0].legend(title="", fontsize=7)
+    axes[0, 0].set_title("one constant normal report, compared with", fontsize=9)
+    axes[0, 0].legend(title="", fontsize=8)
     return figure

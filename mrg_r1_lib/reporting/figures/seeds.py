@@ -52,12 +52,12 @@ def by_arm(
                 if reference != arm:
                     _mean_line(axis, table[table["arm"] == reference], x, column, window, style)
             _mean_line(axis, table[table["arm"] == arm], x, column, window, OWN, band=True)
-            axis.tick_params(labelsize=6.5, pad=1)
+            axis.tick_params(labelsize=7.5, pad=1)
             axis.grid(color="0.9", linewidth=0.7)
             axis.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
-        row[0].set_ylabel(textwrap.fill(name, 14), fontsize=7.5)
+        row[0].set_ylabel(textwrap.fill(name, 14), fontsize=8)
     for axis, arm in zip(axes[0], arms, strict=True):
-        axis.set_title(_titled(table, arm), fontsize=7)
+        axis.set_title(_titled(table, arm), fontsize=8)
     _label_below(axes[-1], x)
     figure.align_ylabels()
     shown = {label(arm): style for arm, style in beside.items()} | {"the column's own": OWN}
@@ -100,7 +100,7 @@ def over_x(rows: pd.DataFrame, x: str, column: str, window: int = 1) -> pd.DataF
 
 def _titled(table: pd.DataFrame, arm: str) -> str:
     seeds = table.loc[table["arm"] == arm, "seed"].nunique()
-    return textwrap.fill(label(arm), 14) + f"\n{seeds} seed{'s' * (seeds != 1)}"
+    return textwrap.fill(label(arm), 24) + f"\n{seeds} seed{'s' * (seeds != 1)}"
 
 
 def _label_below(row: Sequence[Axes], x: str) -> None:
@@ -125,7 +125,10 @@ def seed_curves(
     running means over `window` rows.
     """
     figure, axes = new_figure(1, len(panels), 2.4, f"{note}; ring: the checkpoint that was kept")
+    first: dict[str, Axes] = {}  # panels of one column share their scale
     for axis, (title, (rows, x, column)) in zip(axes.flat, panels.items(), strict=True):
+        if first.setdefault(column, axis) is not axis:
+            axis.sharey(first[column])
         seeds = over_x(rows, x, column, 1 if "chosen" in rows else window)
         axis.plot(seeds.index, seeds, color=PALETTE[0], linewidth=0.7, alpha=0.6)
         axis.fill_between(
