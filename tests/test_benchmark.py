@@ -12,7 +12,7 @@ from gpu_items import GROUPS, TINY, Item
 from gpu_measurements import main, measure, measure_group, save
 from gpu_stages import attend_to_windows
 from random_policies import random_policy
-from srl_step import measure_srl, on_reports, timed_run, timed_settings, trainer_of
+from srl_step import measure_srl, on_reports, scale_of, timed_run, timed_settings, trainer_of
 from step_clock import PARTS, PartsClock
 
 from mrg_r1_lib.policies.registry import POLICIES
@@ -111,6 +111,12 @@ def test_a_policy_that_does_not_fit_has_a_row_that_says_so(tiny, monkeypatch):
 
     monkeypatch.setattr(gpu_measurements, "measured", full)
     assert measure(Item(tiny))["failed"] == "CUDA out of memory"
+
+
+def test_a_policy_is_measured_at_its_own_scale_or_at_the_scale_of_its_kind():
+    scales = {"smolvlm_500m": "workstation", "huatuo_7b": "full", "qwen25_vl_3b": "full"}
+    scales |= {"tiny_llava": "laptop"}
+    assert {policy: scale_of(policy) for policy in scales} == scales
 
 
 def test_completions_never_end_early_and_hold_no_token_of_an_image(tiny, tmp_path):

@@ -100,6 +100,11 @@ GROUPS = {
     "tiny": [Item("tiny_llava", studies=4)],
     "7b_best": [Item("qwen25_vl_7b", changes={"micro_batch": 16}, tower=WINDOWS)],
     "others": [*updates("qwen3_vl_4b", {}), *updates("llava_15_7b", {})],
+    "smolvlm": [  # the steps of scale workstation
+        Item("smolvlm_500m", studies=4),
+        Item("smolvlm_500m", "sft", studies=16),
+        Item("smolvlm_500m", "generate", studies=32),
+    ],
 }
 
 

@@ -53,8 +53,9 @@ class TimedRun(Run):
 
 
 def scale_of(policy: str) -> str:
-    """The scale that a policy belongs to; ValueError for an unknown policy."""
-    return "full" if require_known(policy).hub else "laptop"
+    """The last scale with that policy; if none has it, full or laptop. ValueError if unknown."""
+    default = "full" if require_known(policy).hub else "laptop"
+    return {scale.policy: name for name, scale in SCALES.items()}.get(policy, default)
 
 
 def timed_run(
