@@ -3,11 +3,11 @@
 A notebook that is run by hand shows that sentence alone, without a traceback.
 """
 
-from mrg_r1_lib.experiments import DEFAULT_CORPUS
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
 
-MINUTES = {"smoke": (2, 5), "laptop": (30, 60)}  # of notebook 02 and of the study, on two cores
+# of notebook 02 and of the study, on two cores
+MINUTES = {"smoke": (2, 5), "lesson": (6, 12), "laptop": (30, 60)}
 
 
 class Missing(FileNotFoundError):
@@ -20,7 +20,7 @@ class Missing(FileNotFoundError):
 def missing(run: Run, what: str) -> Missing:
     """The error that says what is missing and which study makes it."""
     words = ["./run_all.sh", run.scale]
-    words += ["--corpus", run.corpus] if run.corpus != DEFAULT_CORPUS else []
+    words += ["--corpus", run.corpus] if run.corpus != run.settings.corpus else []
     words += ["--seeds", str(run.seed)] if run.seed else []
     words += ["--results", str(run.results)] if run.results != results_root() else []
     return Missing(_sentence(run, what, " ".join(words), part=1))
@@ -30,7 +30,7 @@ def require_policy(run: Run) -> None:
     """Missing names the command of notebook 02 unless the run's policy is trained."""
     if not run.finished("train"):
         words = ["./run_all.sh notebook 02_supervised_finetuning", f"SCALE={run.scale}"]
-        words += [f"EXPERIMENT={run.experiment}"] if run.corpus != DEFAULT_CORPUS else []
+        words += [f"EXPERIMENT={run.experiment}"] if run.corpus != run.settings.corpus else []
         words += [f"SEED={run.seed}"]
         words += [f"RESULTS={run.results}"] if run.results != results_root() else []
         what = f"The policy {run.arm} of seed {run.seed}, scale {run.scale}, is not trained here"
@@ -38,6 +38,6 @@ def require_policy(run: Run) -> None:
 
 
 def _sentence(run: Run, what: str, command: str, part: int) -> str:
-    known = run.scale in MINUTES and run.corpus == DEFAULT_CORPUS
+    known = run.scale in MINUTES and run.corpus == run.settings.corpus
     time = f"in about {MINUTES[run.scale][part]} minutes" if known else "(time not measured)"
     return f"{what}: `{command}` makes it {time}; then run this notebook again."
