@@ -84,20 +84,6 @@ def test_the_interval_of_a_family_of_two_is_corrected_to_97_5_percent(results, r
     assert row["corrected_low"] <= row["low"] and row["high"] <= row["corrected_high"]
 
 
-def test_seeds_that_suggested_a_comparison_do_not_confirm_it(results, run):
-    family = "own reward, all studies"
-    for seed, found in ((0, 20), (1, 12), (2, 11)):
-        add(results, "srl_net_benefit_all_studies", seed, Edema=found)
-        add(results, "srl_all_studies", seed, Edema=10)
-    table = comparisons.comparison_table(run).query("measure == 'f1'").set_index("family")
-    led, confirming = (table.loc[family].query(f"confirming == {each}") for each in (False, True))
-    assert led["seeds"].tolist() == [3] and led[["p_holm", "corrected_low"]].isna().all(axis=None)
-    assert confirming["seeds"].tolist() == [2]
-    assert confirming["difference"].iloc[0] == pytest.approx(f1(23, 23, 60) - f1(20, 20, 60))
-    # the family has one confirming row: Holm multiplies its p by one
-    assert confirming["p_holm"].iloc[0] == confirming["p"].iloc[0]
-
-
 def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     assert comparisons.comparison_table(run)["t_low"].isna().all()
     for arm, found in (("sft", 10), ("srl_mccs", 14)):

@@ -11,7 +11,7 @@ import pandas as pd
 from mrg_r1_lib.metrics.bootstrap import paired_bootstrap
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
-from mrg_r1_lib.reporting.comparisons import CONFIRMING, FAMILY, STATISTICS, entries
+from mrg_r1_lib.reporting.comparisons import FAMILY, STATISTICS, entries
 from mrg_r1_lib.reporting.schema import (
     AGAINST,
     ARM,
@@ -69,7 +69,6 @@ CHECKED_COMPARISONS = {
     "arm": ARM,
     "against": AGAINST,
     "seeds": SEEDS,
-    "confirming": CONFIRMING,
     "difference": difference("in F1 under the check"),
     "low": difference(LOW),
     "high": difference(HIGH),
@@ -111,7 +110,7 @@ def checked_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     """The planned differences in F1 under each check, by CHECKED_COMPARISONS."""
     scores = read_scores(run)
     rows = []
-    for family, pair, seeds, confirming in entries(scores):
+    for family, pair, seeds in entries(scores):
         both = [
             checks(scores, held_out, scores.codes(arm, seeds)) for arm in (pair.arm, pair.against)
         ]
@@ -125,7 +124,7 @@ def checked_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
             )
             row = {"split": scores.split, "family": family, "check": one.name}
             row |= {"studies": len(one.truth), "arm": pair.arm, "against": pair.against}
-            row |= {"seeds": len(seeds), "confirming": confirming} | result._asdict()
+            row |= {"seeds": len(seeds)} | result._asdict()
             rows.append(row)
     return pd.DataFrame(rows, columns=list(CHECKED_COMPARISONS))
 

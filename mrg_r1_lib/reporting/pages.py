@@ -30,7 +30,6 @@ from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 STUDY = Run("iu_xray/srl_mccs", "laptop", 0, results_root())
 NONE = "–"
 F1 = "CE F1 micro-13 [95 %]"
-PAIR = ["arm", "against", "confirming"]
 LIMITS = {  # what SRL with MCCS is held against: arm, column of the main table, words
     "image_classifier": ("F1 micro-13", "a small image classifier with template sentences"),
     "sft": ("F1 example-14", "its start, SFT, where “No Finding” counts, too"),
@@ -118,20 +117,17 @@ def limits(run: Run = STUDY) -> str:
 
 
 def planned(family: str, *columns: str, run: Run = STUDY) -> str:
-    """The planned comparisons of a family; where named, these columns alone.
-
-    Seeds that suggested a comparison have a row of their own.
-    """
+    """The planned comparisons of a family; where named, these columns alone."""
     table = build.read("comparisons", run)
-    corrected = table.query("measure == 'f1' and confirming")
+    corrected = table.query("measure == 'f1'")
     table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
     own = labelled(table[table["family"] == family])
     rows = []
-    for (arm, against, confirming), parts in own.groupby(PAIR, sort=False):
+    for (arm, against), parts in own.groupby(["arm", "against"], sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
         row = {"difference": f"{arm} − {against}"}
-        row["seeds"] = f"{f1['seeds']}{'' if confirming else ', with the one that suggested it'}"
+        row["seeds"] = f1["seeds"]
         row[F1] = with_ends(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = digits(f1["p_holm"])
