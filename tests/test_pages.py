@@ -38,6 +38,9 @@ def compared(measure, difference, seeds, **corrected):
     return row | dict.fromkeys(names, np.nan) | corrected
 
 
+MEASURES = (("f1", 0.04), ("precision", -0.02), ("recall", 0.08), ("macro_f1", 0.01))
+
+
 @pytest.fixture
 def saved(monkeypatch):
     """Put small tables in the place of the saved ones."""
@@ -46,10 +49,7 @@ def saved(monkeypatch):
     scores += [scores_row("sft_shuffled", "images shuffled", 1, 0.05)]
     scores += [scores_row("srl_bleu", "policy", 1, 0.75)]
     corrected = {"p_holm": 0.04, "corrected_low": -0.01, "corrected_high": 0.09}
-    comparisons = [
-        compared(measure, value, 2, **corrected)
-        for measure, value in (("f1", 0.04), ("precision", -0.02), ("recall", 0.08))
-    ]
+    comparisons = [compared(measure, value, 2, **corrected) for measure, value in MEASURES]
     ablation = {
         "arm": ["srl_mccs", "srl_bleu", "srl_beta_0"],
         "section": "reward",
@@ -63,6 +63,7 @@ def saved(monkeypatch):
         "main": pd.DataFrame([row for arm in arms for row in main_rows(arm, arms[arm])]),
         "scores": pd.DataFrame(scores),
         "comparisons": pd.DataFrame(comparisons),
+        "confirmed_comparisons": pd.DataFrame(comparisons).assign(reference="index"),
         "ablations": pd.DataFrame(ablation),
     }
     tables["main"] = tables["main"].astype({"classes": "Int64"})
@@ -114,7 +115,22 @@ def test_a_planned_comparison_has_its_interval_and_its_corrected_one(saved):
     (row,) = pages.planned("planned").splitlines()[2:]
     assert row == (
         "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | 0.020 | – "
-        "| -0.020 | +0.080 |"
+        "| -0.020 | +0.080 | +0.010 |"
+    )
+
+
+def test_a_planned_comparison_is_shown_on_the_confirmation_set_too(saved):
+    assert pages.planned("planned", reference="index") == pages.planned("planned")
+    assert pages.planned("planned", reference="none") == pages.NOT_SCORED
+
+
+def test_a_hypothesis_says_what_was_planned_and_whether_it_holds(saved):
+    row = {"arm": "srl_mccs", "against": "sft", "on": "test", "at_least": 0.05, "seeds": 1}
+    row |= {"difference": 0.04, "low": -0.01, "high": 0.09, "holds": False}
+    saved["hypotheses"] = pd.DataFrame([row])
+    (line,) = pages.hypotheses().splitlines()[2:]
+    assert line == (
+        "| SRL, MCCS − SFT | test | at least +0.05 | +0.040 [-0.010, +0.090] | 1 | **no** |"
     )
 
 

@@ -25,6 +25,7 @@ from mrg_r1_lib.reporting import (
     corpus_tables,
     drawings,
     gains,
+    hypotheses,
     logs,
     reward_scores,
     sampled,
@@ -80,6 +81,7 @@ TABLES: dict[str, Table] = {
     "observation_intervals": Table(
         by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS
     ),
+    "hypotheses": Table(hypotheses.hypothesis_table, hypotheses.HYPOTHESES, reads=("held_out",)),
     "gains": Table(gains.gain_table, gains.GAINS),
     "training": Table(logs.training_table, logs.TRAINING),
     "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),

@@ -30,26 +30,29 @@ from mrg_r1_lib.reporting.schema import (
 )
 from mrg_r1_lib.reporting.scores import Scores, read_scores
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.study import CONFIRMATION
 
 LEVEL = 0.95
 
 
 class Pair(NamedTuple):
-    """`arm` minus `against`."""
+    """`arm` minus `against`: at least how much, with an interval above 0, on which set."""
 
     arm: str
     against: str
+    at_least: float = 0.0
+    on: str = "test"
 
 
 FAMILIES = {  # results/PLAN.md
     "planned": (
-        Pair("srl_mccs", "sft"),
+        Pair("srl_mccs", "sft", 0.05),
         Pair("srl_mccs", "sft_continued"),
         Pair("srl_mccs", "image_classifier"),
     ),
     "own reward, all studies": (
-        Pair("srl_graded_all_studies", "srl_all_studies"),
-        Pair("srl_graded_all_studies", "srl_label_f1_all_studies"),
+        Pair("srl_graded_all_studies", "srl_all_studies", 0.03, on=CONFIRMATION),
+        Pair("srl_graded_all_studies", "srl_label_f1_all_studies", on=CONFIRMATION),
     ),
 }
 STATISTICS = {

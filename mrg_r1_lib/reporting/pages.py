@@ -29,7 +29,9 @@ from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 STUDY = Run("iu_xray/srl_mccs", "laptop", 0, results_root())
 NONE = "–"
+NOT_SCORED = "Not scored yet."
 F1 = "CE F1 micro-13 [95 %]"
+BESIDE = ("precision", "recall", "macro_f1")  # the differences beside that in F1
 LIMITS = {  # what SRL with MCCS is held against: arm, column of the main table, words
     "image_classifier": ("F1 micro-13", "a small image classifier with template sentences"),
     "sft": ("F1 example-14", "its start, SFT, where “No Finding” counts, too"),
@@ -116,9 +118,13 @@ def limits(run: Run = STUDY) -> str:
     return "\n".join(lines)
 
 
-def planned(family: str, *columns: str, run: Run = STUDY) -> str:
-    """The planned comparisons of a family; where named, these columns alone."""
-    table = build.read("comparisons", run)
+def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -> str:
+    """The planned comparisons of a family; where named, these columns alone.
+
+    On the test split, or on the confirmation set against one of its references.
+    """
+    table = build.read("confirmed_comparisons" if reference else "comparisons", run)
+    table = table.query("reference == @reference") if reference else table
     corrected = table.query("measure == 'f1'")
     table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
     own = labelled(table[table["family"] == family])
@@ -133,9 +139,20 @@ def planned(family: str, *columns: str, run: Run = STUDY) -> str:
         row["p (Holm)"] = digits(f1["p_holm"])
         row["p (Holm, all families)"] = digits(f1["p_all"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
-        row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
+        row |= {name: digits(by.loc[name, "difference"], "+") for name in BESIDE}
         rows.append(row)
-    return markdown(pd.DataFrame(rows)[list(columns or rows[0])], names=2)
+    return markdown(pd.DataFrame(rows)[list(columns or rows[0])], names=2) if rows else NOT_SCORED
+
+
+def hypotheses(run: Run = STUDY) -> str:
+    """Each hypothesis of the plan, what came out, and whether it holds."""
+    table = labelled(build.read("hypotheses", run))
+    frame = pd.DataFrame({"difference": table["arm"] + " − " + table["against"]})
+    frame = frame.assign(set=table["on"], planned=table["at_least"].map("at least {:+.2f}".format))
+    frame["came out"] = table.apply(with_ends, axis=1)
+    frame["seeds"] = table["seeds"]
+    frame["holds"] = table["holds"].map({True: "yes", False: "**no**"})
+    return markdown(frame, names=3)
 
 
 def definitions(run: Run = STUDY) -> str:
