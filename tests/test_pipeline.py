@@ -220,6 +220,13 @@ def test_seeds_and_arms_choose_what_is_trained_and_what_compares_stays_with_seed
     assert {step.run.seed for stage in (stages[0], *stages[4:]) for step in stage} == {0}
 
 
+def test_a_seed_or_arm_that_is_named_twice_runs_once(tmp_path):
+    named = {"seeds": [0, 1, 0], "arms": ["srl_mccs", "srl_bleu", "srl_mccs"]}
+    study = every(Grid("smoke", tmp_path, **named))
+    assert len(set(study)) == len(study)
+    assert {step.run.seed for step in study} == {0, 1}
+
+
 @pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_wrong"])
 def test_an_arm_that_is_not_of_the_last_trained_stage_lists_those_that_are(tmp_path, arm):
     with pytest.raises(ValueError, match=f"'{arm}': expected .* of sft_continued, srl_mccs, "):

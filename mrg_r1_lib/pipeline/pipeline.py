@@ -54,8 +54,8 @@ class Grid:
     def __post_init__(self) -> None:
         scale = load_scale(self.scale)
         require_known(scale.policy)
-        object.__setattr__(self, "seeds", self.seeds or scale.seeds)
-        object.__setattr__(self, "arms", self.arms or (*scale.arms, CONTROL))
+        object.__setattr__(self, "seeds", tuple(dict.fromkeys(self.seeds or scale.seeds)))
+        object.__setattr__(self, "arms", tuple(dict.fromkeys(self.arms or (*scale.arms, CONTROL))))
         object.__setattr__(self, "final", self.final or scale.final)
         known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
         for arm in self.arms:
