@@ -28,7 +28,7 @@ from mrg_r1_lib.rewards import check_rewards
 from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.storage.files import locked, require_room, sweep
-from mrg_r1_lib.storage.paths import data_root, results_root
+from mrg_r1_lib.storage.paths import data_root, full_path, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device
 
 CONTROL = "sft_continued"  # runs beside the reinforced arms and takes as long
@@ -219,7 +219,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     scale, seed = given.pop("SCALE", "smoke"), given.pop("SEED", "0")
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: expected a whole number.")
-    results = Path(given.pop("RESULTS", results)).expanduser().resolve()
+    results = full_path(given.pop("RESULTS", results))
     step = Step(name, Run(experiment, scale, int(seed), results))
     require_notebook(name, step.parameters | given)
     require_room(results, step.run.settings.disk_gib)
@@ -257,17 +257,16 @@ def main() -> None:
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
     for command in commands.choices.values():
-        command.add_argument("--results", type=Path, default=results_root(), help="a folder")
+        command.add_argument("--results", type=full_path, default=results_root(), help="a folder")
     named = parser.parse_args()
-    results = named.results.expanduser().resolve()
     try:
         if named.command == "notebook":
-            run_notebook(named.name, named.parameters, results)
+            run_notebook(named.name, named.parameters, named.results)
         elif named.plan:
             sys.stdout.write(plan_text(scale_with(named.scale, named.policy)))
         else:
             scale = scale_with(named.scale, named.policy)
-            grid = Grid(scale, results, named.corpus, named.seeds, named.arms, named.final)
+            grid = Grid(scale, named.results, named.corpus, named.seeds, named.arms, named.final)
             if named.command == "run":
                 run_study(grid, named.fresh)
             else:
