@@ -37,7 +37,7 @@ from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.files import table_text, write_text
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 
 CORPUS = "01_data_preparation"
 ABLATION = "04_reward_ablations"
@@ -194,7 +194,7 @@ def main() -> None:
     )
     parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
-    parser.add_argument("--results", type=Path, default=results_root())
+    parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
     made = [name for name, entry in TABLES.items() if not entry.corpus]
     made += [name for name, entry in FIGURES.items() if not entry.elsewhere]

@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -21,7 +20,7 @@ from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.memory import require_device
 from mrg_r1_lib.training.progress import Progress, standard_error
@@ -158,15 +157,14 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     parser.add_argument("--scale", default="laptop", help="default: %(default)s")
     parser.add_argument("--policy", metavar="NAME", help="another one than the scale's")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=results_root(), help="results folder")
+    parser.add_argument("--results", type=full_path, default=results_root(), help="results folder")
     named = parser.parse_args()
-    results = named.results.expanduser()
     try:
         scale = scale_with(named.scale, named.policy)
         require_known(load_scale(scale).policy)
-        require_room(results, load_scale(scale).disk_gib)
+        require_room(named.results, load_scale(scale).disk_gib)
         require_device(scale)
         with redirect_stderr(standard_error()):
-            stage(Run(named.experiment, scale, named.seed, results))
+            stage(Run(named.experiment, scale, named.seed, named.results))
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
