@@ -96,15 +96,6 @@ def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
     ]
 
 
-def test_a_limit_says_whether_the_papers_arm_scores_above_another(saved, monkeypatch):
-    limits = {"sft": ("F1 macro-13", "its start"), "srl_mccs": ("rouge_l", "itself")}
-    monkeypatch.setattr(pages, "LIMITS", limits)
-    assert pages.limits().splitlines() == [
-        "- Above its start: 0.500 and 0.250 in F1 macro-13.",
-        "- **Not above** itself: 0.500 and 0.500 in rouge_l.",
-    ]
-
-
 def test_a_planned_comparison_shows_the_columns_that_a_page_names(saved):
     lines = pages.planned("planned", "difference", "seeds", "p (Holm)").splitlines()
     assert lines[0] == "| difference | seeds | p (Holm) |"
@@ -114,7 +105,7 @@ def test_a_planned_comparison_shows_the_columns_that_a_page_names(saved):
 def test_a_planned_comparison_has_its_interval_and_its_corrected_one(saved):
     (row,) = pages.planned("planned").splitlines()[2:]
     assert row == (
-        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | 0.020 | – "
+        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | – "
         "| -0.020 | +0.080 | +0.010 |"
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.reporting.comparisons import FAMILIES, FAMILY, comparison_table
-from mrg_r1_lib.reporting.confirmation import INDEX, confirmed_comparisons
+from mrg_r1_lib.reporting.confirmation import INDEX, compared
 from mrg_r1_lib.reporting.schema import AGAINST, ARM, SPLIT, count, difference, flag
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import CONFIRMATION
@@ -25,7 +25,7 @@ HYPOTHESES = {
 
 def hypothesis_table(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     """Each hypothesis on the set that it was planned for, by HYPOTHESES; 0 seeds: not scored."""
-    return judged(comparison_table(run), confirmed_comparisons(run, held_out))
+    return judged(comparison_table(run), compared(run, held_out))
 
 
 def judged(test: pd.DataFrame, confirmed: pd.DataFrame) -> pd.DataFrame:
