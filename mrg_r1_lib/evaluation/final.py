@@ -26,14 +26,14 @@ def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
     corpus = corpus or load_scale(scale).corpus
-    studies = load_studies(corpus, load_scale(scale))
-    sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
             f"No run of {corpus} at scale {scale} was made below {results}. "
             f"Run ./run_all.sh {scale} first."
         )
+    studies = load_studies(corpus, load_scale(scale))
+    sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     for run, split in product(runs, sealed):
         evaluate(run, split)
     return runs

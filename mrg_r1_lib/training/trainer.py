@@ -14,7 +14,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from transformers.utils import logging
 
-from mrg_r1_lib.policies.load_save import policy_digest, save_policy
+from mrg_r1_lib.policies.load_save import half_precision, policy_digest, save_policy
 from mrg_r1_lib.policies.registry import POLICIES, require_known
 from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
@@ -54,7 +54,8 @@ def common_settings(run: Run) -> dict:
         "report_to": "none",
         "disable_tqdm": True,  # Progress is the one bar
         "logging_steps": 1,
-        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
+        "bf16": on_gpu and half_precision() == torch.bfloat16,
+        "fp16": on_gpu and half_precision() == torch.float16,  # with its loss scaled
         "use_cpu": not on_gpu,
         "activation_checkpointing": POLICIES[run.settings.policy].activation_checkpointing,
         "save_total_limit": 2,  # the last complete checkpoint stays while the next is written
