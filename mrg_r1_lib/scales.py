@@ -90,6 +90,10 @@ SCALES = {
         final=True,  # CI walks the whole way; these policies are too small to learn from the score
         disk_gib=0.5,
     ),
+    # for a class. Two of three training studies are normal, so likelihood learns to write normal
+    # reports; SRL sees three abnormal studies in four, and MCCS rewards what is found. The scale is
+    # chosen for a gain: SFT stops early, with a policy that reports less than its tower sees.
+    # results/LOG.md has the trials; the .05 that are wanted were not shown yet
     "lesson": Scale(
         policy="tiny_llava",
         corpus="lesson",
@@ -100,7 +104,7 @@ SCALES = {
         ),
         sft=Finetune(1, evaluations=2, batch_size=8, learning_rate=5e-4, threads=2),
         sft_continued=Finetune(1, evaluations=4, batch_size=8, learning_rate=3e-4, threads=1),
-        srl=Reinforce(80, evaluations=4, studies_per_step=4, learning_rate=3e-4, threads=1),
+        srl=Reinforce(64, evaluations=4, studies_per_step=8, learning_rate=2.5e-4, threads=1),
         resamples=2000,
     ),
     "laptop": Scale(
