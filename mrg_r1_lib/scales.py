@@ -99,12 +99,13 @@ SCALES = {
         corpus="lesson",
         studies={"train": None, "validate": None, "test": None},
         max_completion_length=64,
+        # a good eye and a short SFT: what the eye sees is not yet in the reports, so SRL has work
         pretrain=Pretrain(
-            2000, own=2, tower_epochs=3, terse=2000, reports=2000, batch_size=16, threads=2
+            4000, own=3, tower_epochs=4, terse=4000, reports=2000, batch_size=16, threads=2
         ),
-        sft=Finetune(1, evaluations=2, batch_size=8, learning_rate=5e-4, threads=2),
-        sft_continued=Finetune(1, evaluations=4, batch_size=8, learning_rate=3e-4, threads=1),
-        srl=Reinforce(64, evaluations=4, studies_per_step=8, learning_rate=2.5e-4, threads=1),
+        sft=Finetune(1, evaluations=1, batch_size=16, learning_rate=5e-4, threads=2),
+        sft_continued=Finetune(2, evaluations=4, batch_size=16, learning_rate=3e-4, threads=1),
+        srl=Reinforce(40, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
         resamples=2000,
     ),
     "laptop": Scale(
