@@ -1,9 +1,10 @@
 """Tiny policies of the published architectures, and every stage of a study on one of them, in a
 process of its own:
 
-`python tests/architectures.py NAME RESULTS lora|whole [TORCHVISION]`
+`python tests/architectures.py NAME RESULTS lora|fp16|whole [TORCHVISION]`
 
-NAME is one of `TINY`; `seen.json` in the folder RESULTS is what `test_architectures.py` looks at.
+NAME is one of `TINY`; `fp16` is LoRA as on a GPU without bfloat16. `seen.json` in the folder RESULTS
+is what `test_architectures.py` looks at.
 TORCHVISION is a folder that holds torchvision alone (`benchmarks/cpu_torchvision.py`).
 """
 
@@ -359,7 +360,9 @@ def see(run: Run) -> dict:
 
 
 def main(name: str, results: Path, adapters: str) -> None:
-    register(name, results / "published", adapters == "lora")
+    if adapters == "fp16":
+        torch.cuda.is_bf16_supported = lambda *_, **__: False
+    register(name, results / "published", adapters != "whole")
     srl.reward_functions = rewards_that_differ
     run = Run("iu_xray/srl_mccs", "smoke", 0, results)
     pretrain.pretrain(run)

@@ -3,12 +3,13 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from saved_scores import codes, write, write_log
 
 from mrg_r1_lib.experiments import ARMS, SRL
 from mrg_r1_lib.reporting import ablations, reward_scores
-from mrg_r1_lib.reporting.sampled import ONE_SAMPLE, REWARD_CHOICES, best_expected
+from mrg_r1_lib.reporting.sampled import ONE_SAMPLE, REWARD_CHOICES, best_expected, level_table
 from mrg_r1_lib.rewards import REWARDS
 
 STUDIES = 8
@@ -119,6 +120,19 @@ def test_a_study_that_gains_reward_and_no_finding_is_listed(results, run):
     assert table["row"].tolist() == [4, 5, 6, 7]
     assert set(table["gain"]) == set(table["denials"]) == {1.0}
     assert reward_scores.reward_without_findings(dataclasses.replace(run, seed=7)).empty
+
+
+def test_what_a_reward_chooses_stands_beside_what_training_with_it_reached(results, run):
+    choices = pd.DataFrame({"reward": [ONE_SAMPLE, "mccs", "cosine"], "f1": [0.2, 0.3, 0.4]})
+    for arm, values in (("sft", [0.1, 0.5]), ("srl_mccs", [0.6, 0.4])):
+        chosen = [value == max(values) for value in values]
+        write_log(results, arm, 0, "validation.csv", f1=values, chosen=chosen)
+    seen = {"against_index": [False, True], "f1": [0.7, 0.9]}
+    write_log(results, "pretrained", 0, "tower_validation.csv", **seen)
+    table = level_table(run, choices)
+    assert table["chosen"].tolist()[:3] == [0.2, 0.3, 0.4]
+    assert table["trained"].fillna(-1).tolist() == [0.5, 0.6, -1, 0.7]
+    assert list(table.index)[:2] == ["SFT", "SRL, MCCS"]
 
 
 def test_the_choice_of_a_reward_is_its_best_sample_against_the_others():

@@ -17,6 +17,7 @@ from mrg_r1_lib.rewards.counts import COUNTS
 from mrg_r1_lib.storage.files import write_aside
 from mrg_r1_lib.storage.paths import REPOSITORY, data_root
 
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="CPUs train in float32")
 TORCHVISION = "0.28.0"  # the release for torch 2.13
 SEES = (
     "vision_tower.",
@@ -65,6 +66,7 @@ def torchvision():
         "qwen25 whole",
         "qwen3 lora",
         "idefics3 lora",
+        pytest.param("idefics3 fp16", marks=ON_GPU),
     ],
 )
 def seen(request, indiana, tmp_path_factory):
@@ -78,7 +80,7 @@ def seen(request, indiana, tmp_path_factory):
     assert answer.returncode == 0, answer.stderr[-3000:]
     return json.loads((results / "seen.json").read_text()) | {
         "name": name,
-        "adapters": adapters == "lora",
+        "adapters": adapters != "whole",
     }
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_frames import texts
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import select_figure_formats
+from IPython.utils.capture import capture_output
 from saved_scores import codes, write, write_log
 
 from mrg_r1_lib.metrics.bootstrap import Efficacy
@@ -83,6 +86,16 @@ def test_table_and_figure_have_one_interval(saved, run):
     assert (saved / "smoke" / "figures" / "main_scores.png").exists()
     pooled = build.table("ablations", run).set_index("arm").loc["srl_mccs"]
     assert (pooled["f1"], pooled["recall"]) == (row["value"], row["recall"])
+
+
+def test_a_notebook_shows_a_figure_as_the_value_of_its_cell_below_its_caption(saved, run):
+    shell = InteractiveShell.instance()
+    select_figure_formats(shell, {"png"})  # as %matplotlib inline does
+    with capture_output() as captured:
+        data, _ = shell.display_formatter.format(build.show("two_definitions", run))
+    (caption,) = captured.outputs
+    assert CAPTIONS["two_definitions"].text in caption.data["text/markdown"]
+    assert data["image/png"]
 
 
 def test_a_figure_whose_table_is_not_saved_names_the_notebook(saved, run):

@@ -84,20 +84,6 @@ def test_the_interval_of_a_family_of_two_is_corrected_to_97_5_percent(results, r
     assert row["corrected_low"] <= row["low"] and row["high"] <= row["corrected_high"]
 
 
-def test_seeds_that_suggested_a_comparison_do_not_confirm_it(results, run):
-    family = "own reward, all studies"
-    for seed, found in ((0, 20), (1, 12), (2, 11)):
-        add(results, "srl_net_benefit_all_studies", seed, Edema=found)
-        add(results, "srl_all_studies", seed, Edema=10)
-    table = comparisons.comparison_table(run).query("measure == 'f1'").set_index("family")
-    led, confirming = (table.loc[family].query(f"confirming == {each}") for each in (False, True))
-    assert led["seeds"].tolist() == [3] and led[["p_holm", "corrected_low"]].isna().all(axis=None)
-    assert confirming["seeds"].tolist() == [2]
-    assert confirming["difference"].iloc[0] == pytest.approx(f1(23, 23, 60) - f1(20, 20, 60))
-    # the family has one confirming row: Holm multiplies its p by one
-    assert confirming["p_holm"].iloc[0] == confirming["p"].iloc[0]
-
-
 def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     assert comparisons.comparison_table(run)["t_low"].isna().all()
     for arm, found in (("sft", 10), ("srl_mccs", 14)):
@@ -112,7 +98,7 @@ def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
 
 
 def test_the_checks_change_reference_observations_or_studies_as_they_say(results, run, held_out):
-    table = checks.checked_scores(run, held_out)
+    table = checks.scored(run, held_out)
     f1s = table.set_index(["arm", "check"])["f1"]
     assert f1s["sft", "as planned"] == pytest.approx(f1(10, 10, 30))
     assert f1s["sft", "against the MeSH terms"] == pytest.approx(f1(10, 10, 40))
@@ -121,7 +107,7 @@ def test_the_checks_change_reference_observations_or_studies_as_they_say(results
     assert f1s["sft", "reports that training has not"] == 0
     assert set(table[table["check"] == "reports that training has not"]["studies"]) == {30}
     assert set(table["arm"]) == {"sft", "sft_continued", "srl_mccs"}
-    compared = checks.checked_comparisons(run, held_out).set_index(["check", "against"])
+    compared = checks.compared(run, held_out).set_index(["check", "against"])
     assert compared.loc[("without Support Devices", "sft_continued"), "difference"] == 0
     planned = comparisons.comparison_table(run).query("measure == 'f1'").set_index("against")
     for against in ("sft", "sft_continued"):
@@ -131,12 +117,12 @@ def test_the_checks_change_reference_observations_or_studies_as_they_say(results
 
 def test_without_an_index_nothing_is_compared_with_one(results, run, held_out):
     held_out[list(OBSERVATIONS)] = 0
-    assert checks.INDEX not in set(checks.checked_comparisons(run, held_out)["check"])
+    assert checks.INDEX not in set(checks.compared(run, held_out)["check"])
 
 
 def test_another_order_of_studies_is_an_error(results, run, held_out):
     with pytest.raises(ValueError, match=r"not the studies of the reference.*01_data_preparation"):
-        checks.checked_comparisons(run, held_out[::-1])
+        checks.compared(run, held_out[::-1])
 
 
 def test_a_changed_decision_is_found_or_invented_by_the_report_and_stands_beside_the_index(
@@ -168,7 +154,7 @@ def test_the_held_out_table_marks_what_training_says_word_for_word():
 
 
 def test_an_observation_alone_has_its_own_f1_pooled_over_seeds(results, run):
-    table = by_observation.observation_intervals(run)
+    table = by_observation.intervals(run)
     assert len(table) == 3 * len(OBSERVATIONS)
     alone = table[table["against"].isna()].set_index(["observation", "arm"])
     assert alone.loc[("Edema", "sft"), "value"] == pytest.approx(f1(20, 20, 40))

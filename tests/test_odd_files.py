@@ -67,6 +67,17 @@ def test_an_endless_view_table_is_not_read_whole(tmp_path):
         load_corpus("iu_xray", root=root, images="files")
 
 
+def test_a_table_of_rows_without_end_is_read_up_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("mrg_r1_lib.corpora.rows.LARGEST", 6000)
+    table = tmp_path / "t.csv.gz"
+    for rows in (b"1,2\n" * 2000, b'"\n",' * 2000):  # and one row, of quotes
+        table.write_bytes(gzip.compress(b"uid,x\n" + rows))
+        with pytest.raises(ValueError, match=r"t\.csv\.gz: is a table of over 6000 letters"):
+            list(read_rows(table, ["uid"], Account("iu_xray", "here")))
+    table.write_bytes(gzip.compress(b"uid,x\n" + b"1,2\n" * 1000))
+    assert len(list(read_rows(table, ["uid"], Account("iu_xray", "here")))) == 1000
+
+
 def test_a_header_field_of_any_length_is_named(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(f"uid,{'x' * 140_000}\n1,2\n")

@@ -30,12 +30,15 @@ def scores_row(arm, kind, seeds, value):
     return row | ends | {"precision": value, "recall": value}
 
 
-def compared(measure, difference, seeds, confirming, **corrected):
+def compared(measure, difference, seeds, **corrected):
     row = {"split": "test", "family": "planned", "arm": "srl_mccs", "against": "sft"}
-    row |= {"measure": measure, "seeds": seeds, "confirming": confirming, "p": 0.02}
+    row |= {"measure": measure, "seeds": seeds, "p": 0.02}
     row |= {"difference": difference, "low": difference - 0.01, "high": difference + 0.01}
     names = ("p_holm", "corrected_low", "corrected_high", "t_low", "t_high")
     return row | dict.fromkeys(names, np.nan) | corrected
+
+
+MEASURES = (("f1", 0.04), ("precision", -0.02), ("recall", 0.08), ("macro_f1", 0.01))
 
 
 @pytest.fixture
@@ -46,11 +49,7 @@ def saved(monkeypatch):
     scores += [scores_row("sft_shuffled", "images shuffled", 1, 0.05)]
     scores += [scores_row("srl_bleu", "policy", 1, 0.75)]
     corrected = {"p_holm": 0.04, "corrected_low": -0.01, "corrected_high": 0.09}
-    comparisons = [
-        compared(measure, value, seeds, confirming, **(corrected if confirming else {}))
-        for confirming, seeds in ((False, 3), (True, 2))
-        for measure, value in (("f1", 0.04), ("precision", -0.02), ("recall", 0.08))
-    ]
+    comparisons = [compared(measure, value, 2, **corrected) for measure, value in MEASURES]
     ablation = {
         "arm": ["srl_mccs", "srl_bleu", "srl_beta_0"],
         "section": "reward",
@@ -64,6 +63,7 @@ def saved(monkeypatch):
         "main": pd.DataFrame([row for arm in arms for row in main_rows(arm, arms[arm])]),
         "scores": pd.DataFrame(scores),
         "comparisons": pd.DataFrame(comparisons),
+        "confirmed_comparisons": pd.DataFrame(comparisons).assign(reference="index"),
         "ablations": pd.DataFrame(ablation),
     }
     tables["main"] = tables["main"].astype({"classes": "Int64"})
@@ -96,28 +96,32 @@ def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
     ]
 
 
-def test_a_limit_says_whether_the_papers_arm_scores_above_another(saved, monkeypatch):
-    limits = {"sft": ("F1 macro-13", "its start"), "srl_mccs": ("rouge_l", "itself")}
-    monkeypatch.setattr(pages, "LIMITS", limits)
-    assert pages.limits().splitlines() == [
-        "- Above its start: 0.500 and 0.250 in F1 macro-13.",
-        "- **Not above** itself: 0.500 and 0.500 in rouge_l.",
-    ]
-
-
 def test_a_planned_comparison_shows_the_columns_that_a_page_names(saved):
     lines = pages.planned("planned", "difference", "seeds", "p (Holm)").splitlines()
     assert lines[0] == "| difference | seeds | p (Holm) |"
-    assert lines[3] == "| SRL, MCCS − SFT | 2 | 0.040 |"
+    assert lines[2] == "| SRL, MCCS − SFT | 2 | 0.040 |"
 
 
-def test_a_comparison_that_a_seed_suggested_has_the_confirming_seeds_in_a_row_of_their_own(saved):
-    first, second = pages.planned("planned").splitlines()[2:]
-    assert first.startswith("| SRL, MCCS − SFT | 3, with the one that suggested it |")
-    assert " | – | – | – | – | -0.020 | +0.080 |" in first
-    assert second == (
-        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | 0.020 | – "
-        "| -0.020 | +0.080 |"
+def test_a_planned_comparison_has_its_interval_and_its_corrected_one(saved):
+    (row,) = pages.planned("planned").splitlines()[2:]
+    assert row == (
+        "| SRL, MCCS − SFT | 2 | +0.040 [+0.030, +0.050] | [-0.010, +0.090] | 0.040 | – "
+        "| -0.020 | +0.080 | +0.010 |"
+    )
+
+
+def test_a_planned_comparison_is_shown_on_the_confirmation_set_too(saved):
+    assert pages.planned("planned", reference="index") == pages.planned("planned")
+    assert pages.planned("planned", reference="none") == pages.NOT_SCORED
+
+
+def test_a_hypothesis_says_what_was_planned_and_whether_it_holds(saved):
+    row = {"arm": "srl_mccs", "against": "sft", "on": "test", "at_least": 0.05, "seeds": 1}
+    row |= {"difference": 0.04, "low": -0.01, "high": 0.09, "holds": False}
+    saved["hypotheses"] = pd.DataFrame([row])
+    (line,) = pages.hypotheses().splitlines()[2:]
+    assert line == (
+        "| SRL, MCCS − SFT | test | at least +0.05 | +0.040 [-0.010, +0.090] | 1 | **no** |"
     )
 
 

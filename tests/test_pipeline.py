@@ -16,13 +16,15 @@ from architectures import TINY, publish
 
 from mrg_r1_lib import experiments
 from mrg_r1_lib.corpora import iu_xray
+from mrg_r1_lib.evaluation import final
 from mrg_r1_lib.pipeline import pipeline, steps
 from mrg_r1_lib.pipeline.pipeline import Grid, run_study
 from mrg_r1_lib.pipeline.steps import Step, execute, finished_at
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import locked
-from mrg_r1_lib.storage.paths import REPOSITORY
+from mrg_r1_lib.storage.paths import REPOSITORY, data_root, full_path
+from mrg_r1_lib.training.trainer import command_line
 
 PARAMETERS = 'EXPERIMENT = "iu_xray/srl_mccs"\nSCALE = "smoke"\nSEED = 0\nRESULTS = "../results"'
 
@@ -220,6 +222,30 @@ def test_seeds_and_arms_choose_what_is_trained_and_what_compares_stays_with_seed
     assert {step.run.seed for stage in (stages[0], *stages[4:]) for step in stage} == {0}
 
 
+def test_a_quoted_tilde_is_the_home_folder_for_every_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MRG_R1_DATA", "~/data")
+    assert data_root() == tmp_path / "data"
+    call(monkeypatch, "list", "smoke", "--results", "~/out")
+    assert f"RESULTS={tmp_path}/out" in capsys.readouterr().out
+    made = []
+    monkeypatch.setattr("sys.argv", ["sft", "--scale", "smoke", "--results", "~/out"])
+    command_line(made.append, "")
+    assert made[0].results == tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["final", "smoke", "--results", "~/out"])
+    with pytest.raises(SystemExit):
+        final.main()
+    assert f"below {tmp_path}/out" in capsys.readouterr().err
+    assert full_path("~no user/x").is_absolute()  # a name, if anything
+
+
+def test_a_seed_or_arm_that_is_named_twice_runs_once(tmp_path):
+    named = {"seeds": [0, 1, 0], "arms": ["srl_mccs", "srl_bleu", "srl_mccs"]}
+    study = every(Grid("smoke", tmp_path, **named))
+    assert len(set(study)) == len(study)
+    assert {step.run.seed for step in study} == {0, 1}
+
+
 @pytest.mark.parametrize("arm", ["sft", "srl_mccs_shuffled", "srl_wrong"])
 def test_an_arm_that_is_not_of_the_last_trained_stage_lists_those_that_are(tmp_path, arm):
     with pytest.raises(ValueError, match=f"'{arm}': expected .* of sft_continued, srl_mccs, "):
@@ -399,6 +425,14 @@ def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsy
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(iu_xray, "main", lambda: pytest.fail("the wheel was asked for"))
     run_study(Grid("smoke", tmp_path, "mimic_cxr"))
+    assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
+
+
+def test_a_study_on_own_files_leaves_out_the_notebook_that_reads_the_wheel_where_there_is_none(
+    tmp_path, quick, capsys, monkeypatch
+):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path / "data"))
+    run_study(Grid("smoke", tmp_path, "iu_xray_files"))
     assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
 
 

@@ -5,6 +5,7 @@ from peft import get_peft_model
 from PIL import Image
 from safetensors.torch import save_file
 
+from mrg_r1_lib.policies import load_save
 from mrg_r1_lib.policies.generation import generate
 from mrg_r1_lib.policies.load_save import (
     create_policy,
@@ -20,6 +21,7 @@ from mrg_r1_lib.policies.load_save import (
 from mrg_r1_lib.policies.registry import POLICIES
 from mrg_r1_lib.report_format import INSTRUCTION, render_target
 from mrg_r1_lib.study import Study
+from mrg_r1_lib.training.trainer import common_settings
 
 TEXTS = [
     "The heart is normal in size. The lungs are clear.",
@@ -92,6 +94,35 @@ def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_whereve
     assert not (moved / "adapted" / "policy" / "model.safetensors").exists()
     assert generate(loaded, loaded_processor, [study(0), study(200)], 8, 2) == before
     assert loaded_processor.tokenizer.padding_side == "left"
+
+
+def test_on_a_gpu_without_bfloat16_a_policy_in_it_is_loaded_in_float16(adapted, monkeypatch):
+    saved = next(adapted[0].get_base_model().parameters()).dtype
+    folder = adapted[2] / "adapted" / "policy"
+    monkeypatch.setattr(load_save, "half_precision", lambda: torch.float16)
+    kinds = {name: weight.dtype for name, weight in load_policy(folder)[0].named_parameters()}
+    expected = torch.float16 if saved == torch.bfloat16 else saved
+    assert {kind for name, kind in kinds.items() if "lora_" not in name} == {expected}
+    assert {kind for name, kind in kinds.items() if "lora_" in name} == {torch.float32}
+    assert next(load_policy(folder, "auto")[0].get_base_model().parameters()).dtype == saved
+
+
+@pytest.mark.parametrize(
+    ("gpu", "exact", "half"),
+    [(False, False, None), (True, True, "bf16"), (True, False, "fp16")],
+    ids=("CPU", "new GPU", "old GPU"),
+)
+def test_a_gpu_trains_in_bfloat16_or_where_it_only_emulates_that_in_float16(
+    run, monkeypatch, gpu, exact, half
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: including_emulation or exact,
+    )
+    settings = common_settings(run)
+    assert [name for name in ("bf16", "fp16") if settings[name]] == ([half] if half else [])
 
 
 def test_a_change_far_below_the_precision_of_the_model_survives_saving(adapted):

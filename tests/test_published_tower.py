@@ -90,6 +90,22 @@ def test_the_saved_policy_sees_images_of_any_shape_through_that_tower(encoder, t
     assert dark.shape == (9, 192) and not torch.allclose(dark, bright, atol=1e-3)
 
 
+def test_the_published_tower_sees_each_image_once_and_as_published(encoder, tmp_path, monkeypatch):
+    save_policy(*create_policy(NAME, TEXTS, image_size=42, seed=0), tmp_path / "policy")
+    tower = load_policy(tmp_path / "policy")[0].model.vision_tower.train()
+    pixels, calls, whole = torch.randn(3, 3, 42, 42), [], Dinov2Model.forward
+    expected = encoder.eval()(pixels, output_hidden_states=True)
+    monkeypatch.setattr(
+        Dinov2Model, "forward", lambda *given, **named: calls.append(1) or whole(*given, **named)
+    )
+    first = tower(pixels[[0, 1, 0, 2]], output_hidden_states=True)
+    again = tower(pixels, output_hidden_states=True)
+    assert len(calls) == 3
+    torch.testing.assert_close(again.hidden_states[-1], expected.hidden_states[-1])
+    torch.testing.assert_close(again.last_hidden_state, expected.last_hidden_state)
+    assert torch.equal(first.hidden_states[-1][[0, 1, 3]], again.hidden_states[-1])
+
+
 def test_another_encoder_or_size_is_refused_with_what_was_expected(encoder, tmp_path):
     with pytest.raises(ValueError, match="image_size 48 is no multiple of its patch size 14"):
         create_policy(NAME, TEXTS, 48, 0)

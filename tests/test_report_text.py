@@ -2,7 +2,8 @@
 
 `sections.json` has reports in MIMIC-CXR's manner, made up, with the expected sections of two
 readings: `findings`, `impression` and `rule` are the first one, `second` is a later reading of the
-shuffled texts alone. They differ in S75: an IMPRESSION "See CT." is no section.
+shuffled texts alone. They differ in S75: an IMPRESSION "See CT." is no section. S79 and later, which
+later code had wrong at first, have one reading.
 """
 
 import json
@@ -79,8 +80,9 @@ def test_a_report_in_mimics_manner_has_the_sections_that_a_reader_found(read):
 
 
 def test_two_readings_of_the_made_up_reports_agree_but_for_one():
-    differ = [r["case"] for r in READ if [r["findings"], r["impression"]] != r["second"]]
-    assert len(READ) >= 60 and differ == ["S75"]
+    twice = [r for r in READ if "second" in r]
+    differ = [r["case"] for r in twice if [r["findings"], r["impression"]] != r["second"]]
+    assert len(twice) >= 60 and differ == ["S75"]
 
 
 def test_the_rules_that_found_the_findings_of_a_corpus_are_counted():

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from mrg_r1_lib.evaluation.completions import read_completions
+from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import code
-from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
 
 
@@ -248,3 +250,23 @@ def test_a_cut_manifest_is_named_before_it_is_written_over(run):
     with pytest.raises(ValueError, match=r"seed0/manifest\.json is damaged: .*git checkout"):
         run.update_manifest("evaluate", seconds=2)
     assert (run.folder / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("read", [read_completions, evaluate])
+def test_a_damaged_file_of_completions_or_scores_is_named_with_what_to_do(run, monkeypatch, read):
+    monkeypatch.setattr(Run, "finished", lambda *_: True)
+    run.make_private()
+    run.folder.mkdir(parents=True)
+    for path in (run.private / "completions_validate.json", scores_path(run.folder, "validate")):
+        path.write_text('["Clear.')
+    named = r"(completions|metrics)_validate\.json is damaged: .*delete it .*--fresh"
+    with pytest.raises(ValueError, match=named):
+        read(run)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_numpy_does_not_take_is_refused_before_any_work(tmp_path, seed):
+    with pytest.raises(
+        ValueError, match=rf"seed {seed}: expected a whole number from 0 to 4294967295"
+    ):
+        Run("iu_xray/srl_mccs", "smoke", seed, tmp_path)

@@ -340,7 +340,9 @@ def test_a_fault_ends_the_command_with_its_sentence_and_leaves_the_files(
 ):
     path = write_csv(tmp_path / "a.csv", [("a", "x", "")])
     before = path.read_bytes()
-    for options, code in (([], 1), (["--out", str(path)], 2), (["--resamples", "0"], 2)):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = [["--out", str(path)], ["--out", "~/a.csv"], ["--resamples", "0"], ["--seed", "-1"]]
+    for options, code in (([], 1), *((options, 2) for options in own)):
         monkeypatch.setattr(sys, "argv", ["score", str(path), *options])
         with pytest.raises(SystemExit) as ended:
             command.main()

@@ -138,7 +138,7 @@ def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
     assert status("--tables-only") == (0, "0 runs or tables differ.\n") and not started
     code, said = status("--into", str(again))
     assert code == 0 and said.count(" exact") == len(ARMS)
-    assert started[0].final and started[0].seeds == [0] and started[0].results == again
+    assert started[0].final and started[0].seeds == (0,) and started[0].results == again
     rescore(again, "sft", -0.3)
     change_table(study)
     assert status("--into", str(again))[0] == 1 and status("--tables-only")[0] == 1

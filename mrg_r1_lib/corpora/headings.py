@@ -20,7 +20,10 @@ OTHER_WORDS = {"compression", "compressions", "occlusions", "inclusions"}  # sim
 SECTIONS = ("findings", "impression")
 NO_KIND = ("detail", "filler")
 
-_START = re.compile(r"[ \t]*(?P<name>[A-Za-z][^:;]{1,80}?)[ \t]*(?P<end>[:;]|[ \t]-+(?=\s|$)|$)")
+_START = re.compile(
+    r"[ \t]*(?P<name>[A-Za-z][^:;]{1,80}?)[ \t]*"
+    r"(?P<end>[:;]|[ \t]-+(?=\s|$)(?! (?:FINDING|IMPRESSION))|$)"
+)
 _BARE = re.compile(
     r"[ \t]*(?P<name>FINDINGS?|IMPRESSIONS?)(?P<end>[ \t]+(?=[A-Z][a-z]|\d\.)|-+(?![A-Z]{3}))"
 )
@@ -28,7 +31,9 @@ _INLINE = re.compile(
     r"(?<=[.?!)_])[ \t]+(?P<after>[A-Za-z][A-Za-z /&()]{3,40}?)[ \t]*:"
     r"|(?<=\S)[ \t]+(?P<capitals>[A-Z][A-Z /&()]{3,40}?)[ \t]*:"
     r"|(?<=\S)[ \t]+(?P<other>[Ff]indings|[Ii]mpression)[ \t]*:"
+    r"|(?<=\S)[ \t]+(?P<dashed>FINDINGS?|IMPRESSIONS?)(?:[ \t]*;|[ \t]-+(?=\s))"
 )
+_ENDS = set(":;-")
 _TIME = re.compile(r"(?<=\d):(?=\d\d)")
 _ENDED = re.compile(r"(?:[.:?!;)_\]]|^)[ \t]*$")
 _CONTINUED = re.compile(
@@ -97,7 +102,7 @@ def find_headings(text: str) -> list[Heading]:
         after = lines[number + 1] if number + 1 < len(lines) else ""
         at_start = _at_start(line, before, after, found, offset)
         found.extend(at_start)
-        if ":" in line[at_start[0].end - offset if at_start else 0 :]:
+        if _ENDS & set(line[at_start[0].end - offset if at_start else 0 :]):
             _add_inline(line, offset, found)
         offset += len(line) + 1
     return found
@@ -130,7 +135,7 @@ def _at_start(
 
 def _begins(heading: Heading, before: str, last: Heading | None, offset: int) -> bool:
     """Whether a heading not in capitals starts something new, after the line `before`."""
-    if _ENDED.search(before):
+    if _ENDED.search(before) or heading_kind(before) == "title":
         return True
     if _CONTINUED.search(before):
         return False
@@ -148,9 +153,11 @@ def _is_capitals(text: str) -> bool:
 def _add_inline(line: str, offset: int, found: list[Heading]) -> None:
     """Add the headings inside a line: after a sentence, or in capitals."""
     start = max(found[-1].end - offset, 0) if found else 0
-    for match in _INLINE.finditer(line, start):
+    while match := _INLINE.search(line, start):
         name = match[match.lastgroup]
         kind = heading_kind(name)
+        # of "___ man with fever FINDINGS:" the last word alone is a heading
+        start = match.end() if kind else match.start(match.lastgroup)
         in_section = bool(found) and found[-1].kind in SECTIONS
         if kind in ("", "view", "title", "draft"):
             continue

@@ -23,8 +23,8 @@ _TOLD = re.compile(
     r"(?:acknowledged|alerted|aware|called|communicated|contacted|conveyed|discussed|"
     r"e-?mail(?:ed)?|entered in(?:to)? the|informed|made aware|messaged|notified|paged|phoned|"
     r"posted to|relayed|"
-    r"reported (?:to|by)|reviewed with|telephoned|texted|transmitted|communication|discussion|"
-    r"message|notification|page|phone|telephone|wet read)\b",
+    r"(?:forwarded|given|provided|reported|sent) to|reported by|reviewed with|telephoned|texted|"
+    r"transmitted|communication|discussion|message|notification|page|phone|telephone|wet read)\b",
     re.IGNORECASE,
 )
 _LISTENER = re.compile(

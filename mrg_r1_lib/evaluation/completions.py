@@ -12,7 +12,7 @@ from mrg_r1_lib.policies.generation import generate, inference_batch_size
 from mrg_r1_lib.policies.load_save import load_policy
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.storage.files import locked, write_text
+from mrg_r1_lib.storage.files import locked, read_json, write_text
 from mrg_r1_lib.training.trainer import prepare
 
 NOTEBOOK_OF_STAGE = {
@@ -60,6 +60,8 @@ def write_completions(run: Run, split: str = "validate") -> list[str]:
 
 
 def read_completions(run: Run, split: str = "validate") -> list[str]:
-    """The completions of a finished generation, in the order of its studies."""
-    path = run.private / f"completions_{split}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The completions of a finished generation, in the order of its studies.
+
+    ValueError names a damaged file.
+    """
+    return read_json(run.private / f"completions_{split}.json")

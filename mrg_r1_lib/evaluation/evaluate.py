@@ -24,7 +24,7 @@ from mrg_r1_lib.observations import CLASSES, OBSERVATIONS
 from mrg_r1_lib.report_format import parse_completion, render_target
 from mrg_r1_lib.rewards import build_reward
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
-from mrg_r1_lib.storage.files import file_digest, locked
+from mrg_r1_lib.storage.files import file_digest, locked, read_json
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.trainer import command_line, prepare
 
@@ -38,7 +38,7 @@ def evaluate(run: Run, split: str = "validate") -> dict:
     """
     path = scores_path(run.folder, split)
     if run.finished(split):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     prepare(run)
     studies = load_split(run.corpus, split, run.settings)
     judge = load_labeler(run.settings.judge)

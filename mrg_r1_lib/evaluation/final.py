@@ -15,7 +15,7 @@ from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.experiments import ARMS, PREPARATIONS
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 from mrg_r1_lib.study import CONFIRMATION
 from mrg_r1_lib.training.progress import standard_error
 
@@ -26,14 +26,14 @@ def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
     corpus = corpus or load_scale(scale).corpus
-    studies = load_studies(corpus, load_scale(scale))
-    sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
             f"No run of {corpus} at scale {scale} was made below {results}. "
             f"Run ./run_all.sh {scale} first."
         )
+    studies = load_studies(corpus, load_scale(scale))
+    sealed = ["test", *([CONFIRMATION] if places_of(studies, CONFIRMATION) else [])]
     for run, split in product(runs, sealed):
         evaluate(run, split)
     return runs
@@ -53,11 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
     parser.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
-    parser.add_argument("--results", type=Path, default=results_root())
+    parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
     try:
         with redirect_stderr(standard_error()):
-            runs = final(named.results.expanduser().resolve(), named.scale, named.corpus)
+            runs = final(named.results, named.scale, named.corpus)
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     sys.stdout.write(f"{len(runs)} runs have their final scores.\n")

@@ -29,7 +29,7 @@ from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room, sweep
-from mrg_r1_lib.storage.paths import data_root, results_root
+from mrg_r1_lib.storage.paths import data_root, full_path, results_root
 from mrg_r1_lib.training.memory import plan_text, require_device
 
 CONTROL = "sft_continued"  # runs beside the reinforced arms and takes as long
@@ -59,6 +59,8 @@ class Grid:
         usual = {"corpus": scale.corpus, "seeds": scale.seeds, "final": scale.final}
         for name, value in (usual | {"arms": (*scale.arms, CONTROL)}).items():
             object.__setattr__(self, name, getattr(self, name) or value)
+        for name in ("seeds", "arms"):
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
         known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
         for arm in self.arms:
             if arm not in known:
@@ -124,7 +126,7 @@ def _possible(grid: Grid) -> list[list[Step]]:
     stages, main = grid.stages(), grid.main
     if main.preparation.corpus == "iu_xray":
         _say(iu_xray.main())
-    elif not (data_root() / iu_find.WHEEL).exists():
+    if not (data_root() / iu_find.WHEEL).exists():
         _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_find.FETCH}")
         stages[0] = stages[0][1:]
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
@@ -221,7 +223,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     experiment = given.pop("EXPERIMENT", f"{load_scale(scale).corpus}/srl_mccs")
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: expected a whole number.")
-    results = Path(given.pop("RESULTS", results)).expanduser().resolve()
+    results = full_path(given.pop("RESULTS", results))
     step = Step(name, Run(experiment, scale, int(seed), results))
     require_notebook(name, step.parameters | given)
     require_room(results, step.run.settings.disk_gib)
@@ -259,17 +261,16 @@ def main() -> None:
     one.add_argument("name")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE")
     for command in commands.choices.values():
-        command.add_argument("--results", type=Path, default=results_root(), help="a folder")
+        command.add_argument("--results", type=full_path, default=results_root(), help="a folder")
     named = parser.parse_args()
-    results = named.results.expanduser().resolve()
     try:
         if named.command == "notebook":
-            run_notebook(named.name, named.parameters, results)
+            run_notebook(named.name, named.parameters, named.results)
         elif named.plan:
             sys.stdout.write(plan_text(scale_with(named.scale, named.policy)))
         else:
             scale = scale_with(named.scale, named.policy)
-            grid = Grid(scale, results, named.corpus, named.seeds, named.arms, named.final)
+            grid = Grid(scale, named.results, named.corpus, named.seeds, named.arms, named.final)
             if named.command == "run":
                 run_study(grid, named.fresh)
             else:

@@ -24,7 +24,7 @@ from mrg_r1_lib.reporting.scores import read_scores
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import read_json
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 
 LAST_DIGIT = 1e-5  # relative: one in the last of six digits
 ROUNDING = 1e-9  # relative: of a sum of fewer than a million fractions
@@ -112,10 +112,10 @@ def main() -> None:
     parser.add_argument("--scale", default="laptop", choices=SCALES)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--tables-only", action="store_true", help="train nothing")
-    how.add_argument("--into", type=Path, help="folder of the re-run (default: runs/verify)")
+    how.add_argument("--into", type=full_path, help="folder of the re-run (default: runs/verify)")
     named = parser.parse_args()
     main = Run(f"{SCALES[named.scale].corpus}/srl_mccs", named.scale, 0, results_root())
-    again = (named.into or main.results / "runs" / "verify").expanduser().resolve()
+    again = named.into or main.results / "runs" / "verify"
     try:
         require_whole(main)
         if named.tables_only:

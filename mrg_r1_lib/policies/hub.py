@@ -30,7 +30,7 @@ def load_published(name: str) -> tuple[Policy, str]:
     to evaluation, but not to SRL.
     """
     folder, commit = find_published(name)
-    model, processor = load_policy(folder)
+    model, processor = load_policy(folder, "auto")
     base, published = POLICIES[name], model.generation_config
     if base.pixels:
         least, most = base.pixels

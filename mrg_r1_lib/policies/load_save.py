@@ -87,9 +87,17 @@ def stop_tower_gradients(model: torch.nn.Module) -> None:
     tower.forward = torch.no_grad()(tower.forward)
 
 
-def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
-    """A saved policy; "auto" keeps the saved precision. Its adapters, if any, stay trainable.
+def half_precision() -> torch.dtype:
+    """bfloat16, or float16 on a GPU that only emulates it (NVIDIA's before Ampere)."""
+    exact = not torch.cuda.is_available() or torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if exact else torch.float16
 
+
+def load_policy(folder: Path, dtype: torch.dtype | str | None = None) -> Policy:
+    """A saved policy. Its adapters, if any, are in float32 and stay trainable.
+
+    Without a `dtype` its precision is the saved one, but `half_precision()` in place of bfloat16;
+    "auto" keeps the saved one.
     The processor pads left, as generation needs. The vision tower is frozen, as in LLaVA: in a
     trial the tower recognised a sixth less after training with a new language model
     (`results/LOG.md`). FileNotFoundError if the folder has no model, or adapters without theirs.
@@ -104,7 +112,11 @@ def load_policy(folder: Path, dtype: torch.dtype | str = "auto") -> Policy:
         raise FileNotFoundError(
             f"{folder}: expected a whole model (config.json and weights), found {found}."
         )
-    model = AutoModelForImageTextToText.from_pretrained(base, dtype=dtype, local_files_only=True)
+    model = AutoModelForImageTextToText.from_pretrained(
+        base, dtype=dtype or "auto", local_files_only=True
+    )
+    if dtype is None and model.dtype == torch.bfloat16:
+        model = model.to(half_precision())
     freeze_vision(model)
     if adapters:
         model = PeftModel.from_pretrained(model, folder, is_trainable=True)

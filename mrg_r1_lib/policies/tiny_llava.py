@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from mrg_r1_lib.policies.hub_files import find_published
-from mrg_r1_lib.policies.vision_tower import PATCH_SIZE, ConvStemVisionConfig
+from mrg_r1_lib.policies.vision_tower import PATCH_SIZE, ConvStemVisionConfig, FrozenDinov2Config
 from mrg_r1_lib.report_format import INSTRUCTION, TAGS
 
 CHAT_TEMPLATE = (
@@ -95,7 +95,9 @@ def tiny_llava_rad_dino(
     _require_multiple(name, image_size, tower.config.patch_size)
     images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     images.size, images.do_center_crop = {"height": image_size, "width": image_size}, False
-    model, processor = _llava(texts, tower.config, images, image_size, seed, "default")
+    named = {"model_type": FrozenDinov2Config.model_type, "architectures": None}
+    vision = FrozenDinov2Config(**tower.config.to_diff_dict() | named)
+    model, processor = _llava(texts, vision, images, image_size, seed, "default")
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.vision_tower.requires_grad_(False)
     return model, processor

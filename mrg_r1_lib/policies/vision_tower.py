@@ -1,6 +1,6 @@
-"""The tiny policy's vision tower and its training, before the language model is trained.
+"""The tiny policies' vision towers; one is trained here, before the language model.
 
-The tower is SigLIP's vision transformer. A convolutional stem replaces the one large patch
+That one is SigLIP's vision transformer. A convolutional stem replaces the one large patch
 convolution ("Early convolutions help transformers see better", arXiv:2106.14881): with thousands
 instead of millions of images, convolutions find small signs much sooner. The tower learns to
 classify what is on phantoms and on the training split's images, with side, zone and size, in place
@@ -13,7 +13,15 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, SiglipVisionConfig, SiglipVisionModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    Dinov2Config,
+    Dinov2Model,
+    PreTrainedConfig,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from mrg_r1_lib.policies.image_classifier import fit
@@ -57,18 +65,18 @@ class ConvStem(nn.Sequential):
         return super().train(mode and self.weight.requires_grad)
 
 
-class ConvStemVisionModel(SiglipVisionModel):
-    """SigLIP's vision transformer behind a `ConvStem`; frozen, it sees each image once.
+class SeesOnce:
+    """A vision transformer that, while it is frozen, computes each image once.
 
-    The hidden states of an image are kept until a weight changes, up to FEATURE_CACHE bytes. Each
-    image is computed by itself, so they do not depend on the batch, nor on what was kept.
+    The hidden states of an image are kept until a weight changes, up to FEATURE_CACHE bytes; those
+    not used for longest go first. Each image is computed by itself, so they do not depend on the
+    batch, nor on what was kept.
     """
 
-    config_class = ConvStemVisionConfig
+    last_norm = "post_layernorm"  # the layer behind the last hidden states
 
-    def __init__(self, config: ConvStemVisionConfig) -> None:
+    def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
-        self.embeddings.patch_embedding = ConvStem(config.hidden_size)
         self._seen: dict[bytes, torch.Tensor] = {}
         self._seen_by = -1  # the number of changes of the weights that computed them
 
@@ -82,22 +90,47 @@ class ConvStemVisionModel(SiglipVisionModel):
         # tensors made in inference mode could not be used in training later
         with torch.inference_mode(False), torch.no_grad():
             hidden = torch.stack([self._look(image) for image in pixel_values])
-            last = self.post_layernorm(hidden)
+            last = getattr(self, self.last_norm)(hidden)
         return BaseModelOutputWithPooling(last_hidden_state=last, hidden_states=(hidden,))
 
     def _look(self, image: torch.Tensor) -> torch.Tensor:
         """The last hidden states `(tokens, hidden)` of one image `(3, side, side)`."""
         key = hashlib.sha256(image.float().cpu().numpy().tobytes()).digest()
-        if key not in self._seen:
+        hidden = self._seen.pop(key, None)
+        if hidden is None:
             hidden = super().forward(image[None], output_hidden_states=True).hidden_states[-1][0]
-            if hidden.nbytes * len(self._seen) >= FEATURE_CACHE:
-                return hidden
-            self._seen[key] = hidden
-        return self._seen[key]
+            while self._seen and hidden.nbytes * (len(self._seen) + 1) > FEATURE_CACHE:
+                del self._seen[next(iter(self._seen))]
+        self._seen[key] = hidden
+        return hidden
 
 
-AutoConfig.register(ConvStemVisionConfig.model_type, ConvStemVisionConfig)
-AutoModel.register(ConvStemVisionConfig, ConvStemVisionModel)
+class ConvStemVisionModel(SeesOnce, SiglipVisionModel):
+    """SigLIP's vision transformer behind a `ConvStem`."""
+
+    config_class = ConvStemVisionConfig
+
+    def __init__(self, config: ConvStemVisionConfig) -> None:
+        super().__init__(config)
+        self.embeddings.patch_embedding = ConvStem(config.hidden_size)
+
+
+class FrozenDinov2Config(Dinov2Config):
+    """The configuration of a published DINOv2."""
+
+    model_type = "frozen_dinov2"
+
+
+class FrozenDinov2Model(SeesOnce, Dinov2Model):
+    """A published DINOv2, never trained here."""
+
+    config_class = FrozenDinov2Config
+    last_norm = "layernorm"
+
+
+for made in (ConvStemVisionModel, FrozenDinov2Model):
+    AutoConfig.register(made.config_class.model_type, made.config_class)
+    AutoModel.register(made.config_class, made)
 
 
 class TowerClassifier(nn.Module):

@@ -25,6 +25,7 @@ from mrg_r1_lib.reporting import (
     corpus_tables,
     drawings,
     gains,
+    hypotheses,
     logs,
     reward_scores,
     sampled,
@@ -36,11 +37,12 @@ from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.files import table_text, write_text
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 
 CORPUS = "01_data_preparation"
 ABLATION = "04_reward_ablations"
 RESULTS = "05_tables_and_figures"
+HELD = ("held_out",)
 
 
 class Table(NamedTuple):
@@ -66,35 +68,23 @@ TABLES: dict[str, Table] = {
     "scores": Table(tables.score_table, tables.SCORES),
     "comparisons": Table(comparisons.comparison_table, comparisons.COMPARISONS),
     "comparisons_by_seed": Table(comparisons.seed_table, comparisons.COMPARISONS_BY_SEED),
-    "checked_comparisons": Table(
-        checks.checked_comparisons, checks.CHECKED_COMPARISONS, reads=("held_out",)
-    ),
-    "checked_scores": Table(checks.checked_scores, checks.CHECKED_SCORES, reads=("held_out",)),
-    "confirmed_scores": Table(
-        confirmation.confirmed_scores, confirmation.CONFIRMED_SCORES, reads=("held_out",)
-    ),
-    "confirmed_comparisons": Table(
-        confirmation.confirmed_comparisons, confirmation.CONFIRMED_COMPARISONS, reads=("held_out",)
-    ),
+    "checked_comparisons": Table(checks.compared, checks.COMPARED, reads=HELD),
+    "checked_scores": Table(checks.scored, checks.SCORED, reads=HELD),
+    "confirmed_scores": Table(confirmation.scored, confirmation.SCORED, reads=HELD),
+    "confirmed_comparisons": Table(confirmation.compared, confirmation.COMPARED, reads=HELD),
     "observations": Table(by_observation.observation_table, by_observation.OBSERVATIONS_BY_SEED),
-    "observation_intervals": Table(
-        by_observation.observation_intervals, by_observation.OBSERVATION_INTERVALS
-    ),
+    "observation_intervals": Table(by_observation.intervals, by_observation.INTERVALS),
+    "hypotheses": Table(hypotheses.hypothesis_table, hypotheses.HYPOTHESES, reads=HELD),
     "gains": Table(gains.gain_table, gains.GAINS),
     "training": Table(logs.training_table, logs.TRAINING),
     "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),
     "reward_scores": Table(reward_scores.reward_score_table, reward_scores.REWARD_SCORES, ABLATION),
     "reward_choices": Table(sampled.reward_choices, sampled.REWARD_CHOICES, ABLATION, corpus=True),
     "held_out": Table(corpus_tables.held_out_table, checks.HELD_OUT, CORPUS, corpus=True),
-    "prevalence": Table(
-        corpus_tables.prevalence_table, corpus_tables.PREVALENCE, CORPUS, corpus=True
-    ),
+    "prevalence": Table(corpus_tables.prevalence, corpus_tables.PREVALENCE, CORPUS, corpus=True),
     "agreement": Table(corpus_tables.agreement_table, corpus_tables.AGREEMENT, CORPUS, corpus=True),
     "attribute_agreement": Table(
-        corpus_tables.attribute_agreement_table,
-        corpus_tables.ATTRIBUTE_AGREEMENT,
-        CORPUS,
-        corpus=True,
+        corpus_tables.attribute_agreement, corpus_tables.ATTRIBUTE_AGREEMENT, CORPUS, corpus=True
     ),
 }
 FIGURES: dict[str, Drawing] = {
@@ -192,7 +182,7 @@ def main() -> None:
     )
     parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
-    parser.add_argument("--results", type=Path, default=results_root())
+    parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
     made = [name for name, entry in TABLES.items() if not entry.corpus]
     made += [name for name, entry in FIGURES.items() if not entry.elsewhere]

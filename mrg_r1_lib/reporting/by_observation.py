@@ -31,7 +31,7 @@ OBSERVATIONS_BY_SEED = {
     "recall": rate("recall of that observation alone"),
     "f1": rate("F1 of that observation alone"),
 }
-OBSERVATION_INTERVALS = {
+INTERVALS = {
     "split": SPLIT,
     "observation": OBSERVATION,
     "support": count("studies whose reference asserts it"),
@@ -54,9 +54,9 @@ def observation_table(run: Run) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def observation_intervals(run: Run) -> pd.DataFrame:
+def intervals(run: Run) -> pd.DataFrame:
     """F1 of each observation alone, of SFT, of the scale's first arm, and the difference, by
-    OBSERVATION_INTERVALS.
+    INTERVALS.
     """
     scores, after = read_scores(run), run.settings.arms[0]
     seeds = scores.seeds(after, "sft")
@@ -69,7 +69,7 @@ def observation_intervals(run: Run) -> pd.DataFrame:
         for (arm, against), ends in _intervals(*alone, after, run.settings.resamples).items():
             ends = dict(zip(("value", "low", "high"), ends, strict=True))
             rows.append(row | {"arm": arm, "against": against} | ends)
-    return pd.DataFrame(rows, columns=list(OBSERVATION_INTERVALS))
+    return pd.DataFrame(rows, columns=list(INTERVALS))
 
 
 def _intervals(

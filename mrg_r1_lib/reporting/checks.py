@@ -11,7 +11,7 @@ import pandas as pd
 from mrg_r1_lib.metrics.bootstrap import paired_bootstrap
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
-from mrg_r1_lib.reporting.comparisons import CONFIRMING, FAMILY, STATISTICS, entries
+from mrg_r1_lib.reporting.comparisons import FAMILY, STATISTICS, entries
 from mrg_r1_lib.reporting.schema import (
     AGAINST,
     ARM,
@@ -50,7 +50,7 @@ HELD_OUT = {
     **{each: code("of the hand-made index: 1 asserted, 2 absent") for each in OBSERVATIONS},
 }
 CHECK = name("what is changed", (AS_PLANNED, INDEX, NO_DEVICES, NEW))
-CHECKED_SCORES = {
+SCORED = {
     "split": SPLIT,
     "check": CHECK,
     "studies": count("that the check takes"),
@@ -61,7 +61,7 @@ CHECKED_SCORES = {
     "f1": rate("primary definition under the check"),
     "false_alarms": number("positives per report on studies that are indexed normal"),
 }
-CHECKED_COMPARISONS = {
+COMPARED = {
     "split": SPLIT,
     "family": FAMILY,
     "check": CHECK,
@@ -69,7 +69,6 @@ CHECKED_COMPARISONS = {
     "arm": ARM,
     "against": AGAINST,
     "seeds": SEEDS,
-    "confirming": CONFIRMING,
     "difference": difference("in F1 under the check"),
     "low": difference(LOW),
     "high": difference(HIGH),
@@ -87,8 +86,8 @@ class Check(NamedTuple):
     codes: np.ndarray
 
 
-def checked_scores(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
-    """The primary measure of CHECKED and the scale's arms under each check, by CHECKED_SCORES.
+def scored(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The primary measure of CHECKED and the scale's arms under each check, by SCORED.
 
     Against the MeSH terms, an observation that the index does not name counts as absent. That is
     certain only where a report is indexed normal, so false alarms on those studies stand beside it.
@@ -104,14 +103,14 @@ def checked_scores(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
             if check.name == INDEX and normal.any():
                 row["false_alarms"] = positives(check.codes[:, normal]).sum(axis=-1).mean()
             rows.append(row)
-    return pd.DataFrame(rows, columns=list(CHECKED_SCORES))
+    return pd.DataFrame(rows, columns=list(SCORED))
 
 
-def checked_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
-    """The planned differences in F1 under each check, by CHECKED_COMPARISONS."""
+def compared(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The planned differences in F1 under each check, by COMPARED."""
     scores = read_scores(run)
     rows = []
-    for family, pair, seeds, confirming in entries(scores):
+    for family, pair, seeds in entries(scores):
         both = [
             checks(scores, held_out, scores.codes(arm, seeds)) for arm in (pair.arm, pair.against)
         ]
@@ -125,9 +124,9 @@ def checked_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
             )
             row = {"split": scores.split, "family": family, "check": one.name}
             row |= {"studies": len(one.truth), "arm": pair.arm, "against": pair.against}
-            row |= {"seeds": len(seeds), "confirming": confirming} | result._asdict()
+            row |= {"seeds": len(seeds)} | result._asdict()
             rows.append(row)
-    return pd.DataFrame(rows, columns=list(CHECKED_COMPARISONS))
+    return pd.DataFrame(rows, columns=list(COMPARED))
 
 
 def checks(scores: Scores, held_out: pd.DataFrame, codes: np.ndarray) -> Iterator[Check]:

@@ -1,10 +1,8 @@
 """Planned comparisons: which two arms, by what measure, corrected over which family.
 
-Saved label codes -> differences with intervals over seeds and studies together. A pair that test
-scores of some seeds suggested is also given over its other seeds alone: only this row confirms, and
-only it enters the family's correction. Families were fixed one after the other, and each is
-corrected apart. A pair was written down before at least one of its two policies was scored on the
-test split with the confirming seeds.
+Saved label codes -> differences with intervals over seeds and studies together. All pairs were
+written down in `results/PLAN.md` before a policy of this recipe was scored on a sealed set. Each
+family is corrected apart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,35 +25,34 @@ from mrg_r1_lib.reporting.schema import (
     SPLIT,
     P,
     difference,
-    flag,
     name,
     rate,
 )
 from mrg_r1_lib.reporting.scores import Scores, read_scores
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.study import CONFIRMATION
 
 LEVEL = 0.95
 
 
 class Pair(NamedTuple):
-    """`arm` minus `against`; test scores of the seeds in `suggested_by` suggested it."""
+    """`arm` minus `against`: at least how much, with an interval above 0, on which set."""
 
     arm: str
     against: str
-    suggested_by: tuple[int, ...] = ()
+    at_least: float = 0.0
+    on: str = "test"
 
 
-FAMILIES = {
-    "planned": (Pair("srl_mccs", "sft"), Pair("srl_mccs", "sft_continued")),
-    "own reward": (
-        Pair("srl_net_benefit", "srl_mccs"),
-        Pair("srl_net_benefit", "srl_label_f1"),
+FAMILIES = {  # results/PLAN.md
+    "planned": (
+        Pair("srl_mccs", "sft", 0.05),
+        Pair("srl_mccs", "sft_continued"),
+        Pair("srl_mccs", "image_classifier"),
     ),
-    # seed 0 suggested the first on the test split, before seeds 1 to 4 were trained; the second was
-    # written down before label F1 was trained on all studies
     "own reward, all studies": (
-        Pair("srl_net_benefit_all_studies", "srl_all_studies", suggested_by=(0,)),
-        Pair("srl_net_benefit_all_studies", "srl_label_f1_all_studies"),
+        Pair("srl_graded_all_studies", "srl_all_studies", 0.03, on=CONFIRMATION),
+        Pair("srl_graded_all_studies", "srl_label_f1_all_studies", on=CONFIRMATION),
     ),
 }
 STATISTICS = {
@@ -63,7 +60,6 @@ STATISTICS = {
     "macro_f1": Efficacy(**PRIMARY | {"average": "macro"}),
 }
 FAMILY = name("comparisons that are corrected together", tuple(FAMILIES))
-CONFIRMING = flag("whether no seed of the row suggested the comparison")
 COMPARISONS = {
     "split": SPLIT,
     "family": FAMILY,
@@ -71,13 +67,12 @@ COMPARISONS = {
     "against": AGAINST,
     "measure": name("what is compared", tuple(STATISTICS)),
     "seeds": SEEDS,
-    "confirming": CONFIRMING,
     "difference": difference("arm minus against, counted over all seeds of the row"),
     "low": difference(LOW),
     "high": difference(HIGH),
     "p": P,
-    "p_holm": rate("p of f1, corrected by Holm over the family's confirming rows"),
-    "corrected_low": difference("lower end for f1, corrected by Bonferroni over the same rows"),
+    "p_holm": rate("p of f1, corrected by Holm over the family"),
+    "corrected_low": difference("lower end for f1, corrected by Bonferroni over the family"),
     "corrected_high": difference("upper end for f1, corrected in the same way"),
     "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
     "t_high": difference("upper end of the t interval"),
@@ -112,10 +107,10 @@ def comparison_table(run: Run, scores: Scores | None = None) -> pd.DataFrame:
     scores = scores or read_scores(run)
     rows = [
         {"split": scores.split, "family": family, "arm": pair.arm, "against": pair.against}
-        | {"measure": measure, "seeds": seeds, "confirming": confirming}
+        | {"measure": measure, "seeds": seeds}
         | compared(scores, pair, seeds, run.settings.resamples, statistic)
         | t_interval(scores, pair, seeds, statistic)
-        for family, pair, seeds, confirming in entries(scores)
+        for family, pair, seeds in entries(scores)
         for measure, statistic in STATISTICS.items()
     ]
     table = _corrected(pd.DataFrame(rows, columns=list(COMPARISONS)), scores, run)
@@ -123,9 +118,8 @@ def comparison_table(run: Run, scores: Scores | None = None) -> pd.DataFrame:
 
 
 def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:
-    """The table with p_holm and Bonferroni's intervals of f1, by family, over confirming rows."""
-    tested = table["confirming"].astype(bool) & (table["measure"] == "f1")
-    for _, rows in table[tested].groupby("family"):
+    """The table with p_holm and Bonferroni's intervals of f1, by family."""
+    for _, rows in table[table["measure"] == "f1"].groupby("family"):
         table.loc[rows.index, "p_holm"] = holm(rows["p"])
         level = 1 - (1 - LEVEL) / len(rows)
         for place, row in rows.iterrows():
@@ -135,16 +129,12 @@ def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:
     return table
 
 
-def entries(scores: Scores) -> Iterator[tuple[str, Pair, list[int], bool]]:
-    """Family, pair, seeds, whether these seeds confirm: a suggested pair has two entries."""
+def entries(scores: Scores) -> Iterator[tuple[str, Pair, list[int]]]:
+    """Family, pair, and the seeds that both arms have; a pair without a common seed is left out."""
     for family, pairs in FAMILIES.items():
         for pair in pairs:
-            seeds = scores.seeds(pair.arm, pair.against)
-            confirming = [seed for seed in seeds if seed not in pair.suggested_by]
-            if confirming != seeds:
-                yield family, pair, seeds, False
-            if confirming:
-                yield family, pair, confirming, True
+            if seeds := scores.seeds(pair.arm, pair.against):
+                yield family, pair, seeds
 
 
 def by_seed(scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficacy) -> list[float]:

@@ -22,8 +22,8 @@ from mrg_r1_lib.study import CONFIRMATION
 
 INDEX, JUDGE = "hand-made index", "judge on IMPRESSION"
 REFERENCE = name("what reports are compared with", (INDEX, JUDGE))
-CONFIRMED_COMPARISONS = {"reference": REFERENCE, **COMPARISONS}
-CONFIRMED_SCORES = {
+COMPARED = {"reference": REFERENCE, **COMPARISONS}
+SCORED = {
     "reference": REFERENCE,
     **SCORES,
     "macro_f1": rate("F1, macro over 13, mean over seeds"),
@@ -31,8 +31,8 @@ CONFIRMED_SCORES = {
 }
 
 
-def confirmed_scores(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
-    """The primary measure of each arm on the confirmation set, by CONFIRMED_SCORES.
+def scored(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The primary measure of each arm on the confirmation set, by SCORED.
 
     Empty where the set has not been scored.
     """
@@ -41,12 +41,12 @@ def confirmed_scores(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
         table = score_table(run, scores).assign(reference=reference)
         rows = [_beside(scores, arm) for arm in table["arm"]]
         tables.append(pd.concat([table, pd.DataFrame(rows, index=table.index)], axis=1))
-    empty = pd.DataFrame(columns=list(CONFIRMED_SCORES))
+    empty = pd.DataFrame(columns=list(SCORED))
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 
-def confirmed_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
-    """The planned comparisons on the confirmation set, by CONFIRMED_COMPARISONS.
+def compared(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The planned comparisons on the confirmation set, by COMPARED.
 
     Each family is corrected within each reference. Empty where the set has not been scored.
     """
@@ -54,7 +54,7 @@ def confirmed_comparisons(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
         comparison_table(run, scores).assign(reference=reference)
         for reference, scores in against_both(run, held_out)
     ]
-    empty = pd.DataFrame(columns=list(CONFIRMED_COMPARISONS))
+    empty = pd.DataFrame(columns=list(COMPARED))
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 

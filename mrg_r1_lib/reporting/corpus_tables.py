@@ -58,7 +58,7 @@ ATTRIBUTE_AGREEMENT = {
 }
 
 
-def prevalence_table(run: Run) -> pd.DataFrame:
+def prevalence(run: Run) -> pd.DataFrame:
     """How often each observation is positive, by source and split, by PREVALENCE."""
     studies = with_findings(run)
     labels = load_labeler(run.settings.judge)([study.findings for study in studies])
@@ -78,7 +78,7 @@ def agreement_table(run: Run) -> pd.DataFrame:
     return compare_labelers(data_card.readings(studies, labels))
 
 
-def attribute_agreement_table(run: Run) -> pd.DataFrame:
+def attribute_agreement(run: Run) -> pd.DataFrame:
     """How far side, zone and size of findings agree with the index, by ATTRIBUTE_AGREEMENT."""
     return index_agreement.attribute_agreement(load_studies(run.corpus, run.settings))
 

@@ -2,7 +2,6 @@
 weights that moved.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from mrg_r1_lib.reporting.needed import missing
 from mrg_r1_lib.reporting.schema import ARM, SEED, count, number
 from mrg_r1_lib.reporting.scores import run_folders
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.storage.files import read_json
 
 WINDOW = 15  # steps of a running mean: a single step asserts little
 TRAINING = {
@@ -91,7 +91,7 @@ def training_table(run: Run) -> pd.DataFrame:
 
 def _moved(folder: Path, stage: str) -> dict[str, float]:
     log = pd.read_csv(folder / "train_log.csv")
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_json(folder / "manifest.json")
     if stage == "pretrain":
         settings = manifest["scale"]["pretrain"]
         log = log.tail(math.ceil(settings["reports"] / settings["batch_size"]))

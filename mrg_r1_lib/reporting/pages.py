@@ -17,7 +17,6 @@ from cogapp import Cog
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import CE_DEFINITIONS, PRIMARY
-from mrg_r1_lib.metrics.holm import holm
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS
 from mrg_r1_lib.reporting.tables import labelled, main_study, summary
@@ -29,13 +28,9 @@ from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 
 STUDY = Run("iu_xray/srl_mccs", "laptop", 0, results_root())
 NONE = "–"
+NOT_SCORED = "Not scored yet."
 F1 = "CE F1 micro-13 [95 %]"
-PAIR = ["arm", "against", "confirming"]
-LIMITS = {  # what SRL with MCCS is held against: arm, column of the main table, words
-    "image_classifier": ("F1 micro-13", "a small image classifier with template sentences"),
-    "sft": ("F1 example-14", "its start, SFT, where “No Finding” counts, too"),
-    "srl_label_f1": ("F1 micro-13", "label F1, a reward without a cosine"),
-}
+BESIDE = ("precision", "recall", "macro_f1")  # the differences beside that in F1
 
 
 def markdown(table: pd.DataFrame, names: int = 1) -> str:
@@ -106,40 +101,38 @@ def _systems(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     return numbers, scores.set_index("arm").loc[numbers.index]
 
 
-def limits(run: Run = STUDY) -> str:
-    """Whether the paper's arm scores above what LIMITS names, one list item each."""
-    numbers, _ = _systems(run)
-    lines, own = [], numbers.loc[STUDY.arm]
-    for against, (column, text) in LIMITS.items():
-        other = numbers.loc[against, column]
-        verdict = "Above" if own[column] > other else "**Not above**"
-        lines.append(f"- {verdict} {text}: {digits(own[column])} and {digits(other)} in {column}.")
-    return "\n".join(lines)
-
-
-def planned(family: str, *columns: str, run: Run = STUDY) -> str:
+def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -> str:
     """The planned comparisons of a family; where named, these columns alone.
 
-    Seeds that suggested a comparison have a row of their own.
+    On the test split, or on the confirmation set against one of its references.
     """
-    table = build.read("comparisons", run)
-    corrected = table.query("measure == 'f1' and confirming")
-    table["p_all"] = pd.Series(holm(corrected["p"]), index=corrected.index)
+    table = build.read("confirmed_comparisons" if reference else "comparisons", run)
+    table = table.query("reference == @reference") if reference else table
     own = labelled(table[table["family"] == family])
     rows = []
-    for (arm, against, confirming), parts in own.groupby(PAIR, sort=False):
+    for (arm, against), parts in own.groupby(["arm", "against"], sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
         row = {"difference": f"{arm} − {against}"}
-        row["seeds"] = f"{f1['seeds']}{'' if confirming else ', with the one that suggested it'}"
+        row["seeds"] = f1["seeds"]
         row[F1] = with_ends(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = digits(f1["p_holm"])
-        row["p (Holm, all families)"] = digits(f1["p_all"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
-        row |= {name: digits(by.loc[name, "difference"], "+") for name in ("precision", "recall")}
+        row |= {name: digits(by.loc[name, "difference"], "+") for name in BESIDE}
         rows.append(row)
-    return markdown(pd.DataFrame(rows)[list(columns or rows[0])], names=2)
+    return markdown(pd.DataFrame(rows)[list(columns or rows[0])], names=2) if rows else NOT_SCORED
+
+
+def hypotheses(run: Run = STUDY) -> str:
+    """Each hypothesis of the plan, what came out, and whether it holds."""
+    table = labelled(build.read("hypotheses", run))
+    frame = pd.DataFrame({"difference": table["arm"] + " − " + table["against"]})
+    frame = frame.assign(set=table["on"], planned=table["at_least"].map("at least {:+.2f}".format))
+    frame["came out"] = table.apply(with_ends, axis=1)
+    frame["seeds"] = table["seeds"]
+    frame["holds"] = table["holds"].map({True: "yes", False: "**no**"})
+    return markdown(frame, names=3)
 
 
 def definitions(run: Run = STUDY) -> str:

@@ -32,7 +32,8 @@ NO_SETTINGS = ("label", "section", "note")  # of an arm or preparation: they cha
 class Run:
     """One run, named by `experiment` ("iu_xray/srl_mccs"), `scale` and `seed`, below `results`.
 
-    ValueError names an unknown experiment or scale and lists the known ones.
+    ValueError names an unknown experiment or scale and lists the known ones, or a seed that numpy
+    does not take.
     """
 
     experiment: str
@@ -43,6 +44,8 @@ class Run:
     def __post_init__(self) -> None:
         experiments.parse_experiment(self.experiment)
         scales.load_scale(self.scale)
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed {self.seed}: expected a whole number from 0 to {2**32 - 1}.")
         object.__setattr__(self, "results", Path(self.results).absolute())
 
     @property
@@ -138,10 +141,7 @@ class Run:
         for run in self.chain:
             if run.recipe.stage == stage:
                 return run
-        raise ValueError(
-            f"{self.experiment} has no stage {stage!r}: choose an experiment that starts from one, "
-            f"such as {self.corpus}/srl_mccs."
-        )
+        raise ValueError(f"{self.experiment} has no stage {stage!r}: {self.corpus}/srl_mccs has.")
 
     # what has finished
 

@@ -10,10 +10,15 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def full_path(text: str | Path) -> Path:
+    """An absolute path without links; a tilde that the shell left there is the home folder."""
+    return Path(os.path.realpath(os.path.expanduser(text)))
+
+
 def data_root() -> Path:
     """The data folder: `MRG_R1_DATA`, else `data/` in the checkout; it need not exist yet."""
     named = os.environ.get("MRG_R1_DATA")
-    return Path(named).expanduser().resolve() if named else REPOSITORY / "data"
+    return full_path(named) if named else REPOSITORY / "data"
 
 
 def results_root() -> Path:

@@ -70,7 +70,7 @@ def sft(run: Run) -> pd.DataFrame:
     prepare(run)
     lora = run.settings.lora
     # training all weights needs float32: in bf16 a small step changes nothing
-    model, processor = load_policy(start, dtype="auto" if lora else torch.float32)
+    model, processor = load_policy(start, dtype=None if lora else torch.float32)
     validation = Validation(run, processor)
     studies = studies_of_all_epochs(run)
     labeler = load_labeler(run.recipe.labeler)

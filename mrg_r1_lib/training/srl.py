@@ -160,7 +160,7 @@ def srl(run: Run) -> pd.DataFrame:
     prepare(run)
     lora = run.settings.lora
     # training all weights needs float32: in bf16 a small step changes nothing
-    model, processor = load_policy(start, dtype="auto" if lora else torch.float32)
+    model, processor = load_policy(start, dtype=None if lora else torch.float32)
     validation = Validation(run, processor, evaluate_every(run))
     studies = load_split(run.corpus, "train", run.settings)
     labels = load_labeler(run.recipe.labeler)([study.findings for study in studies])

@@ -8,20 +8,19 @@ import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
-from pathlib import Path
 
 import pandas as pd
 import torch
 from transformers import PrinterCallback, Trainer
 from transformers.utils import logging
 
-from mrg_r1_lib.policies.load_save import policy_digest, save_policy
+from mrg_r1_lib.policies.load_save import half_precision, policy_digest, save_policy
 from mrg_r1_lib.policies.registry import POLICIES, require_known
 from mrg_r1_lib.runs.processes import gathered, processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room
-from mrg_r1_lib.storage.paths import results_root
+from mrg_r1_lib.storage.paths import full_path, results_root
 from mrg_r1_lib.training.checkpoint_selection import Validation
 from mrg_r1_lib.training.memory import require_device
 from mrg_r1_lib.training.progress import Progress, standard_error
@@ -55,7 +54,8 @@ def common_settings(run: Run) -> dict:
         "report_to": "none",
         "disable_tqdm": True,  # Progress is the one bar
         "logging_steps": 1,
-        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
+        "bf16": on_gpu and half_precision() == torch.bfloat16,
+        "fp16": on_gpu and half_precision() == torch.float16,  # with its loss scaled
         "use_cpu": not on_gpu,
         "activation_checkpointing": POLICIES[run.settings.policy].activation_checkpointing,
         "save_total_limit": 2,  # the last complete checkpoint stays while the next is written
@@ -158,15 +158,14 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     parser.add_argument("--scale", default="laptop", help="default: %(default)s")
     parser.add_argument("--policy", metavar="NAME", help="another one than the scale's")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=results_root(), help="results folder")
+    parser.add_argument("--results", type=full_path, default=results_root(), help="results folder")
     named = parser.parse_args()
-    results = named.results.expanduser()
     try:
         scale = scale_with(named.scale, named.policy)
         require_known(load_scale(scale).policy)
-        require_room(results, load_scale(scale).disk_gib)
+        require_room(named.results, load_scale(scale).disk_gib)
         require_device(scale)
         with redirect_stderr(standard_error()):
-            stage(Run(named.experiment, scale, named.seed, results))
+            stage(Run(named.experiment, scale, named.seed, named.results))
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")

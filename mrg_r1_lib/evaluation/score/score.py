@@ -35,6 +35,7 @@ from mrg_r1_lib.labelers import LABELERS, Labeler, load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.metrics.resampling import DEFINITIONS, Scores, percentiles, scored
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.storage.paths import full_path
 
 RESAMPLES = 20_000
 FEW = 30  # studies or patients below which an interval says little
@@ -158,9 +159,11 @@ def _about(
 def main() -> None:
     """`python -m mrg_r1_lib.evaluation.score FILE [FILE] [options]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh score", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=os.path.expanduser, metavar="FILE")
     parser.add_argument("--labeler", choices=LABELERS, default="rules")
-    parser.add_argument("--out", type=Path, help=f"also write the tables: {', '.join(FORMATS)}")
+    parser.add_argument(
+        "--out", type=full_path, help=f"also write the tables: {', '.join(FORMATS)}"
+    )
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quote", action="store_true", help="show sentences and study ids")
@@ -168,6 +171,8 @@ def main() -> None:
     named = parser.parse_args()
     if named.resamples < 1:
         parser.error(f"--resamples {named.resamples}: expected at least 1.")
+    if named.seed < 0:
+        parser.error(f"--seed {named.seed}: expected 0 or more.")
     if named.out and named.out.suffix.lower() not in FORMATS:
         parser.error(f"--out {named.out}: end it in one of {', '.join(FORMATS)}.")
     places = [os.path.realpath(path) for path in named.files]  # also of a link to itself

@@ -21,15 +21,20 @@ class Caption(NamedTuple):
 
 @dataclass(frozen=True)
 class Captioned:
-    """A saved figure with its caption: a notebook shows the picture, and the words below it."""
+    """A saved figure with its caption: a notebook shows how to read it, and below the picture.
+
+    The picture stays the cell's value: of a guarded corpus nothing else is kept.
+    """
 
     figure: Figure
     caption: Caption
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import Markdown, display  # notebooks alone have it
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
+        from IPython import get_ipython  # notebooks alone have it
+        from IPython.display import Markdown, display
 
-        display(self.figure, Markdown(f"*{self.caption.title}.* {self.caption.text}"))
+        display(Markdown(f"*{self.caption.title}.* {self.caption.text}"))
+        return get_ipython().display_formatter.format(self.figure)
 
 
 METHOD, DATA, TRAINING, SCORES = "The method", "The data", "Training", "Main scores"

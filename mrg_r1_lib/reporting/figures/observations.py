@@ -17,7 +17,7 @@ def observation_f1(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """F1 of each observation before and after, and beside it the difference; bars are 95 %
     intervals.
 
-    `table` is `by_observation.observation_intervals`: observation, support, arm, against, value,
+    `table` is `by_observation.intervals`: observation, support, arm, against, value,
     low, high. Most frequent first, the number of positive references behind the name; a difference
     whose interval covers 0 is hollow.
     """
