@@ -98,11 +98,11 @@ SCALES = {
         studies={"train": None, "validate": None, "test": None},
         max_completion_length=64,
         pretrain=Pretrain(
-            4000, own=3, tower_epochs=4, terse=4000, reports=2000, batch_size=16, threads=2
+            4000, own=2, tower_epochs=3, terse=3000, reports=1500, batch_size=16, threads=2
         ),
         sft=Finetune(1, evaluations=1, batch_size=16, learning_rate=5e-4, threads=2),
         sft_continued=Finetune(2, evaluations=4, batch_size=16, learning_rate=3e-4, threads=1),
-        srl=Reinforce(40, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
+        srl=Reinforce(60, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
         resamples=2000,
     ),
     "laptop": Scale(
