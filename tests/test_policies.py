@@ -96,6 +96,17 @@ def test_adapters_are_saved_alone_and_loading_gives_the_same_completions_whereve
     assert loaded_processor.tokenizer.padding_side == "left"
 
 
+def test_a_saved_tokenizer_does_not_tell_how_the_last_batch_was_padded(policy, tmp_path):
+    model, processor = policy
+    for name, padded in (("before", {}), ("after", {"padding": True, "truncation": True})):
+        processor.tokenizer(["no edema", "no"], max_length=3, **padded)
+        save_policy(model, processor, tmp_path / name)
+    before, after = (
+        (tmp_path / name / "tokenizer.json").read_bytes() for name in ("before", "after")
+    )
+    assert before == after
+
+
 def test_on_a_gpu_without_bfloat16_a_policy_in_it_is_loaded_in_float16(adapted, monkeypatch):
     saved = next(adapted[0].get_base_model().parameters()).dtype
     folder = adapted[2] / "adapted" / "policy"

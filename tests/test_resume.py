@@ -29,9 +29,9 @@ def unbroken(indiana, tmp_path_factory):
 
 
 def outputs(run):
-    """What a training leaves: log, validation and weights, byte by byte."""
+    """What a training leaves: log, validation, weights and tokenizer, byte by byte."""
     weights, *logs = run.outputs("train")
-    files = [*sorted(weights.glob("*.safetensors")), *logs]
+    files = [*weights.glob("*.safetensors"), *weights.glob("*.json"), *logs]
     kept = {path.name: path.read_bytes() for path in files}
     return kept | {"steps": run.read_manifest()[run.recipe.stage]["steps"]}
 

@@ -134,6 +134,9 @@ def save_policy(
         # a relative path, since a results folder may be moved
         base = os.path.relpath(model.get_base_model().name_or_path, folder)
         model.peft_config["default"].base_model_name_or_path = base
+    # how the last batch was padded is no part of a policy: a run that went on may have had none
+    processor.tokenizer.backend_tokenizer.no_padding()
+    processor.tokenizer.backend_tokenizer.no_truncation()
     with write_aside(folder) as aside:
         model.save_pretrained(aside, **chosen)
         processor.save_pretrained(aside)
