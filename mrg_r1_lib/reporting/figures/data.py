@@ -203,7 +203,7 @@ def report_lengths(words: Mapping[str, Sequence[int]], note: str = NOTE) -> Figu
         hue="section",
         binwidth=4,
         element="step",
-        palette=PALETTE[: len(words)],
+        palette=PALETTE[: table["section"].nunique()],
         ax=axes[0, 0],
     )
     axes[0, 0].set(xlim=(0, 120), ylabel="reports")
