@@ -26,6 +26,12 @@ def test_a_hypothesis_needs_its_size_and_an_interval_above_zero(difference, low,
     assert table["seeds"].tolist() == [5, 0, 0, 0, 0] and np.isnan(table["difference"].iloc[-1])
 
 
+def test_against_the_classifier_level_is_enough():
+    test = pd.DataFrame([found("srl_mccs", "image_classifier", "test", 0.0, -0.02)])
+    table = judged(test, pd.DataFrame(columns=["reference", *test]))
+    assert table.set_index("against")["holds"]["image_classifier"]
+
+
 def test_the_own_reward_is_judged_on_the_confirmation_set_against_the_index():
     pair = ("srl_graded_all_studies", "srl_all_studies")
     test = pd.DataFrame([found(*pair, "test", 0.1, 0.05)])

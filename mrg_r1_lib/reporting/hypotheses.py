@@ -15,11 +15,12 @@ HYPOTHESES = {
     "against": AGAINST,
     "on": SPLIT,
     "at_least": difference("in F1 that was planned"),
+    "surely": flag("whether its interval must lie above 0, too"),
     "seeds": count("seeds that both arms have"),
     "difference": difference("in F1 that came out; on the confirmation set against the index"),
     "low": difference("lower end of its interval, corrected over the family"),
     "high": difference("upper end of the same interval"),
-    "holds": flag("whether it is as large as planned, with an interval above 0"),
+    "holds": flag("whether it is as large as planned, and sure where that was planned"),
 }
 
 
@@ -39,7 +40,8 @@ def judged(test: pd.DataFrame, confirmed: pd.DataFrame) -> pd.DataFrame:
             found = table[same & (table["split"] == pair.on) & (table["measure"] == "f1")]
             rows.append({"family": family, **pair._asdict(), **_found(found), "holds": False})
     table = pd.DataFrame(rows, columns=list(HYPOTHESES))
-    return table.assign(holds=(table["difference"] >= table["at_least"]) & (table["low"] > 0))
+    sure = ~table["surely"].astype(bool) | (table["low"] > 0)
+    return table.assign(holds=(table["difference"] >= table["at_least"]) & sure)
 
 
 def _found(rows: pd.DataFrame) -> dict:
