@@ -91,7 +91,7 @@ SCALES = {
         disk_gib=0.5,
     ),
     # for a class. A good eye and a short SFT: what the tower sees is not yet in the reports, so SRL
-    # has work, and a class sees its curve rise. The scale is chosen for that: more SFT, its control,
+    # has work, and a class sees its curve rise. The scale is chosen for that: the control
     # raises it as well (results/LOG.md)
     "lesson": Scale(
         policy="tiny_llava",
