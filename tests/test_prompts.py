@@ -24,7 +24,7 @@ def test_a_scale_takes_the_first_studies_with_findings_of_each_split(indiana):
             study.findings and study.split == split for study in chosen
         )
         ids |= {study.study_id for study in chosen}
-    assert len(ids) == sum(SMOKE.studies.values())
+    assert len(ids) == sum(SMOKE.studies[split] for split in SPLITS)
     with pytest.raises(
         ValueError, match="Unknown split 'dev'; known splits: train, validate, test"
     ):
