@@ -35,7 +35,7 @@ NOTEBOOKS = REPOSITORY / "notebooks"
 METHOD, DATA = "00_method_on_one_study", "01_data_preparation"
 SFT, SRL = "02_supervised_finetuning", "03_semantic_reinforcement_learning"
 ABLATIONS, TABLES = "04_reward_ablations", "05_tables_and_figures"
-FINAL = "final"  # no notebook: it scores the test split
+FINAL = "final"  # no notebook: it scores the sealed sets
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ HYPOTHESES = {
     "difference": difference("in F1 that came out; on the confirmation set against the index"),
     "low": difference("lower end of its interval, corrected over the family"),
     "high": difference("upper end of the same interval"),
-    "holds": flag("whether it is as large as planned, and sure where that was planned"),
+    "holds": flag("whether F1 is as large as planned, and sure; the plan asks more of some"),
 }
 
 
