@@ -3,6 +3,7 @@ hand.
 """
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
@@ -95,6 +96,19 @@ def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     half = 4.302653 * values.std(ddof=1) / np.sqrt(3)  # the t quantile of 2 degrees of freedom
     assert row["t_low"] == pytest.approx(values.mean() - half, abs=1e-6)
     assert row["t_high"] == pytest.approx(values.mean() + half, abs=1e-6)
+
+
+def test_the_share_of_right_sides_is_compared_where_all_runs_have_it(results, run):
+    assert "sides" not in set(comparisons.comparison_table(run)["measure"])
+    for arm, shares in (("sft", (0.5, 0.7)), ("srl_mccs", (0.8, 0.6))):
+        for seed, share in enumerate(shares):
+            path = results / run.scale / run.corpus / arm / f"seed{seed}" / "metrics.json"
+            metrics = json.loads(path.read_text())
+            path.write_text(json.dumps(metrics | {"attributes": {"side_accuracy": share}}))
+    table = comparisons.comparison_table(run).query("measure == 'sides'")
+    assert table["against"].tolist() == ["sft"]  # the control has none
+    assert table["difference"].tolist() == pytest.approx([0.1])
+    assert table[["low", "p_holm", "t_low"]].isna().all(axis=None)  # two seeds have no t interval
 
 
 def test_the_checks_change_reference_observations_or_studies_as_they_say(results, run, held_out):

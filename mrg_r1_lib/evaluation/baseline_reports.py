@@ -6,6 +6,7 @@ upper bounds: the reference itself, and a template from the drawn observations.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from mrg_r1_lib.evaluation.baselines import (
 from mrg_r1_lib.labelers import Labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import ABNORMALITIES
-from mrg_r1_lib.policies.image_classifier import best_threshold, train_image_classifier
+from mrg_r1_lib.policies.image_classifier import (
+    ImageClassifier,
+    best_threshold,
+    train_image_classifier,
+)
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study, index_labels, pixels
 
@@ -60,16 +65,24 @@ def template_reports(present: np.ndarray) -> list[str]:
 def classifier_reports(run: Run, studies: Sequence[Study], labeler: Labeler) -> list[str]:
     """Reports of a discriminative model: images -> 13 probabilities -> template sentences.
 
-    A convolutional network learns from the images and targets of the policy's vision tower, as many
-    times. To learn from the labels of the training reports as well made it worse
-    (`results/LOG.md`). All observations share the best threshold on validation.
+    All observations share the best threshold on validation.
     """
-    images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)
-    epochs = run.settings.pretrain.tower_epochs or 1
-    classifier = train_image_classifier(
-        images, targets[..., 0], epochs=epochs, seed=run.seed, progress=True
-    )
+    classifier = _classifier(run)
     validation = load_split(run.corpus, "validate", run.settings)
     wanted = positives(labeler([study.findings for study in validation]))
     threshold = best_threshold(wanted, classifier.predict(pixels(validation)))
     return template_reports(classifier.predict(pixels(studies)) >= threshold)
+
+
+@lru_cache(maxsize=1)  # one training serves both sealed sets
+def _classifier(run: Run) -> ImageClassifier:
+    """A convolutional network that learned from the images and targets of the policy's vision
+    tower, as many times.
+
+    To learn from the labels of the training reports as well made it worse (`results/LOG.md`).
+    """
+    images, targets = image_targets(run.corpus, run.settings, run.seed, run.recipe.labeler)
+    epochs = run.settings.pretrain.tower_epochs or 1
+    return train_image_classifier(
+        images, targets[..., 0], epochs=epochs, seed=run.seed, progress=True
+    )

@@ -5,7 +5,8 @@ written down in `results/PLAN.md` before a policy of this recipe was scored on a
 family is corrected apart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,10 @@ LEVEL = 0.95
 
 
 class Pair(NamedTuple):
-    """`arm` minus `against`: at least how much, on which set, and whether its corrected interval
-    must lie above 0, too.
+    """`arm` minus `against`: at least how much in F1, on which set, whether its corrected interval
+    must lie above 0, too, and above what other differences must lie.
+
+    `also` names one of MEASURED, or `elsewhere`: F1 on the other sealed set.
     """
 
     arm: str
@@ -45,16 +48,23 @@ class Pair(NamedTuple):
     at_least: float = 0.0
     on: str = "test"
     surely: bool = True
+    also: Mapping[str, float] = MappingProxyType({})
 
 
 FAMILIES = {  # results/PLAN.md
     "planned": (
-        Pair("srl_mccs", "sft", 0.05),
+        Pair("srl_mccs", "sft", 0.05, also={"recall": -0.02, "elsewhere": 0.0}),
         Pair("srl_mccs", "sft_continued"),
         Pair("srl_mccs", "image_classifier", surely=False),  # at least level
     ),
     "own reward, all studies": (
-        Pair("srl_graded_all_studies", "srl_all_studies", 0.03, on=CONFIRMATION),
+        Pair(
+            "srl_graded_all_studies",
+            "srl_all_studies",
+            0.03,
+            on=CONFIRMATION,
+            also={"macro_f1": 0.0, "sides": 0.0},
+        ),
         Pair("srl_graded_all_studies", "srl_label_f1_all_studies", on=CONFIRMATION),
     ),
 }
@@ -62,13 +72,14 @@ STATISTICS = {
     **{measure: Efficacy(**PRIMARY, measure=measure) for measure in reversed(MEASURES)},
     "macro_f1": Efficacy(**PRIMARY | {"average": "macro"}),
 }
+MEASURED = (*STATISTICS, "sides")
 FAMILY = name("comparisons that are corrected together", tuple(FAMILIES))
 COMPARISONS = {
     "split": SPLIT,
     "family": FAMILY,
     "arm": ARM,
     "against": AGAINST,
-    "measure": name("what is compared", tuple(STATISTICS)),
+    "measure": name("what is compared; sides: the share of right ones", MEASURED),
     "seeds": SEEDS,
     "difference": difference("arm minus against, counted over all seeds of the row"),
     "low": difference(LOW),
@@ -111,13 +122,35 @@ def comparison_table(run: Run, scores: Scores | None = None) -> pd.DataFrame:
     rows = [
         {"split": scores.split, "family": family, "arm": pair.arm, "against": pair.against}
         | {"measure": measure, "seeds": seeds}
-        | compared(scores, pair, seeds, run.settings.resamples, statistic)
-        | t_interval(scores, pair, seeds, statistic)
+        | found
         for family, pair, seeds in entries(scores)
-        for measure, statistic in STATISTICS.items()
+        for measure, found in _measured(run, scores, pair, seeds)
     ]
     table = _corrected(pd.DataFrame(rows, columns=list(COMPARISONS)), scores, run)
     return table.assign(seeds=table["seeds"].map(len))
+
+
+def _measured(
+    run: Run, scores: Scores, pair: Pair, seeds: Sequence[int]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """What a pair's rows say by measure. Of sides, the t interval alone: no study has a share."""
+    for measure, statistic in STATISTICS.items():
+        values = by_seed(scores, pair, seeds, statistic)
+        found = compared(scores, pair, seeds, run.settings.resamples, statistic)
+        yield measure, found | t_interval(values)
+    if sides := _sides(scores, pair, seeds):
+        yield "sides", {"difference": float(np.mean(sides))} | t_interval(sides)
+
+
+def _sides(scores: Scores, pair: Pair, seeds: Sequence[int]) -> list[float]:
+    """Differences in the share of right sides by seed; none where a run has no such share."""
+    first, second = (
+        [scores.metrics[arm, seed].get("attributes", {}).get("side_accuracy") for seed in seeds]
+        for arm in (pair.arm, pair.against)
+    )
+    if None in first + second:
+        return []
+    return [one - other for one, other in zip(first, second, strict=True)]
 
 
 def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:
@@ -150,11 +183,14 @@ def by_seed(scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficac
     ]
 
 
-def t_interval(scores: Scores, pair: Pair, seeds: Sequence[int], statistic: Efficacy) -> dict:
-    """The 95 % t interval over the seeds' own differences; empty for fewer than three seeds."""
-    if len(seeds) < 3:
+def t_interval(values: Sequence[float]) -> dict[str, float]:
+    """The 95 % t interval of the mean of single seeds' differences; empty for fewer than three.
+
+    >>> t_interval([0.0, 0.1]), {end: round(at, 3) for end, at in t_interval([0, 0.1, 0.2]).items()}
+    ({}, {'t_low': -0.148, 't_high': 0.348})
+    """
+    if len(values) < 3:
         return {}
-    values = by_seed(scores, pair, seeds, statistic)
     half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values)
     return {"t_low": max(np.mean(values) - half, -1.0), "t_high": min(np.mean(values) + half, 1.0)}
 

@@ -1,14 +1,18 @@
-"""The hypotheses of `results/PLAN.md` and whether they hold: saved comparisons -> one row each."""
+"""The hypotheses of `results/PLAN.md` and whether they hold: saved comparisons -> one row each.
+
+What must be true of each stands with its pair in `comparisons.FAMILIES`.
+"""
 
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.reporting.comparisons import FAMILIES, FAMILY, comparison_table
+from mrg_r1_lib.reporting.comparisons import FAMILIES, FAMILY, Pair, comparison_table
 from mrg_r1_lib.reporting.confirmation import INDEX, compared
 from mrg_r1_lib.reporting.schema import AGAINST, ARM, SPLIT, count, difference, flag
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import CONFIRMATION
 
+BESIDE = ("recall", "macro_f1", "sides")
 HYPOTHESES = {
     "family": FAMILY,
     "arm": ARM,
@@ -20,7 +24,9 @@ HYPOTHESES = {
     "difference": difference("in F1 that came out; on the confirmation set against the index"),
     "low": difference("lower end of its interval, corrected over the family"),
     "high": difference("upper end of the same interval"),
-    "holds": flag("whether F1 is as large as planned, and sure; the plan asks more of some"),
+    **{measure: difference(f"in {measure} on the same set") for measure in BESIDE},
+    "elsewhere": difference("in F1 on the other sealed set"),
+    "holds": flag("whether all that the plan asks of it came out"),
 }
 
 
@@ -31,22 +37,33 @@ def hypothesis_table(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
 
 def judged(test: pd.DataFrame, confirmed: pd.DataFrame) -> pd.DataFrame:
     """Rows by HYPOTHESES from the comparisons on the test split and on the confirmation set."""
-    index = confirmed[confirmed["reference"] == INDEX]
+    sets = {
+        "test": test[test["split"] == "test"],
+        CONFIRMATION: confirmed[confirmed["reference"] == INDEX],
+    }
     rows = []
     for family, pairs in FAMILIES.items():
         for pair in pairs:
-            table = index if pair.on == CONFIRMATION else test
-            same = (table["arm"] == pair.arm) & (table["against"] == pair.against)
-            found = table[same & (table["split"] == pair.on) & (table["measure"] == "f1")]
-            rows.append({"family": family, **pair._asdict(), **_found(found), "holds": False})
-    table = pd.DataFrame(rows, columns=list(HYPOTHESES))
-    sure = ~table["surely"].astype(bool) | (table["low"] > 0)
-    return table.assign(holds=(table["difference"] >= table["at_least"]) & sure)
+            found = {on: _found(table, pair) for on, table in sets.items()}
+            row = {"family": family, **pair._asdict(), **found.pop(pair.on)}
+            row["elsewhere"] = found.popitem()[1]["difference"]
+            rows.append(row | {"holds": _holds(row, pair)})
+    return pd.DataFrame(rows, columns=list(HYPOTHESES))
 
 
-def _found(rows: pd.DataFrame) -> dict:
-    if rows.empty:
-        return {"seeds": 0} | dict.fromkeys(("difference", "low", "high"), np.nan)
-    row = rows.iloc[0]
+def _holds(row: dict, pair: Pair) -> bool:
+    sure = row["low"] > 0 or not pair.surely
+    also = all(row[measure] > value for measure, value in pair.also.items())
+    return bool(row["difference"] >= pair.at_least and sure and also)
+
+
+def _found(table: pd.DataFrame, pair: Pair) -> dict:
+    """What a table of comparisons says of a pair: its F1, with interval, and what stands beside."""
+    both = (table["arm"] == pair.arm) & (table["against"] == pair.against)
+    rows = table[both].set_index("measure")
+    beside = rows["difference"].reindex(list(BESIDE)).to_dict()
+    if "f1" not in rows.index:
+        return {"seeds": 0} | dict.fromkeys(("difference", "low", "high"), np.nan) | beside
+    row = rows.loc["f1"]
     ends = {"low": row["corrected_low"], "high": row["corrected_high"]}
-    return {"seeds": row["seeds"], "difference": row["difference"]} | ends
+    return {"seeds": row["seeds"], "difference": row["difference"]} | ends | beside

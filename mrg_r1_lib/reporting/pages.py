@@ -130,6 +130,9 @@ def hypotheses(run: Run = STUDY) -> str:
     frame = pd.DataFrame({"difference": table["arm"] + " − " + table["against"]})
     frame = frame.assign(set=table["on"], planned=table["at_least"].map("at least {:+.2f}".format))
     frame["came out"] = table.apply(with_ends, axis=1)
+    frame[["recall", "macro F1", "sides", "F1 on the other set"]] = table[
+        ["recall", "macro_f1", "sides", "elsewhere"]
+    ].map(digits, sign="+")
     frame["seeds"] = table["seeds"]
     frame["holds"] = table["holds"].map({True: "yes", False: "**no**"})
     return markdown(frame, names=3)
