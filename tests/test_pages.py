@@ -118,10 +118,12 @@ def test_a_planned_comparison_is_shown_on_the_confirmation_set_too(saved):
 def test_a_hypothesis_says_what_was_planned_and_whether_it_holds(saved):
     row = {"arm": "srl_mccs", "against": "sft", "on": "test", "at_least": 0.05, "seeds": 1}
     row |= {"difference": 0.04, "low": -0.01, "high": 0.09, "holds": False}
+    row |= {"recall": 0.1, "macro_f1": 0.0, "sides": np.nan, "elsewhere": -0.02}
     saved["hypotheses"] = pd.DataFrame([row])
     (line,) = pages.hypotheses().splitlines()[2:]
     assert line == (
-        "| SRL, MCCS − SFT | test | at least +0.05 | +0.040 [-0.010, +0.090] | 1 | **no** |"
+        "| SRL, MCCS − SFT | test | at least +0.05 | +0.040 [-0.010, +0.090] "
+        "| +0.100 | +0.000 | – | -0.020 | 1 | **no** |"
     )
 
 
