@@ -103,8 +103,9 @@ SCALES = {
         ),
         sft=Finetune(1, evaluations=1, batch_size=16, learning_rate=5e-4, threads=2),
         sft_continued=Finetune(3, evaluations=4, batch_size=16, learning_rate=3e-4, threads=1),
-        srl=Reinforce(36, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
+        srl=Reinforce(60, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
         resamples=2000,
+        arms=("srl_mccs", "srl_rouge_l"),  # a clinical reward and a lexical one
     ),
     "laptop": Scale(
         policy="tiny_llava",

@@ -23,7 +23,7 @@ warnings.filterwarnings(
 CORPORA = {
     "iu_xray": iu_xray.load,  # reports of Indiana University with hand-made index terms; open
     "mimic_cxr": mimic_cxr.load,  # reports of a Boston hospital; credentialed: see storage/privacy
-    "lesson": lesson.load,  # 1,800 synthetic studies with four kinds of finding, for a class
+    "lesson": lesson.load,  # 1,700 synthetic studies with four kinds of finding, for a class
     "phantom": phantom.load,  # any number of synthetic studies, for pretraining and tests
 }
 IMAGES = ("phantom", "files")

@@ -13,7 +13,7 @@ from mrg_r1_lib.study import Corpus
 
 KINDS = ("Cardiomegaly", "Pneumothorax", "Pleural Effusion", "Support Devices")
 NORMAL = 0.67  # share of studies without a finding
-STUDIES = {"train": 1200, "validate": 300, "test": 300}
+STUDIES = {"train": 1200, "validate": 200, "test": 300}
 
 
 def load(
@@ -23,7 +23,7 @@ def load(
     views: int = 1,
     text: str = "as_written",
 ) -> Corpus:
-    """The 1,800 studies, one radiograph each (`views` changes nothing), `image_size` pixels per
+    """The 1,700 studies, one radiograph each (`views` changes nothing), `image_size` pixels per
     side; `text` is the normalisation of reports. ValueError for a `root` or image files.
     """
     if images != "phantom" or root is not None:
