@@ -113,7 +113,7 @@ SCALES = {
         pretrain=Pretrain(
             16000, own=6, tower_epochs=8, terse=16000, reports=16000, batch_size=16, threads=2
         ),
-        sft=Finetune(7, evaluations=7, batch_size=8, learning_rate=1e-3, phantoms=960, threads=2),
+        sft=Finetune(8, evaluations=8, batch_size=8, learning_rate=1e-3, phantoms=480, threads=2),
         sft_continued=Finetune(  # as long as SRL by the clock, and evaluated as often
             2, evaluations=4, batch_size=8, learning_rate=3e-4, phantoms=480, threads=1
         ),
