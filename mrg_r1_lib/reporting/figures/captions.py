@@ -82,8 +82,8 @@ CAPTIONS = {
         "How often each observation is positive",
         "Share of the studies with each observation, a row per observation and a colour per "
         "split, by several readings.",
-        "Shares in percent on a logarithmic axis, with 95 % intervals. Where the intervals of "
-        "the splits overlap, the splits are alike. An observation at the lower end has a "
+        "Shares in percent on a logarithmic axis, with 95 % intervals. Where the intervals "
+        "overlap, no difference of the splits is seen. An observation at the lower end has a "
         "handful of test studies: too few to say anything about it alone.",
     ),
     "contact_sheet": Caption(
@@ -152,7 +152,7 @@ CAPTIONS = {
         "Further right is better. Counts and intervals are over seeds and studies together. "
         "The hollow mark in a policy's row is the same policy, shown another study's image: "
         "what lies between the two marks is what it takes from the image. Green: a ceiling, "
-        "which no policy can use.",
+        "which no policy can pass.",
     ),
     "precision_recall": Caption(
         SCORES,
@@ -166,8 +166,9 @@ CAPTIONS = {
         "F1 of each observation",
         "F1 of SFT and of reinforcement learning for each of the 14 observations.",
         "The number of positive references stands behind each name. Rare observations scatter "
-        "widely and weigh little in micro F1: a loss there is seen here only. The intervals are "
-        "not corrected for fourteen comparisons.",
+        "widely and weigh little in micro F1: a loss there is seen here only. At the right a "
+        "hollow mark has an interval that covers zero. The intervals are not corrected for "
+        "fourteen comparisons.",
     ),
     "ablation_forest": Caption(
         ABLATIONS,
@@ -185,7 +186,7 @@ CAPTIONS = {
         "SFT on held-out reports, the highest F1 first.",
         "Differences to SFT; each column has its own colour scale, orange up, purple down. An "
         "arm that gains in its own column and not in the last one learned something else than "
-        "findings.",
+        "findings. An empty column was not scored.",
     ),
     "reward_hacking": Caption(
         HACKING,
@@ -203,7 +204,7 @@ CAPTIONS = {
         "over 14 classes up; runs far below the others are named.",
         "Both axes score the same reports. Left and right: how well findings are named. Up "
         "and down: also whether a study without a finding is called so. A run at the usual "
-        "place across and far below the others has found something that the primary measure "
+        "place across and far below the others asserts something that the primary measure "
         "does not see.",
     ),
 }
