@@ -96,6 +96,12 @@ def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
     ]
 
 
+def test_the_headline_names_each_planned_comparison(saved):
+    assert pages.headline() == "clinical F1 of SRL: +0.040 [+0.030, +0.050] against SFT"
+    saved["comparisons"] = saved["comparisons"].head(0)
+    assert pages.headline().endswith(pages.NOT_SCORED)
+
+
 def test_a_planned_comparison_shows_the_columns_that_a_page_names(saved):
     lines = pages.planned("planned", "difference", "seeds", "p (Holm)").splitlines()
     assert lines[0] == "| difference | seeds | p (Holm) |"

@@ -84,6 +84,13 @@ def status(run: Run = STUDY) -> str:
     )
 
 
+def headline(run: Run = STUDY) -> str:
+    """What SRL with MCCS adds to each system that it was planned to be compared with, in a line."""
+    table = build.read("comparisons", run).query("family == 'planned' and measure == 'f1'")
+    parts = [f"{with_ends(row)} against {row['against']}" for _, row in labelled(table).iterrows()]
+    return "clinical F1 of SRL: " + ("; ".join(parts) or NOT_SCORED)
+
+
 def main_table(*arms: str, columns: Sequence[str] = (), run: Run = STUDY) -> str:
     """The systems of the default study, one row each; where named, these arms and columns alone."""
     numbers, scores = _systems(run)
@@ -130,9 +137,8 @@ def hypotheses(run: Run = STUDY) -> str:
     frame = pd.DataFrame({"difference": table["arm"] + " − " + table["against"]})
     frame = frame.assign(set=table["on"], planned=table["at_least"].map("at least {:+.2f}".format))
     frame["came out"] = table.apply(with_ends, axis=1)
-    frame[["recall", "macro F1", "sides", "F1 on the other set"]] = table[
-        ["recall", "macro_f1", "sides", "elsewhere"]
-    ].map(digits, sign="+")
+    beside = ["recall", "macro_f1", "sides", "elsewhere"]
+    frame[beside] = table[beside].map(digits, sign="+")
     frame["seeds"] = table["seeds"]
     frame["holds"] = table["holds"].map({True: "yes", False: "**no**"})
     return markdown(frame, names=3)
