@@ -37,8 +37,8 @@ usage: ./run_all.sh [COMMAND]
 A SCALE and list take --corpus NAME: iu_xray (default: drawn radiographs), lesson (made up; scale lesson's default),
 iu_xray_files, iu_xray_two_views and iu_xray_r2gen (image files in one of three layouts: yours, or what fetch
 brings), mimic_cxr and mimic_cxr_r2gen (credentialed); SETUP.md says where they go. They also take --policy NAME
-(another one than the scale's, in a results folder of its own), --seeds K ..., --arms ARM ... (what is trained from SFT), and --final (score the
-test split at the end).
+(another one than the scale's, in a results folder of its own), --seeds K ..., --arms ARM ... (what is trained from
+SFT), --results FOLDER (default: results), and --final (score the test split at the end).
 
 A study that was stopped goes on where it was: run the same command again. SCALE --fresh repeats finished steps.
 PYTHON=/path/to/python3.12 names the Python that the set-up uses; MRG_R1_DATA=/path names another data folder.

@@ -61,7 +61,8 @@ def check_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
         raise ValueError(f"{name}: the rows differ in length, expected 14 codes in each.") from None
     if array.ndim == 0 or array.shape[-1] != len(OBSERVATIONS):
         raise ValueError(
-            f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, got shape {array.shape}."
+            f"{name}: expected {len(OBSERVATIONS)} codes in the last axis, No Finding as the last, "
+            f"got shape {array.shape}."
         )
     if array.dtype.kind not in "biufO":
         raise ValueError(f"{name}: expected label codes 0 to 3, got values of {array.dtype}.")

@@ -37,6 +37,13 @@ def test_an_option_goes_to_the_reward_that_takes_it():
         play(REFERENCE, MISSED, marign=0.5)
 
 
+@pytest.mark.parametrize("given", ["labeler", "prevalence"])
+def test_what_play_gives_the_rewards_itself_is_no_option(given):
+    with pytest.raises(ValueError, match=f"option '{given}'; known are margin") as error:
+        play(REFERENCE, MISSED, **{given: 1.0})
+    assert given not in str(error.value).partition("known are")[2]
+
+
 def test_a_reference_that_asserts_nothing_has_no_mccs_and_an_empty_report_0():
     silent = play("", "No edema.")
     assert np.isnan(silent.rewards["mccs"]) and "<td>none</td>" in silent._repr_html_()

@@ -171,6 +171,21 @@ def test_an_arm_with_an_unknown_reward_or_option_is_told_before_it_trains():
         check_rewards("mine", {"mccs": 1.0}, {"margin": 0.3, "threshold": 0.3})
 
 
+def test_an_error_about_an_option_says_where_options_go_and_which_there_are():
+    with pytest.raises(ValueError, match=r"'margin' is unknown.*goes into options"):
+        check_rewards("mine", {"mccs": 0.75, "margin": 0.3}, {})
+    with pytest.raises(ValueError, match="'marign'; its rewards, mccs, report_tags, take margin"):
+        check_rewards("mine", {"mccs": 0.75, "report_tags": 0.25}, {"marign": 0.3})
+    with pytest.raises(ValueError, match="'margin'; its rewards, rouge_l, take none"):
+        check_rewards("mine", {"rouge_l": 1.0}, {"margin": 0.3})
+
+
+@pytest.mark.parametrize("given", ["labeler", "prevalence"])
+def test_what_training_gives_a_reward_is_no_option_of_an_arm(given):
+    with pytest.raises(ValueError, match=f"takes the option '{given}'"):
+        check_rewards("mine", {"net_benefit": 1.0, "graded": 1.0}, {given: 1.0})
+
+
 def test_an_unknown_reward_is_an_error_that_lists_the_known_ones():
     with pytest.raises(
         ValueError, match="'bleurt' is unknown; expected one of mccs, report_tags, net_benefit"

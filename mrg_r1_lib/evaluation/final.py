@@ -52,7 +52,7 @@ def main() -> None:
     """`python -m mrg_r1_lib.evaluation.final SCALE [--corpus NAME] [--results FOLDER]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh final", description=__doc__)
     parser.add_argument("scale", nargs="?", default="laptop", help=" or ".join(SCALES))
-    parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
+    parser.add_argument("--corpus", choices=PREPARATIONS, help="default: the scale's")
     parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
     try:

@@ -55,6 +55,9 @@ def why(report: str) -> "Why":
     """A report with its labels and why it has them, in colours where it is shown; TypeError if the
     report is not text.
 
+    In brackets stands the rule: "asserted" is a finding that no cue denies or doubts, "statement" a
+    subject with a quality ("heart … enlarged"), the others name the cue's kind.
+
     >>> print(*why("Mild edema.").reasons(), sep="; ")
     Edema: positive, "edema" (asserted); No Finding: blank, Edema not denied
     """

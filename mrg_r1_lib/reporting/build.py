@@ -181,7 +181,7 @@ def main() -> None:
         prog="python -m mrg_r1_lib.reporting.build", description=main.__doc__
     )
     parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
-    parser.add_argument("--corpus", choices=PREPARATIONS, help="another one")
+    parser.add_argument("--corpus", choices=PREPARATIONS, help="default: the scale's")
     parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
     made = [name for name, entry in TABLES.items() if not entry.corpus]

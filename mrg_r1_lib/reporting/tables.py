@@ -42,7 +42,8 @@ MAIN = {
     "arm": ARM,
     "seed": SEED,
     "metric": name(
-        "ce_precision, ce_recall, ce_f1; text, style, attributes, degeneration; format_rate"
+        "ce_precision, ce_recall, ce_f1, format_rate; or a name from text, style, attributes, "
+        "degeneration of `metrics.json`, such as rouge_l"
     ),
     "average": name("averaging of a CE metric", AVERAGES, empty=True),
     "classes": count("observations that a CE metric counts: 14, 13 or 5", empty=True),

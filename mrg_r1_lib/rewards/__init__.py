@@ -41,14 +41,27 @@ def check_rewards(arm: str, rewards: Iterable[str], options: Iterable[str]) -> N
     for name in rewards:
         if name not in REWARDS:
             known = ", ".join(REWARDS)
-            raise ValueError(f"arm {arm}: reward {name!r} is unknown; expected one of {known}.")
-    taken = {key for name in rewards for key in inspect.signature(REWARDS[name]).parameters}
+            raise ValueError(
+                f"arm {arm}: reward {name!r} is unknown; expected one of {known}. "
+                "A parameter of a reward goes into options."
+            )
+    taken = options_of(rewards)
     for option in options:
         if option not in taken:
             raise ValueError(
-                f"arm {arm}: no reward of this arm takes the option {option!r}; its rewards are "
-                f"{', '.join(rewards)}."
+                f"arm {arm}: no reward of this arm takes the option {option!r}; its rewards, "
+                f"{', '.join(rewards)}, take {', '.join(taken) or 'none'}."
             )
+
+
+def options_of(rewards: Iterable[str]) -> list[str]:
+    """The parameters that these rewards take, sorted; the labeler and the prevalence are given.
+
+    >>> options_of(["mccs", "report_tags"])
+    ['margin']
+    """
+    taken = {key for name in rewards for key in inspect.signature(REWARDS[name]).parameters}
+    return sorted(taken - {"labeler", "prevalence"})
 
 
 def build_reward(name: str, labeler: Labeler | None = None, **parameters: float) -> Reward:

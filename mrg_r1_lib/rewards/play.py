@@ -15,7 +15,7 @@ from mrg_r1_lib.labelers import load_labeler, why
 from mrg_r1_lib.labelers.coloured import Why
 from mrg_r1_lib.observations import ABNORMALITIES, signed_vectors
 from mrg_r1_lib.report_format import check_text, parse_completion, render_target
-from mrg_r1_lib.rewards import REWARDS, build_reward
+from mrg_r1_lib.rewards import REWARDS, build_reward, options_of
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ def play(reference: str, report: str, **options: float) -> Play:
 
 def _shared(options: dict[str, float]) -> dict[str, dict[str, float]]:
     """Reward -> those of the options that it takes; ValueError for one that none takes."""
-    takes = {name: inspect.signature(REWARDS[name]).parameters for name in untrained_rewards()}
+    takes = {name: options_of([name]) for name in untrained_rewards()}
+    known = options_of(takes)
     for option in options:
-        if not any(option in parameters for parameters in takes.values()):
-            known = sorted({key for parameters in takes.values() for key in parameters})
+        if option not in known:
             raise ValueError(
                 f"play: no reward takes the option {option!r}; known are {', '.join(known)}."
             )

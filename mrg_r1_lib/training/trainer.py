@@ -156,7 +156,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     default = "iu_xray/srl_mccs"
     parser.add_argument("--experiment", default=default, help="corpus/arm (default: %(default)s)")
     parser.add_argument("--scale", default="laptop", help="default: %(default)s")
-    parser.add_argument("--policy", metavar="NAME", help="another one than the scale's")
+    parser.add_argument("--policy", metavar="NAME", help="default: the scale's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=full_path, default=results_root(), help="results folder")
     named = parser.parse_args()

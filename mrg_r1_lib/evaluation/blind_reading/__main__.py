@@ -21,7 +21,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make")
     make.add_argument("arms", nargs=2, metavar="ARM")
-    make.add_argument("--corpus", choices=PREPARATIONS, help="another one")
+    make.add_argument("--corpus", choices=PREPARATIONS, help="default: the scale's")
     make.add_argument("--scale", default="laptop")
     make.add_argument("--run-seed", type=int, default=0, help="the seed of both runs")
     make.add_argument("--results", type=Path, default=results_root())

@@ -38,6 +38,7 @@ from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
 from mrg_r1_lib.storage.paths import full_path
 
 RESAMPLES = 20_000
+FILE = "a row per study: reference, generated; also study_id and patient_id; more in SETUP.md"
 FEW = 30  # studies or patients below which an interval says little
 
 
@@ -159,13 +160,14 @@ def _about(
 def main() -> None:
     """`python -m mrg_r1_lib.evaluation.score FILE [FILE] [options]`."""
     parser = argparse.ArgumentParser(prog="run_all.sh score", description=__doc__)
-    parser.add_argument("files", nargs="+", type=os.path.expanduser, metavar="FILE")
-    parser.add_argument("--labeler", choices=LABELERS, default="rules")
+    usual = "default: %(default)s"
+    parser.add_argument("files", nargs="+", type=os.path.expanduser, metavar="FILE", help=FILE)
+    parser.add_argument("--labeler", choices=LABELERS, default="rules", help=usual)
     parser.add_argument(
         "--out", type=full_path, help=f"also write the tables: {', '.join(FORMATS)}"
     )
-    parser.add_argument("--resamples", type=int, default=RESAMPLES)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help=usual)
+    parser.add_argument("--seed", type=int, default=0, help=f"of the resamples ({usual})")
     parser.add_argument("--quote", action="store_true", help="show sentences and study ids")
     parser.add_argument("--allow-empty", action="store_true", help="score empty generated reports")
     named = parser.parse_args()

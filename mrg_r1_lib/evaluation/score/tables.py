@@ -35,7 +35,7 @@ NOTES = {
     ),
     "where they part most": (
         f"The {SHOWN} studies with the greatest difference in wrong observations of the 13, and "
-        "the labeler's rule for each label."
+        "the labeler's rule for each label. row: of the first file; a header is row 1."
     ),
     "text": (
         f"BLEU: of the whole file, sacrebleu {version('sacrebleu')}, tokenizer 13a, lower case, no "
@@ -44,10 +44,11 @@ NOTES = {
         "left out: no package of requirements.lock computes them without a download."
     ),
     "attributes": (
-        "Of findings that both reports name, by the rules labeler's readings, whatever labels are "
-        "scored. accuracy: right / named by the reference; accuracy_stated: right / named by both. "
-        "outside_13: asserted findings that none of the 13 observations stands for. "
-        "contradictions: findings that a report asserts and denies, where its reference does not."
+        "matched: findings that both reports name, by the rules labeler's readings, whatever "
+        "labels are scored. Of these, accuracy: right / named by the reference; accuracy_stated: "
+        "right / named by both. outside_13: asserted findings that none of the 13 observations "
+        "stands for. contradictions: findings that a report asserts and denies, where its "
+        "reference does not."
     ),
     "degeneration": (
         "Shares are in [0, 1]. Neither normal nor of the 13: another abnormality, or nothing that "
