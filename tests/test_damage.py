@@ -13,6 +13,7 @@ import pytest
 import trees
 
 from mrg_r1_lib.corpora import load_corpus
+from mrg_r1_lib.corpora.iu_find import WHEEL
 
 BUILD = {
     "open_i": ("iu_xray", trees.open_i),
@@ -209,6 +210,44 @@ WAYS = {
         "tables: split and metadata cut": lambda root: [lines(n, lambda ls: ls[:41])(root) for n in (SPLIT, METADATA)],
     },
 }  # fmt: skip
+PLACES = {  # layout -> way -> the end of the error: what is where an image was expected
+    "open_i": {
+        "capitals": "/NLMCXR_png holds CXR1_1_IM-0001-1001.PNG, CXR10_1_IM",
+        "too deep": "/NLMCXR_png holds NLMCXR_png.",
+        "other case": " holds nlmcxr_PNG, ecgen-radiology, nlmcxr_dicom_metadata.csv.gz.",
+        "gone": " holds ecgen-radiology, nlmcxr_dicom_metadata.csv.gz.",
+    },
+    "r2gen": {
+        "capitals": "/CXR1_IM-0001 holds 0.PNG, 1.PNG.",
+        "too deep": "/images holds images.",
+        "other case": " holds IMAGES, annotation.json.",
+        "gone": " holds annotation.json.",
+    },
+    "mimic_cxr": {
+        "capitals": "/s50414267 holds ",
+        "too deep": "/files holds files.",
+        "other case": " holds FILES, mimic-cxr-2.0.0-chexpert.csv, ",
+        "gone": f" holds {LABELS}, {METADATA}, {SPLIT}.",
+    },
+}
+FOLDER = {"open_i": "NLMCXR_png", "r2gen": "images", "mimic_cxr": "files"}
+
+
+def misplace(folder, way):
+    if way == "capitals":
+        for path in [*folder.rglob("*.png"), *folder.rglob("*.jpg")]:
+            path.rename(path.with_suffix(path.suffix.upper()))
+    elif way == "other case":
+        folder.rename(folder.with_name(folder.name.swapcase()))
+    else:
+        aside = folder.rename(folder.with_name("aside"))
+        if way == "too deep":
+            folder.mkdir()
+            aside.rename(folder / folder.name)
+        else:
+            shutil.rmtree(aside)
+
+
 CASES = [(layout, way) for layout, ways in WAYS.items() for way in ways]
 
 
@@ -277,3 +316,35 @@ def test_the_error_names_the_cause_and_the_line(tmp_path, whole, layout, way, me
     WAYS[layout][way](root)
     with pytest.raises(ValueError, match=message):
         given(BUILD[layout][0], root)
+
+
+@pytest.mark.parametrize(("layout", "way"), [(a, b) for a, ways in PLACES.items() for b in ways])
+def test_the_error_says_what_is_where_files_were_expected(tmp_path, whole, layout, way):
+    root = shutil.copytree(whole[layout][0], tmp_path / "corpus")
+    misplace(root / FOLDER[layout], way)
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(PLACES[layout][way])):
+        given(BUILD[layout][0], root)
+
+
+@pytest.mark.parametrize("way", ["a level too deep", "another name", "an archive", "empty", "gone"])
+def test_an_own_folder_that_holds_no_layout_is_described(tmp_path, monkeypatch, way):
+    monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
+    (tmp_path / WHEEL).touch()
+    own, holds = tmp_path / "iu_xray", f"{tmp_path / 'iu_xray'} holds "
+    if way == "a level too deep":
+        trees.r2gen(own / "iu_xray", 1)
+        expected = holds + "iu_xray."
+    elif way == "another name":
+        trees.r2gen(own, 1)
+        (own / "annotation.json").rename(own / "Annotation.json")
+        expected = holds + "Annotation.json, images."
+    elif way == "an archive":
+        trees.write_image(own / "iu_xray.zip", b"PK")
+        expected = holds + "iu_xray.zip."
+    elif way == "empty":
+        own.mkdir()
+        expected = f"{own} is empty."
+    else:
+        expected = f"{tmp_path} holds {WHEEL}."
+    with pytest.raises(FileNotFoundError, match=re.escape(f"None was found: {expected}")):
+        load_corpus("iu_xray", images="files")

@@ -149,7 +149,11 @@ def test_without_room_an_archive_is_not_unpacked(tmp_path, server, monkeypatch):
 
 def test_offline_an_archive_that_a_browser_fetched_is_unpacked(tmp_path):
     nowhere = "http://127.0.0.1:9/NLMCXR_png.tgz"
-    with pytest.raises(RuntimeError, match=r"could not be reached .*put it at .*NLMCXR_png\.tgz"):
+    (tmp_path / "NLMCXR_png (1).tgz").touch()
+    expected = (
+        r"could not be reached .*put it at .*NLMCXR_png\.tgz\. .* holds NLMCXR_png \(1\)\.tgz"
+    )
+    with pytest.raises(RuntimeError, match=expected):
         fetch(tmp_path, REPORTS, nowhere)
     (tmp_path / "NLMCXR_png.tgz").write_bytes(ARCHIVE)
     assert fetch(tmp_path, REPORTS, nowhere)
@@ -204,6 +208,10 @@ def test_the_command_says_where_the_images_are(tmp_path, server, monkeypatch, ca
     with pytest.raises(SystemExit) as stopped:
         iu_fetch.main()
     assert stopped.value.code == 1 and "could not be reached" in capsys.readouterr().err
+    (tmp_path / "iu_xray" / "a.tgz").mkdir(parents=True)  # what cannot be opened is one line, too
+    with pytest.raises(SystemExit) as stopped:
+        iu_fetch.main()
+    assert stopped.value.code == 1 and "Is a directory" in capsys.readouterr().err
 
 
 def test_the_published_reports_list_the_published_number_of_images(indiana):

@@ -169,7 +169,8 @@ def test_a_bad_image_is_named_and_no_other_study_is_lost(tmp_path, layout, bad):
         .unlink() if layout != "r2gen" else (path.parent / "1.png").unlink()  # fmt: skip
     with pytest.warns(UserWarning, match="2 files or rows"):
         corpus = load(tmp_path)
-    assert len(corpus) == 39 and list(corpus.left_out.values()) == ["image unreadable"]
+    cause = "image file missing" if content is None else "image unreadable"
+    assert len(corpus) == 39 and list(corpus.left_out.values()) == [cause]
     assert filter_counts(corpus)["remaining"].tolist()[:2] == [40, 39]
 
 
@@ -187,9 +188,25 @@ def test_without_any_image_the_load_stops(tmp_path, layout):
 def test_a_report_without_an_image_is_no_fault_but_counted(tmp_path):
     trees.open_i(tmp_path)
     (tmp_path / "ecgen-radiology" / "99.xml").write_text(trees.xml_report(99, images=0))
-    with pytest.warns(UserWarning, match=r"1 of 41 studies .* no image: 1 \(99\.xml\)"):
+    with pytest.warns(UserWarning, match=r"1 of 41 studies .* no image: 1 \(CXR99\)"):
         corpus = load(tmp_path)
-    assert len(corpus) == 40 and dict(corpus.left_out) == {"99.xml": "no image"}
+    assert len(corpus) == 40 and dict(corpus.left_out) == {"CXR99": "no image"}
+
+
+@pytest.mark.parametrize("layout", BUILD)
+def test_a_study_without_images_is_named_by_its_id(tmp_path, layout):
+    for path in list(BUILD[layout](tmp_path).rglob("*.png")):
+        if re.match(r"(CXR)?3_", path.name) or path.parent.name.startswith("CXR3_"):
+            path.unlink()
+    with pytest.warns(UserWarning, match="1 of 40 studies"):
+        assert [name.split("_")[0] for name in load(tmp_path).left_out] == ["CXR3"]
+
+
+def test_an_image_that_is_named_twice_is_one_view(tmp_path):
+    trees.open_i(tmp_path, 4)
+    xml = trees.xml_report(3).replace("CXR3_1_IM-0003-2001", "CXR3_1_IM-0003-1001")
+    (tmp_path / "ecgen-radiology" / "3.xml").write_text(xml)
+    assert [len(study.images) for study in load(tmp_path, views=2)] == [2, 2, 1, 2]
 
 
 @pytest.mark.parametrize("mode", ["I;16", "P", "CMYK", "RGBA", "LA", "1", "RGB"])
@@ -255,7 +272,12 @@ def test_a_cut_image_is_truncated_even_if_a_preview_in_it_ends(tmp_path, name, s
     assert check_image(path).startswith("truncated")
 
 
-CLIMBING = ["../../secret", "/etc/passwd", "a\\..\\b", "C:x"]
+CLIMBING = {
+    "../../secret": "the path .* climbs out",
+    "/etc/passwd": "the path .* climbs out",
+    "a\\..\\b": "the path .* expected / between folders",
+    "C:x": "the path .* expected / between folders",
+}
 
 
 @pytest.mark.parametrize("name", CLIMBING)
@@ -276,7 +298,7 @@ def test_an_image_path_that_climbs_out_is_refused_in_every_layout(tmp_path, name
     for folder, left in (("a", 39), ("b", 39), ("c", 40)):  # Kaggle's study 3 keeps its other row
         with pytest.warns(
             UserWarning,
-            match=r"(3\.xml|train\[2\]|projections\.csv row 5) \(the path .* climbs out",
+            match=rf"(3\.xml|train\[2\]|projections\.csv row 5) \({CLIMBING[name]}",
         ):
             assert len(load(tmp_path / folder)) == left
 
@@ -387,6 +409,26 @@ def test_a_file_that_is_no_annotation_is_named(tmp_path, text):
         ValueError, match=r"annotation\.json: is no annotation with train, val, test"
     ):
         load(tmp_path)
+
+
+def test_a_part_of_the_annotation_that_is_not_read_is_counted_as_lost(tmp_path):
+    path = trees.r2gen(tmp_path) / "annotation.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps(entries | {"extra": [entries["train"].pop()], "version": "1"}))
+    with pytest.warns(UserWarning, match=r"1 of 40 .* in a part that is not read: 1 \(annotation"):
+        assert dict(load(tmp_path).left_out) == {
+            "annotation.json extra[0]": "in a part that is not read"
+        }
+
+
+@pytest.mark.parametrize("flat", ["", "_", "-"])
+def test_images_without_an_entry_are_said(tmp_path, flat):
+    path = trees.r2gen(tmp_path, flat=flat) / "annotation.json"
+    entries = json.loads(path.read_text())
+    entries["train"].pop()
+    path.write_text(json.dumps(entries))
+    with pytest.warns(UserWarning, match=r"1 studies with images have no entry \(CXR28_IM-0028\)"):
+        assert len(load(tmp_path)) == 39
 
 
 def test_more_than_one_bad_study_in_twenty_stops_the_load(tmp_path):

@@ -1,6 +1,7 @@
 """MIMIC-CXR's tree, made up, with files that are not as they should be."""
 
 import gzip
+import os
 import warnings
 
 import numpy as np
@@ -127,11 +128,16 @@ BAD = {
     "missing report": (
         lambda f: (f / f"{STUDY}.txt").unlink(),
         rf"{STUDY}\.txt \(no such file",
-        "report unreadable",
+        "no report",
     ),
     "empty report": (
         lambda f: (f / f"{STUDY}.txt").write_text(" \n"),
         rf"{STUDY}\.txt \(empty file",
+        "report unreadable",
+    ),
+    "NUL bytes": (
+        lambda f: (f / f"{STUDY}.txt").write_bytes(bytes(500)),
+        rf"{STUDY}\.txt \(holds NUL bytes",
         "report unreadable",
     ),
     "not UTF-8": (
@@ -147,7 +153,7 @@ BAD = {
     "no images": (
         lambda f: [p.unlink() for p in (f / STUDY).iterdir()],
         r"\(no such file",
-        "image unreadable",
+        "image file missing",
     ),
     "zero bytes": (
         lambda f: [p.write_bytes(b"") for p in (f / STUDY).iterdir()],
@@ -172,6 +178,19 @@ def test_a_bad_file_is_named_and_no_other_study_is_lost(tmp_path, bad):
     assert STUDY not in [study.study_id for study in corpus]
     counts = filter_counts(corpus)
     assert counts["remaining"].tolist()[:2] == [40, 39] and kind in counts["reason"].tolist()
+
+
+def test_a_folder_that_may_not_be_entered_loses_no_other_study(tmp_path, monkeypatch):
+    closed, stat = f"{trees.mimic(tmp_path) / FOLDER / STUDY}/", os.stat
+
+    def refuse(path, **options):
+        if str(path).startswith(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.warns(UserWarning, match=rf"{STUDY}/\S+ \(damaged \(Permission denied"):
+        assert load(tmp_path).left_out == {STUDY: "image unreadable"}
 
 
 def test_a_bad_frontal_view_leaves_the_lateral_one(tmp_path):

@@ -85,6 +85,41 @@ def test_a_header_field_of_any_length_is_named(tmp_path):
         list(read_rows(table, ["uid"], Account("iu_xray", "here")))
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "reason"),
+    [
+        ("uid;x\n1;2\n", "utf-8", r"has uid;x\. It is separated by ';' instead of commas\."),
+        ("uid\tx\n1\t2\n", "utf-8", r"has uid\\tx\. It is separated by '\\t' instead of commas\."),
+        ("uid,x\n1,2\n", "utf-16", r"It is not in UTF-8\."),
+        ("x,\xe9\n1,2\n", "latin-1", r"has x, \\udce9\. It is not in UTF-8\."),
+        ("UID,x\n1,2\n", "utf-8", r"has UID, x\. Use the file as it was published\."),
+    ],
+)
+def test_a_header_that_is_not_the_published_one_is_shown_with_its_cause(
+    tmp_path, text, encoding, reason
+):
+    table = tmp_path / "t.csv"
+    table.write_bytes(text.encode(encoding))
+    with pytest.raises(ValueError, match=rf"t\.csv: lacks the column 'uid'; .*{reason}") as error:
+        list(read_rows(table, ["uid"], Account("iu_xray", "here")))
+    assert str(error.value).encode()  # can be printed
+
+
+def test_a_name_that_is_not_utf_8_can_be_printed(tmp_path):
+    folder = trees.open_i(tmp_path, 40) / "ecgen-radiology"
+    (folder / os.fsdecode(b"caf\xe9.xml")).write_text("")
+    with pytest.warns(UserWarning, match=r"caf\\udce9\.xml \(no element found"):
+        assert len(load_corpus("iu_xray", root=tmp_path, images="files")) == 40
+
+
+@pytest.mark.parametrize("there", ["Indiana_Reports.csv", "indiana_reports.csv.gz"])
+def test_a_missing_table_is_named_with_what_is_there(tmp_path, there):
+    path = trees.kaggle(tmp_path, 2) / "indiana_reports.csv"
+    path.rename(tmp_path / there)
+    with pytest.raises(FileNotFoundError, match=rf"reports\.csv: is no file\. .* holds .*{there}"):
+        load_corpus("iu_xray", root=tmp_path, images="files")
+
+
 def test_an_annotation_above_the_limit_is_not_read(tmp_path):
     root = trees.r2gen(tmp_path, 2)
     (root / "annotation.json").unlink()
@@ -144,6 +179,8 @@ def test_a_strip_is_no_radiograph(tmp_path, size):
     path = trees.write_image(tmp_path / "strip.png", trees.picture(size=size))
     assert check_image(path) == f"{size[0]} x {size[1]} pixels, no radiograph's shape"
     assert not check_image(trees.write_image(path, trees.picture(size=(60, 300))))
+    icon = trees.write_image(path, trees.picture(size=(1, 1)))
+    assert check_image(icon) == "1 x 1 pixels, no radiograph's shape"
 
 
 def test_what_opens_no_image_is_said(tmp_path):

@@ -5,8 +5,10 @@ corpus is damaged, or the folder is wrong, if faults or lost studies exceed `SHA
 or if reports without FINDINGS exceed the published share by more than that: then the load stops.
 """
 
+import os
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SHARE = 0.05
 NAMED = 10  # faults that a message names
@@ -14,12 +16,34 @@ LETTERS = 160  # of a file's name and of a reason, in a message
 EXAMPLES = 3  # studies that a message names per cause
 
 # causes for leaving a study out, as the data card counts them
-NO_IMAGE = "no image"
+NO_IMAGE = "no image"  # none is named
+LOST_IMAGE = "image file missing"
 BAD_IMAGE = "image unreadable"
 BAD_REPORT = "report unreadable"
 DUPLICATE = "duplicate id"
 NO_SPLIT = "not in the split file"
+OTHER_PART = "in a part that is not read"
 NO_REPORT = "no report"
+
+NO_FILE = "no such file"  # the reason for a file that is named and not there
+
+
+def beside(path: Path) -> str:
+    """A sentence on the nearest folder of a missing `path` that exists: what it holds instead."""
+    while not os.path.lexists(path.parent):
+        path = path.parent
+    folder = path.parent
+    if os.path.islink(path):
+        return f"{path} is a link to nothing."
+    try:
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError as error:
+        return f"{folder} cannot be listed ({error.strerror})."
+    if not names:
+        return f"{folder} is empty."
+    like = sorted(names, key=lambda name: name.lower() != path.name.lower())
+    more = f", … ({len(names)} in all)" if len(names) > EXAMPLES else ""
+    return f"{folder} holds {', '.join(name[:LETTERS] for name in like[:EXAMPLES])}{more}."
 
 
 @dataclass
@@ -35,13 +59,19 @@ class Account:
     published: float = 0.0
     private: bool = False
     faults: dict[str, str] = field(default_factory=dict)  # file or row -> reason
+    missing: Path | None = None  # the first file that is named and not there
     left_out: dict[str, str] = field(default_factory=dict)  # study -> cause
     without_findings: list[str] = field(default_factory=list)  # studies kept without a split
     notes: list[str] = field(default_factory=list)  # what else a reader should know
 
-    def fault(self, name: str, reason: str) -> None:
-        """Note a file or row that cannot be used; its study may still have other files."""
+    def fault(self, name: str, reason: str, path: Path | None = None) -> None:
+        """Note a file or row that cannot be used; its study may still have other files.
+
+        If most files are missing, the error says what is in place of the first `path`.
+        """
         self.faults[name] = reason
+        if reason == NO_FILE:
+            self.missing = self.missing or path
 
     def leave_out(self, name: str, kind: str) -> None:
         """Note a study, by its file, row or id, that the corpus will not have."""
@@ -61,10 +91,11 @@ class Account:
         messages = self._messages(studies)
         bare = len(self.without_findings)
         if max(len(self.faults), len(self.left_out)) > SHARE * studies:
-            messages.insert(
-                1, f"At most {SHARE:.0%} may be left out: fetch or unpack the corpus again."
-            )
-            raise ValueError(" ".join(messages))
+            remedy = "fetch or unpack the corpus again. For a part of it: SETUP.md, Your own files."
+            messages.insert(1, f"At most {SHARE:.0%} may be left out: {remedy}")
+            if self.missing:
+                messages.append(f"Expected, for one, {self.missing}, but {beside(self.missing)}")
+            raise ValueError(_printable(" ".join(messages)))
         if bare > (self.published + SHARE) * studies:
             raise ValueError(
                 f"{' '.join(messages)} Expected at most {self.published + SHARE:.0%} without: "
@@ -73,7 +104,7 @@ class Account:
         if self.faults:
             messages[0] += " They are left out."
         for message in (*messages, *self.notes):
-            warnings.warn(message, stacklevel=4)
+            warnings.warn(_printable(message), stacklevel=4)
         return self.left_out
 
     def _messages(self, studies: int) -> list[str]:
@@ -108,3 +139,8 @@ class Account:
     def _first(self, names: list[str]) -> str:
         more = ", …" if len(names) > EXAMPLES else ""
         return "" if self.private else f" ({', '.join(names[:EXAMPLES])}{more})"
+
+
+def _printable(message: str) -> str:
+    """A message with the bytes of a file's name that are not UTF-8 written out."""
+    return message.encode(errors="backslashreplace").decode()

@@ -13,6 +13,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from mrg_r1_lib.corpora.account import beside
+
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 60  # seconds without a byte
 TRIES = 5  # in a row that bring no byte
@@ -53,7 +55,7 @@ def _announced_size(url: str, file: Path) -> int:
     except (OSError, HTTPException) as error:
         raise RuntimeError(
             f"{url} could not be reached ({error}). Run the command again with a network, or "
-            f"fetch that file with a browser and put it at {file}."
+            f"fetch that file with a browser and put it at {file}. {beside(file)}"
         ) from None
     if not size.isdecimal() or not int(size):
         raise RuntimeError(

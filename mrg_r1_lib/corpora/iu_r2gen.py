@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mrg_r1_lib.corpora.account import BAD_REPORT, Account
+from mrg_r1_lib.corpora.account import BAD_REPORT, OTHER_PART, Account
 from mrg_r1_lib.corpora.image_files import inside
 from mrg_r1_lib.corpora.iu_layouts import ANNOTATION, Report, described, image_folder
 from mrg_r1_lib.corpora.report_files import read_bytes
@@ -55,8 +55,11 @@ def read_r2gen(folder: Path, account: Account) -> Iterator[Report]:
         except (ValueError, TypeError, KeyError) as error:
             account.fault(name, _reason(error))
             account.leave_out(name, BAD_REPORT)
-    folders = (path.name for path in images.glob("CXR*") if path.is_dir())
-    account.note("folders of images belong to no entry", sorted(set(folders) - met))
+    for part in sorted(entries.keys() - SPLITS.keys()):
+        for number in range(len(entries[part]) if isinstance(entries[part], list) else 0):
+            account.leave_out(f"{path.name} {part}[{number}]", OTHER_PART)
+    pictured = {re.sub(r"[_-][0-9]+\.png$", "", path.name) for path in images.glob("CXR*")}
+    account.note("studies with images have no entry", sorted(pictured - met))
 
 
 def _once_named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from mrg_r1_lib.corpora.account import BAD_IMAGE, DUPLICATE, NO_IMAGE, Account
+from mrg_r1_lib.corpora.account import DUPLICATE, Account
 from mrg_r1_lib.corpora.archive import fetch_wheel, read_tar_gz, read_zip_member
-from mrg_r1_lib.corpora.image_files import check_image, readers
-from mrg_r1_lib.corpora.iu_find import WHEEL, find
+from mrg_r1_lib.corpora.image_files import cause, check_image, readers
+from mrg_r1_lib.corpora.iu_find import WHEEL, find, searched
 from mrg_r1_lib.corpora.iu_kaggle import read_kaggle
 from mrg_r1_lib.corpora.iu_layouts import (
     ANNOTATION,
@@ -69,7 +69,7 @@ def load(
     without index terms. FileNotFoundError without reports: nothing is fetched here.
     """
     folder, layout = find(root, layout)
-    _check_images(images, folder, layout)
+    _check_images(images, folder, layout, root)
     source = str(folder / WHEEL if layout == "wheel" else folder)
     account = Account("iu_xray", source, published=PUBLISHED[1] / PUBLISHED[0])
     read = _read_wheel if layout == "wheel" else LAYOUTS[layout]
@@ -121,12 +121,13 @@ def _note_texts(reports: list[Report], layout: str, account: Account) -> None:
     account.note("studies repeat the report of another study of their patient", doubled)
 
 
-def _check_images(images: str, folder: Path, layout: str) -> None:
+def _check_images(images: str, folder: Path, layout: str, root: Path | str | None) -> None:
     if images == "files" and layout == "wheel":
         raise FileNotFoundError(
             f"iu_xray: {folder} holds reports without images (the wheel). For images='files' fetch "
             "Open-i's (./run_all.sh fetch), or name a folder in one of the layouts "
-            f"{', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=."
+            f"{', '.join(LAYOUTS)}: MRG_R1_DATA=/path/to/folder, or root=. "
+            f"None was found: {searched(root)}"
         )
     if images == "phantom" and layout == "r2gen":
         raise ValueError(
@@ -167,14 +168,17 @@ def _once(reports: Iterable[Report], account: Account) -> Iterator[Report]:
 def _good_images(report: Report, views: int, account: Account) -> list[Path]:
     """The first `views` readable image files of a report; bad ones go to the account."""
     good: list[Path] = []
-    for path in report.images:
-        reason = check_image(path) if len(good) < views else ""
-        if reason:
-            account.fault(f"{report.study_id}: {path.parent.name}/{path.name}", reason)
-        elif len(good) < views:
+    bad: list[str] = []
+    for path in dict.fromkeys(report.images):  # an image that is named twice is one view
+        if len(good) == views:
+            break
+        if reason := check_image(path):
+            account.fault(f"{report.study_id}: {path.parent.name}/{path.name}", reason, path)
+            bad.append(reason)
+        else:
             good.append(path)
     if not good:
-        account.leave_out(report.name, BAD_IMAGE if report.images else NO_IMAGE)
+        account.leave_out(report.study_id, cause(bad))
     return good
 
 
@@ -221,5 +225,5 @@ def main() -> str:
 if __name__ == "__main__":
     try:
         sys.stdout.write(f"{main()}\n")
-    except (FileNotFoundError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{error}")

@@ -12,6 +12,7 @@ tables, `sections` finds FINDINGS. Lost studies are counted by cause.
 The index holds numbers and image names, some hundred bytes per study; the rest is read on access.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mrg_r1_lib.corpora.account import BAD_IMAGE, BAD_REPORT, NO_IMAGE, NO_SPLIT, Account
-from mrg_r1_lib.corpora.image_files import check_image, readers
+from mrg_r1_lib.corpora.account import BAD_REPORT, NO_REPORT, NO_SPLIT, Account, beside
+from mrg_r1_lib.corpora.image_files import cause, check_image, readers
 from mrg_r1_lib.corpora.mimic_tables import find_table, read_images, read_labels, read_split
-from mrg_r1_lib.corpora.report_files import read_bytes
+from mrg_r1_lib.corpora.report_files import read_bytes, reason
 from mrg_r1_lib.corpora.report_text import NORMALISATIONS
 from mrg_r1_lib.corpora.sections import FINDINGS_RULES, extract_sections, read_sections
 from mrg_r1_lib.storage.paths import data_root
@@ -73,11 +74,11 @@ def _folder(root: Path | str | None, images: str) -> Path:
             "Choose images='files'."
         )
     folder = Path(root).expanduser() if root is not None else data_root() / "mimic_cxr"
-    if not (folder / "files").is_dir():
+    if not os.path.isdir(folder / "files"):  # also where nobody may look
         raise FileNotFoundError(
             f"mimic_cxr: {folder} has no folder files/ (p10/p10000032/s50414267.txt and so on). "
             "Name the folder that holds it and the CSV files: "
-            f"put it at {data_root() / 'mimic_cxr'}, or root=."
+            f"put it at {data_root() / 'mimic_cxr'}, or root=. {beside(folder / 'files')}"
         )
     return folder
 
@@ -147,13 +148,15 @@ def image_path(folder: Path, subject: int, study: int, dicom: str) -> Path:
     """files/p10/p10000032/s50414267/<dicom>.jpg, or the .png if only that exists."""
     path = report_path(folder, subject, study).with_suffix("") / f"{dicom}.jpg"
     png = path.with_suffix(".png")
-    return png if not path.exists() and png.exists() else path
+    exists = os.path.exists  # Path.exists raises where a folder may not be entered
+    return png if not exists(path) and exists(png) else path
 
 
 def read_report(path: Path) -> str:
     """The text of a report file.
 
-    ValueError for an empty, very large or non-UTF-8 file; FileNotFoundError for a missing one.
+    ValueError for an empty, very large or non-UTF-8 file, or one with NUL bytes, which a full disk
+    or a crash leaves; FileNotFoundError for a missing one.
     """
     try:
         text = read_bytes(path, LONGEST).decode("utf-8-sig")
@@ -161,6 +164,8 @@ def read_report(path: Path) -> str:
         raise ValueError(f"not UTF-8 (byte {error.start})") from None
     if not text.strip():
         raise ValueError("empty file")
+    if "\0" in text:
+        raise ValueError("holds NUL bytes")
     return text
 
 
@@ -182,16 +187,15 @@ def _index(
         try:
             rules[place] = FINDINGS_RULES.index(read_sections(read_report(path)).rule)
         except (OSError, ValueError) as error:
-            account.fault(f"s{study}.txt", str(error))
-            account.leave_out(f"s{study}", BAD_REPORT)
+            account.fault(f"s{study}.txt", reason(error), path)
+            missing = isinstance(error, FileNotFoundError)
+            account.leave_out(f"s{study}", NO_REPORT if missing else BAD_REPORT)
             continue
         names = by_study["dicom"][starts[place] : ends[place]].tolist()
         paths = ((name, image_path(folder, subject, study, name.decode())) for name in names)
         good = _good_images(paths, views, f"s{study}", account)
         chosen[place, : len(good)] = good
         kept[place] = bool(good)
-        if not good:
-            account.leave_out(f"s{study}", BAD_IMAGE if names else NO_IMAGE)
     return chosen, kept, rules
 
 
@@ -200,12 +204,15 @@ def _good_images(
 ) -> list[bytes]:
     """The names of the first `views` readable images of a study; bad ones go to the account."""
     good: list[bytes] = []
+    bad: list[str] = []
     for name, path in paths:
-        reason = check_image(path)
-        if reason:
-            account.fault(f"{study}/{name.decode()}", reason)
+        if fault := check_image(path):
+            account.fault(f"{study}/{name.decode()}", fault, path)
+            bad.append(fault)
         else:
             good.append(name)
         if len(good) == views:
             break
+    if not good:
+        account.leave_out(study, cause(bad))
     return good

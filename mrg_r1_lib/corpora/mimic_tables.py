@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrg_r1_lib.corpora.account import NO_SPLIT, Account
+from mrg_r1_lib.corpora.account import NO_SPLIT, Account, beside
 from mrg_r1_lib.corpora.image_files import view_rank
 from mrg_r1_lib.corpora.rows import read_rows, whole_number
 from mrg_r1_lib.observations import OBSERVATIONS, Label
@@ -33,7 +33,8 @@ def find_table(folder: Path, name: str, optional: bool = False) -> Path | None:
     if not found and not optional:
         raise FileNotFoundError(
             f"mimic_cxr: {folder} has no mimic-cxr-2.0.0-{name}.csv or .csv.gz. "
-            "It is part of MIMIC-CXR-JPG: put it there."
+            "It is part of MIMIC-CXR-JPG: put it there. "
+            f"{beside(folder / f'mimic-cxr-2.0.0-{name}.csv.gz')}"
         )
     return found[0] if found else None
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from mrg_r1_lib.corpora.account import Account
+from mrg_r1_lib.corpora.account import Account, beside
 
 LONGEST_LINE = 1 << 20  # letters; a published row has some thousand
 LARGEST = 1 << 28  # letters: 700 for each of MIMIC-CXR's 377,110 images
@@ -32,7 +32,9 @@ def read_rows(
     column, a stray quote, a damaged file, or a folder in its place.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: is no file. Put the published table there.")
+        raise FileNotFoundError(
+            f"{path}: is no file. {beside(path)} Put the published table there."
+        )
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
         yield from parse_rows(file, str(path), columns, account)
 
@@ -71,6 +73,8 @@ def parse_rows(
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: is truncated or damaged ({error}). Fetch it again.") from error
+    finally:
+        text.detach()  # the file is the caller's to close
 
 
 def _lines(text: TextIO, path: str) -> Iterator[str]:
@@ -101,9 +105,16 @@ def _require_one_row(row: list[str], columns: int, path: str, line: int) -> None
 def _places(path: str, header: list[str], columns: Sequence[str]) -> dict[str, int]:
     missing = [column for column in columns if column not in header]
     if missing:
+        written = ", ".join(header)
+        other = next((mark for mark in ";\t" if len(header) == 1 and mark in written), "")
+        remedy = "Use the file as it was published."
+        if "\0" in written or not is_utf8(written):
+            remedy = f"It is not in UTF-8. {remedy}"
+        elif other:
+            remedy = f"It is separated by {other!r} instead of commas. {remedy}"
         raise ValueError(
             f"{path}: lacks the column {missing[0]!r}; its first line has "
-            f"{', '.join(header)[:200] or 'nothing'}. Use the file as it was published."
+            f"{repr(written[:200])[1:-1] or 'nothing'}. {remedy}"
         )
     return {column: header.index(column) for column in columns}
 
