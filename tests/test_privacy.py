@@ -183,8 +183,8 @@ def publish(tmp_path, monkeypatch):
     hidden = "Wombats hide behind the left heart border, number {}."
     trees.mimic(tmp_path / "mimic_cxr", 4, findings=hidden.format)
 
-    def call(corpus, output, results=tmp_path / "results", text=""):
-        step = steps.Step(steps.SFT, Run(f"{corpus}/srl_mccs", "smoke", 0, results))
+    def call(corpus, output, results=tmp_path / "results", text="", notebook=steps.SFT):
+        step = steps.Step(notebook, Run(f"{corpus}/srl_mccs", "smoke", 0, results))
         cell = nbformat.v4.new_code_cell("report", id="report", outputs=[output])
         book = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell(text, id="a")])
         nbformat.write(book, step.run.make_private() / "x.draft.ipynb")
@@ -202,6 +202,14 @@ def test_an_executed_notebook_that_quotes_a_report_is_not_published(publish, tmp
     with pytest.raises(PermissionError, match="5 words in a row of a report or completion"):
         publish("mimic_cxr", shown("behind the left heart border"))
     assert list(tmp_path.rglob("x.draft.ipynb")) and not list(tmp_path.rglob("02_*.ipynb"))
+
+
+def test_notebook_00_may_share_phrases_with_a_guarded_corpus_that_it_does_not_read(publish):
+    phrase = shown("behind the left heart border")
+    step = publish("mimic_cxr", phrase, notebook=steps.METHOD)
+    assert "border" in step.output.read_text()
+    with pytest.raises(PermissionError, match="the id of a patient"):
+        publish("mimic_cxr", shown("study 50414267"), notebook=steps.METHOD)
 
 
 @pytest.mark.parametrize(
