@@ -247,24 +247,22 @@ def main() -> None:
     """The command line behind run_all.sh."""
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
     commands = parser.add_subparsers(dest="command", required=True)
-    usual = "default: the scale's"
-    trained = f"what is trained from SFT ({usual}, and {CONTROL})"
+    usual, shown = "default: the scale's", "default: %(default)s"
     for command in ("run", "list"):
         several = commands.add_parser(command)
-        several.add_argument("scale", nargs="?", default="laptop", help="default: %(default)s")
+        several.add_argument("scale", nargs="?", default="laptop", help=shown)
         several.add_argument("--policy", metavar="NAME", help=usual)
         several.add_argument("--corpus", choices=PREPARATIONS, help=usual)
         several.add_argument("--seeds", type=int, nargs="+", metavar="K", default=(), help=usual)
-        several.add_argument("--arms", nargs="+", metavar="ARM", default=(), help=trained)
+        several.add_argument("--arms", nargs="+", metavar="ARM", default=(), help=usual)
         several.add_argument("--final", action="store_true", help="score the test split, too")
         several.add_argument("--fresh", action="store_true", help="repeat finished steps")
         several.add_argument("--plan", action="store_true", help="only say what the scale needs")
     one = commands.add_parser("notebook")
     one.add_argument("name", help="of a file in notebooks/, without .ipynb")
     one.add_argument("parameters", nargs="*", help="KEY=VALUE (SCALE is smoke where none is given)")
-    where = "folder of results (default: %(default)s)"
     for command in commands.choices.values():
-        command.add_argument("--results", type=full_path, default=results_root(), help=where)
+        command.add_argument("--results", type=full_path, default=results_root(), help=shown)
     named = parser.parse_args()
     try:
         if named.command == "notebook":

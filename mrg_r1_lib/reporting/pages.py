@@ -139,9 +139,8 @@ def hypotheses(run: Run = STUDY) -> str:
     frame["came out"] = table.apply(with_ends, axis=1)
     beside = ["recall", "macro_f1", "sides", "elsewhere"]
     frame[beside] = table[beside].map(digits, sign="+")
-    frame["seeds"] = table["seeds"]
-    frame["holds"] = table["holds"].map({True: "yes", False: "**no**"})
-    return markdown(frame, names=3)
+    holds = table["holds"].map({True: "yes", False: "**no**"})
+    return markdown(frame.assign(seeds=table["seeds"], holds=holds), names=3)
 
 
 def definitions(run: Run = STUDY) -> str:

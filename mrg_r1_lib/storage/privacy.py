@@ -106,8 +106,7 @@ def require_unquoted(
     read once, text by text, in bounded memory.
     """
     shown = list(shown)
-    reason = _first(map(_id_in, shown)) or _quote(shown, own, private)
-    if reason:
+    if reason := _first(map(_id_in, shown)) or _quote(shown, own, private):
         raise PermissionError(
             f"{path}: shows {reason} of a guarded corpus. Not written: its draft is in runs/."
         )
