@@ -133,7 +133,7 @@ def test_what_a_reward_chooses_stands_beside_what_training_with_it_reached(resul
     assert table["chosen"].tolist()[:3] == [0.2, 0.3, 0.4]
     assert table["trained"].fillna(-1).tolist() == [0.5, 0.6, -1, 0.7]
     assert list(table.index)[:2] == ["SFT", "SRL, MCCS"]
-    write_log(results, "pretrained", 0, "tower_validation.csv", **dict.fromkeys(seen, []))
+    write_log(results, "pretrained", 0, "tower_validation.csv", **{key: [] for key in seen})
     assert list(level_table(run, choices).index) == list(table.index)[:3]  # a published tower
 
 
