@@ -70,6 +70,9 @@ class Scale:
     gpu_gib: float = 0.0  # memory of each GPU that it asks for; 0: none is needed
 
 
+# all that IU X-Ray has; MIMIC-CXR has some 78,000, and `final` writes each of them with each policy
+CONFIRMING = {"impressions": 502}
+
 SCALES = {
     "smoke": Scale(
         policy="tiny_llava",
@@ -124,7 +127,7 @@ SCALES = {
         policy="tiny_llava_rad_dino",
         images="files",
         image_size=224,
-        studies={"train": None, "validate": 200, "test": None},
+        studies={"train": None, "validate": 200, "test": None, **CONFIRMING},
         pretrain=Pretrain(2000, terse=500, reports=2000, batch_size=16),
         sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=1e-3),
         sft_continued=Finetune(1, evaluations=2, batch_size=8, learning_rate=3e-4),
@@ -135,7 +138,7 @@ SCALES = {
         policy="smolvlm_500m",
         images="files",
         image_size=512,
-        studies={"train": None, "validate": 200, "test": None},
+        studies={"train": None, "validate": 200, "test": None, **CONFIRMING},
         lora=True,
         max_completion_length=256,
         pretrain=Pretrain(),
@@ -151,7 +154,7 @@ SCALES = {
         policy="huatuo_7b",
         images="files",
         image_size=512,
-        studies={"train": None, "validate": 400, "test": None},
+        studies={"train": None, "validate": 400, "test": None, **CONFIRMING},
         lora=True,
         max_completion_length=512,
         pretrain=Pretrain(),  # a published policy has seen images and text

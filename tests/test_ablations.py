@@ -133,6 +133,8 @@ def test_what_a_reward_chooses_stands_beside_what_training_with_it_reached(resul
     assert table["chosen"].tolist()[:3] == [0.2, 0.3, 0.4]
     assert table["trained"].fillna(-1).tolist() == [0.5, 0.6, -1, 0.7]
     assert list(table.index)[:2] == ["SFT", "SRL, MCCS"]
+    write_log(results, "pretrained", 0, "tower_validation.csv", **{key: [] for key in seen})
+    assert list(level_table(run, choices).index) == list(table.index)[:3]  # a published tower
 
 
 def test_the_choice_of_a_reward_is_its_best_sample_against_the_others():

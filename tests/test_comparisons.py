@@ -134,6 +134,11 @@ def test_without_an_index_nothing_is_compared_with_one(results, run, held_out):
     assert checks.INDEX not in set(checks.compared(run, held_out)["check"])
 
 
+def test_where_training_has_every_report_none_is_new(results, run, held_out):
+    table = checks.compared(run, held_out.assign(verbatim=True))
+    assert "reports that training has not" not in set(table["check"]) and len(table)
+
+
 def test_another_order_of_studies_is_an_error(results, run, held_out):
     with pytest.raises(ValueError, match=r"not the studies of the reference.*01_data_preparation"):
         checks.compared(run, held_out[::-1])

@@ -7,6 +7,7 @@ import sys
 import pytest
 from tqdm import tqdm
 
+from mrg_r1_lib.corpora import splits
 from mrg_r1_lib.corpora.splits import load_split
 from mrg_r1_lib.evaluation import final as command
 from mrg_r1_lib.evaluation.evaluate import evaluate
@@ -47,6 +48,14 @@ def test_the_confirmation_set_has_impressions_and_no_findings_and_is_in_no_split
     confirming = load_split("iu_xray", "impressions", scale)
     assert all(each.impression == each.reference and not each.split for each in confirming)
     assert all(each.findings == each.reference for each in load_split("iu_xray", "test", scale))
+
+
+@pytest.mark.parametrize("scale", ["laptop_files", "workstation", "full"])
+def test_a_scale_of_image_files_takes_no_more_for_confirmation_than_iu_xray_has(scale, monkeypatch):
+    monkeypatch.setattr(splits, "load_studies", lambda corpus, scale: [])
+    monkeypatch.setattr(splits, "places_of", lambda studies, split: list(range(78_000)))
+    assert len(load_split("mimic_cxr", "impressions", SCALES[scale])) == 502
+    assert len(load_split("mimic_cxr", "test", SCALES[scale])) == 78_000
 
 
 def test_what_only_the_reports_can_tell_is_kept_with_the_scores(scored):

@@ -301,11 +301,13 @@ def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
         execute(step)
     for part in (
         "notebooks/00_method_on_one_study.ipynb",
-        "cell 4 of its executed copy: ZeroDivisionError",
+        "cell 6 of its executed copy: ZeroDivisionError",
         "run the same command again",
         f"./run_all.sh notebook {steps.METHOD} EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0 RES",
     ):
         assert part in str(error.value)
+    draft = nbformat.read(step.run.private / f"{steps.METHOD}.draft.ipynb", as_version=4)
+    assert draft.cells[5].source == "1 / 0"
     assert not step.output.exists() and finished_at(step) is None
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 
 import nbformat
 import pytest
@@ -64,7 +63,7 @@ def test_no_marker_of_a_guarded_corpus_is_in_anything_that_git_would_add(tmp_pat
 
     private = (results / "runs").rglob("*.json")
     assert any(MARKER in file.read_text(encoding="utf-8") for file in private)  # it can be found
-    added = git_adds(tmp_path / "repository")
+    added = trees.git_adds(tmp_path / "repository")
     kinds = [name.rpartition(".")[2] for name in added]
     assert {"ipynb", "csv", "json", "png", "pdf"} <= set(kinds)
     assert kinds.count("ipynb") == 5  # without 00: the wheel of IU X-Ray is not here
@@ -74,13 +73,3 @@ def test_no_marker_of_a_guarded_corpus_is_in_anything_that_git_would_add(tmp_pat
     for name, content in added.items():
         assert MARKER not in name and "/runs/" not in name and MARKER.encode() not in content, name
         assert name.endswith((".png", ".pdf")) or not re.search(ids, content, re.I), name
-
-
-def git_adds(folder):
-    """What `git add` takes of a folder: name -> bytes."""
-    shutil.copy(REPOSITORY / ".gitignore", folder)
-    for command in (["init", "-q"], ["add", "-A"]):
-        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=folder, check=True, capture_output=True)
-    names = listed.stdout.decode().split("\0")[:-1]
-    return {name: (folder / name).read_bytes() for name in names}

@@ -5,11 +5,15 @@ import csv
 import gzip
 import io
 import json
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from mrg_r1_lib.storage.paths import REPOSITORY
 
 CSV_LABELS = [
     "Atelectasis",
@@ -268,3 +272,13 @@ def study_folder(root: Path, row: Mapping[str, object]) -> Path:
         / f"p{row['subject_id']}"
         / f"s{row['study_id']}"
     )
+
+
+def git_adds(folder: Path) -> dict[str, bytes]:
+    """What `git add` takes of a folder: name -> bytes."""
+    shutil.copy(REPOSITORY / ".gitignore", folder)
+    for command in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=folder, check=True, capture_output=True)
+    names = listed.stdout.decode().split("\0")[:-1]
+    return {name: (folder / name).read_bytes() for name in names}

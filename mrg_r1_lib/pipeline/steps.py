@@ -152,7 +152,8 @@ def _execute_notebook(step: Step, values: dict) -> Path:
         if isinstance(error, DeadKernelError):
             reason = "failed: its kernel was killed, mostly for want of memory: close programs"
         elif isinstance(error, PapermillExecutionError):
-            where = f"cell {error.cell_index + 1} of its executed copy"
+            # papermill puts two cells of its own before it
+            where = f"cell {error.cell_index + 3} of its executed copy"
             reason = f"failed in {where}: {error.ename}: {error.evalue}"
         raise RuntimeError(
             f"{source.relative_to(REPOSITORY)} {reason}\n"

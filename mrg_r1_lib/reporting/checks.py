@@ -149,7 +149,8 @@ def checks(scores: Scores, held_out: pd.DataFrame, codes: np.ndarray) -> Iterato
     without[..., devices] = unsaid[..., devices] = Label.BLANK
     yield Check(NO_DEVICES, without, unsaid)
     new = np.flatnonzero(~held_out["verbatim"].to_numpy(dtype=bool))
-    yield Check(NEW, truth[new], codes[:, new])
+    if len(new):
+        yield Check(NEW, truth[new], codes[:, new])
 
 
 def changed_studies(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:

@@ -53,8 +53,8 @@ def level_table(run: Run, choices: pd.DataFrame) -> pd.DataFrame:
         arm = "sft" if reward == ONE_SAMPLE else f"srl_{reward}"
         rows[label(arm)] = {"chosen": f1, "trained": _chosen_checkpoint(run.of_arm(arm))}
     seen = run.of_stage("pretrain").folder / "tower_validation.csv"
-    if seen.exists():
-        of_reports = pd.read_csv(seen).query("not against_index")["f1"]
+    of_reports = pd.read_csv(seen).query("not against_index")["f1"] if seen.exists() else []
+    if len(of_reports):  # a published policy's tower has no head of its own: the file has no row
         rows["what the vision tower sees"] = {"trained": of_reports.iloc[0]}
     return pd.DataFrame.from_dict(rows, orient="index")
 
