@@ -16,9 +16,10 @@ from mrg_r1_lib.storage.paths import REPOSITORY, results_root
 FOLDER = results_root() / "laptop"
 LIMIT = 30e6  # bytes
 KINDS = (".json", ".csv", ".png", ".pdf", ".ipynb", ".md")
-JSON = re.compile(r"manifest\.json|metrics(_validate)?\.json")
+JSON = re.compile(r"manifest\.json|metrics(_validate|_impressions)?\.json")
 LONGEST_CELL = 80  # characters of a table's cell; a report is longer
-STAGES = {"pretrain", "sft", "srl", "completions", "evaluate", "evaluate_validate", "beliefs"}
+STAGES = {"pretrain", "sft", "srl", "completions", "beliefs"}
+STAGES |= {"evaluate", "evaluate_validate", "evaluate_impressions"}
 SETTINGS = {"experiment", "preparation", "scale", "seed"}
 MACHINE = re.compile(
     rf"{re.escape(str(REPOSITORY))}|(?<![\w.])(/home/|/root/|/tmp/|/Users/|/var/folders/)|[A-Z]:\\Users"
@@ -59,7 +60,7 @@ def test_every_score_is_by_one_judge_and_of_the_split_that_its_name_says():
     scores = {path: read(path) for path in committed("metrics*.json")}
     assert len({each["judge"] for each in scores.values()}) == 1
     for path, each in scores.items():
-        assert each["split"] == ("validate" if "validate" in path.name else "test"), path
+        assert each["split"] == (path.stem.removeprefix("metrics").strip("_") or "test"), path
         assert (path.parent / "manifest.json").exists()
 
 
