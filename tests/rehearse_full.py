@@ -31,6 +31,7 @@ import pandas as pd
 import trees
 
 from mrg_r1_lib.reporting.build import FIGURES, TABLES
+from mrg_r1_lib.runs.run import labels_path, scores_path
 from mrg_r1_lib.storage.paths import REPOSITORY, data_root
 
 CAST = {  # policy -> its architecture in `architectures.TINY`
@@ -42,7 +43,7 @@ CAST = {  # policy -> its architecture in `architectures.TINY`
 TORCHVISION = data_root() / "torchvision-0.28.0"
 MARKER = "quokkafish"
 STUDIES, BARE = 30, 10  # each tenth study has no FINDINGS: the confirmation set
-SPLITS = {"": 5, "_validate": 3, "_impressions": 3}  # ending of a score file -> its studies
+HELD_OUT = {"test": 5, "validate": 3, "impressions": 3}
 OPENINGS = (  # every sentence holds the marker, so that no quotation goes unseen
     f"The {MARKER} heart is enlarged.",
     f"There is {MARKER} pulmonary edema.",
@@ -61,6 +62,7 @@ ENDINGS = (  # seven: a few held-out reports are not in the training split
 TRAINED = ("sft", "srl_mccs", "srl_label_f1", "srl_rouge_l", "sft_continued")
 BASELINES = ("reference", "constant_normal", "best_single_report", "nearest_neighbour")
 BASELINES += ("image_classifier",)
+SCORED = (*BASELINES, "pretrained", *TRAINED, *(f"{arm}_shuffled" for arm in TRAINED))
 # figures of notebook 00, which shows IU X-Ray, and of readings of IU X-Ray's IMPRESSIONs
 NOT_HERE = ("method_overview", "reward_gallery", "margin_curve", "impression_agreement")
 STAGES = {
@@ -183,10 +185,10 @@ def expected(results: Path) -> Iterator[tuple[str, Path]]:
         for name in ("manifest.json", "train_log.csv", "validation.csv", "metrics_validate.json"):
             yield stage, results / arm / "seed0" / name
         yield stage, results / f"{arm}_shuffled" / "seed0" / "metrics_validate.json"
-    for arm in (*BASELINES, "pretrained", *TRAINED, *(f"{arm}_shuffled" for arm in TRAINED)):
-        for ending in SPLITS:
-            yield "final", results / arm / "seed0" / f"metrics{ending}.json"
-            yield "final", results / arm / "seed0" / f"labels_per_study{ending}.csv"
+    for arm in SCORED:
+        for split in HELD_OUT:
+            yield "final", scores_path(results / arm / "seed0", split)
+            yield "final", labels_path(results / arm / "seed0", split)
     of = {notebook: stage for stage, notebook in STAGES.items()}
     for name, table in TABLES.items():
         yield of[table.notebook], results / "tables" / f"{name}.csv"
@@ -197,20 +199,23 @@ def expected(results: Path) -> Iterator[tuple[str, Path]]:
 
 def check(results: Path) -> None:
     """Look at what the study left; Failed names the stage whose output is missing or wrong."""
+    held_out = pd.read_csv(results / "tables" / "held_out.csv")["split"].value_counts().to_dict()
+    if held_out != HELD_OUT:
+        raise Failed("preparation", f"held-out studies are {held_out}, expected {HELD_OUT}")
     for stage, path in expected(results):
         if not path.exists() or not path.stat().st_size:
             raise Failed(stage, f"{path.relative_to(results.parents[1])} is missing or empty")
-    for path in results.glob("*/seed0/labels_per_study*.csv"):
-        ending, found = path.stem.removeprefix("labels_per_study"), len(pd.read_csv(path))
-        if found != SPLITS[ending]:
-            raise Failed("final", f"{path} has {found} studies, expected {SPLITS[ending]}")
+    for split, studies in HELD_OUT.items():
+        for path in results.glob(labels_path(Path("*/seed0"), split).as_posix()):
+            if (found := len(pd.read_csv(path))) != studies:
+                raise Failed("final", f"{path} has {found} studies, expected {studies}")
     for arm in (arm for arm in TRAINED if arm.startswith("srl")):
         log = pd.read_csv(results / arm / "seed0" / "train_log.csv")
         if not (abs(log["kl"].iloc[0]) < 1e-6 < log["kl"].iloc[-1] and log["reward"].max() > 0):
             raise Failed("SRL", f"{arm}: KL and reward of the log are not those of training")
     main = pd.read_csv(results / "tables" / "main.csv")
-    if set(main["split"]) != {"test"} or not {"pretrained", *TRAINED} <= set(main["arm"]):
-        raise Failed("tables and figures", "main.csv lacks arms, or is not of the test split")
+    if wrong := set(main["arm"]) ^ set(SCORED) or set(main["split"]) ^ {"test"}:
+        raise Failed("tables and figures", f"main.csv lacks or should not have {sorted(wrong)}")
 
 
 def check_guard(repository: Path) -> None:
