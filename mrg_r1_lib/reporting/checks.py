@@ -34,7 +34,7 @@ from mrg_r1_lib.reporting.tables import pooled
 from mrg_r1_lib.runs.run import Run
 
 AS_PLANNED, INDEX = "as planned", "against the MeSH terms"
-NO_DEVICES, NEW = "without Support Devices", "reports that training has not"
+NO_DEVICES, NEW = "without Support Devices", "reports not in the training split"
 CHECKED = (  # with a scale's arms
     "constant_normal",
     "image_classifier",
