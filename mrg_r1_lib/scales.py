@@ -76,13 +76,13 @@ CONFIRMING = {"impressions": 502}
 SCALES = {
     "smoke": Scale(
         policy="tiny_llava",
-        studies={"train": 240, "validate": 40, "test": 60, "impressions": 40},
+        studies={"train": 240, "validate": 32, "test": 40, "impressions": 24},
         lora=True,
         max_completion_length=72,
         pretrain=Pretrain(
-            640, own=2, tower_epochs=2, terse=320, reports=640, batch_size=8, threads=2
+            640, own=2, tower_epochs=2, terse=320, reports=480, batch_size=8, threads=2
         ),
-        sft=Finetune(4, evaluations=4, batch_size=8, learning_rate=2e-3, phantoms=80, threads=2),
+        sft=Finetune(3, evaluations=3, batch_size=8, learning_rate=2e-3, phantoms=80, threads=2),
         sft_continued=Finetune(
             1, evaluations=2, batch_size=8, learning_rate=3e-4, phantoms=80, threads=2
         ),
@@ -105,7 +105,7 @@ SCALES = {
             4000, own=2, tower_epochs=3, terse=3000, reports=1500, batch_size=16, threads=2
         ),
         sft=Finetune(1, evaluations=1, batch_size=16, learning_rate=5e-4, threads=2),
-        sft_continued=Finetune(3, evaluations=4, batch_size=16, learning_rate=3e-4, threads=1),
+        sft_continued=Finetune(3, evaluations=4, batch_size=16, learning_rate=3e-4, threads=2),
         srl=Reinforce(60, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
         resamples=2000,
         arms=("srl_mccs", "srl_rouge_l"),  # a clinical reward and a lexical one
