@@ -10,7 +10,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from saved_scores import codes, write
+from saved_scores import codes, write, write_log
 
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
@@ -129,6 +129,19 @@ def test_missing_scores_name_the_command_that_makes_them_and_its_minutes(
     elsewhere = dataclasses.replace(run, results=tmp_path_factory.mktemp("empty"), seed=2)
     with pytest.raises(Missing, match=r"Nothing was scored.*`\./run_all\.sh smoke --seeds 2 "):
         tables.main_table(elsewhere)
+
+
+def test_scores_of_a_policy_that_was_trained_anew_since_are_told_from_its_own(saved, run):
+    sft = run.of_arm("sft")
+    assert scores.trained_since(sft, "test") == []  # as in a new clone: nothing was trained here
+    write_log(saved, "sft", 0, step=[1])
+    write_log(saved, "sft", 0, "validation.csv", step=[1])
+    sft.policy.mkdir(parents=True)
+    sft.mark_finished("train", weights="aa")
+    assert scores.trained_since(run, "test") == ["sft, 0"]
+    assert scores.trained_since(run, "impressions") == []  # it has no scores there
+    sft.mark_finished("test")
+    assert scores.trained_since(run, "test") == []
 
 
 def test_a_notebook_shows_what_is_missing_as_one_line_without_a_traceback(run):

@@ -111,6 +111,19 @@ def require_scores(run: Run) -> None:
             raise missing(run, f"{arm} has no scores of seed {run.seed} in {folder}")
 
 
+def trained_since(run: Run, split: str) -> list[str]:
+    """ "arm, seed" of each run that was trained on this machine and whose scores on `split` are of
+    another policy: they came with the study.
+    """
+    scored = [
+        Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
+        for (arm, seed), folder in run_folders(run).items()
+        if scores_path(folder, split).exists()
+    ]
+    new = [each for each in scored if each.finished("train") and not each.finished(split)]
+    return [f"{each.arm}, {each.seed}" for each in new]
+
+
 def run_folders(run: Run) -> dict[tuple[str, int], Path]:
     """(arm, seed) -> folder of every run of the study, in the order of `ARMS`."""
     return {
