@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import sys
 
 import pytest
@@ -9,11 +10,13 @@ from tqdm import tqdm
 
 from mrg_r1_lib.corpora import splits
 from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.evaluation import evaluate as evaluation
 from mrg_r1_lib.evaluation import final as command
 from mrg_r1_lib.evaluation.evaluate import evaluate
 from mrg_r1_lib.evaluation.final import final
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
+from mrg_r1_lib.study import Study
 
 
 @pytest.fixture
@@ -48,6 +51,29 @@ def test_the_confirmation_set_has_impressions_and_no_findings_and_is_in_no_split
     confirming = load_split("iu_xray", "impressions", scale)
     assert all(each.impression == each.reference and not each.split for each in confirming)
     assert all(each.findings == each.reference for each in load_split("iu_xray", "test", scale))
+
+
+def test_the_confirmation_set_has_no_study_of_a_patient_who_teaches_or_validates():
+    def study(name, patient, split="", findings=""):
+        return Study(name, patient, (), findings, impression="Edema.", split=split)
+
+    split_of = {"a": "train", "b": "validate", "c": "test"}
+    studies = [
+        study(f"1{patient}", patient, split, "Edema.") for patient, split in split_of.items()
+    ]
+    studies += [study(f"2{patient}", patient) for patient in "abcd"]
+    confirming = [studies[place].study_id for place in splits.places_of(studies, "impressions")]
+    assert confirming == ["2c", "2d"]
+
+
+def test_a_reference_that_states_nothing_does_not_stop_an_evaluation(scored, monkeypatch):
+    findings = ("Edema.", "No change.", "Clear lungs.")
+    studies = [Study(f"CXR{n}", str(n), (), text) for n, text in enumerate(findings)]
+    monkeypatch.setattr(evaluation, "load_split", lambda *_: studies)
+    graded = [evaluate(scored.of_arm(arm), "test")["graded"] for arm in ("reference", "reference")]
+    assert graded == [1.0, 1.0]  # the mean of those that state anything
+    monkeypatch.setattr(evaluation, "load_split", lambda *_: studies[1:2])
+    assert math.isnan(evaluate(scored.of_arm("constant_normal"), "test")["graded"])
 
 
 @pytest.mark.parametrize("scale", ["laptop_files", "workstation", "full"])

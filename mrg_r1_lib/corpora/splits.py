@@ -33,10 +33,19 @@ def load_split(corpus: str, split: str, scale: Scale) -> Sequence[Study]:
 
 
 def places_of(studies: Sequence[Study], split: str) -> list[int]:
-    """Where the studies of a split, or of the confirmation set, stand in their corpus."""
+    """Where the studies of a split, or of the confirmation set, stand in their corpus.
+
+    The confirmation set has the studies with an IMPRESSION and no FINDINGS, but none of a patient
+    whose other studies teach or validate.
+    """
     if split in SPLITS:
         return [place for place, name in enumerate(studies.splits) if name == split]
-    return [place for place, study in enumerate(studies) if study.impression and not study.findings]
+    seen = {study.patient_id for study in studies if study.split in ("train", "validate")}
+    return [
+        place
+        for place, study in enumerate(studies)
+        if study.impression and not study.findings and study.patient_id not in seen
+    ]
 
 
 def load_studies(corpus: str, scale: Scale) -> Sequence[Study]:

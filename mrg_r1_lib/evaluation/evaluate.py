@@ -52,7 +52,8 @@ def evaluate(run: Run, split: str = "validate") -> dict:
         reports = [completion.report for completion in parsed]
         reference = [study.reference for study in studies]
         labels = judge(reports)
-        graded = build_reward("graded", labeler=judge)
+        graded = build_reward("graded", labeler=judge)(completions=completions, reference=reference)
+        graded = [value for value in graded if value is not None]  # None: a reference says nothing
         metrics = {
             "judge": run.settings.judge,
             "split": split,
@@ -62,7 +63,7 @@ def evaluate(run: Run, split: str = "validate") -> dict:
             "style": report_style(labels, reports),
             "degeneration": degeneration(reports, labels),
             "attributes": attribute_metrics(reference, reports),
-            "graded": float(np.mean(graded(completions=completions, reference=reference))),
+            "graded": float(np.mean(graded)) if graded else float("nan"),
             "format_rate": float(np.mean([completion.well_formed for completion in parsed])),
         }
         table = labels_table(run.preparation.public, studies, labels)
