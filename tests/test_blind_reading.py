@@ -227,6 +227,11 @@ def test_answers_that_cannot_be_counted_are_named(files, changes, message):
         compare(*files)
 
 
+def test_a_key_that_stands_behind_the_answers_is_named(files):
+    with pytest.raises(ValueError, match=r"B\.json is no key of a page; name the key first"):
+        compare(files[2], files[0], files[1])
+
+
 def test_a_cut_file_of_answers_is_named(files):
     files[2].write_text(files[2].read_text()[:50])
     with pytest.raises(ValueError, match=r"B\.json is damaged"):

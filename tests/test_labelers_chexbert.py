@@ -131,7 +131,16 @@ def test_a_checkpoint_of_another_layout_is_refused_by_the_name_of_a_tensor(small
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(small):
     torch.save({"model_state_dict": {"x": Runs()}}, small[0] / CHECKPOINT)
-    with pytest.raises(Exception, match=r"(?i)weights.only"):
+    with pytest.raises(ValueError, match=r"no checkpoint of tensors alone \(UnpicklingError"):
+        load_chexbert(small[0], CONFIG)
+
+
+@pytest.mark.parametrize("part", [0, 0.5, "version https://git-lfs.github.com/spec/v1\noid sha256"])
+def test_a_cut_checkpoint_and_a_pointer_to_one_are_named_with_what_to_do(small, part):
+    path = small[0] / CHECKPOINT
+    data = path.read_bytes()
+    path.write_bytes(part.encode() if isinstance(part, str) else data[: int(part * len(data))])
+    with pytest.raises(ValueError, match=r"chexbert\.pth is cut, or .*fetch it again"):
         load_chexbert(small[0], CONFIG)
 
 

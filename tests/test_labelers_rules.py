@@ -4,6 +4,7 @@ All sentences are made up for these tests.
 """
 
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -300,3 +301,14 @@ def test_a_vocabulary_row_with_an_unknown_kind_or_observation_is_refused():
         Vocabulary([row | {"meaning": "Lung Mass"}])
     with pytest.raises(ValueError, match="both finding and break"):
         Vocabulary([row, row | {"kind": "break"}])
+
+
+@pytest.mark.parametrize(
+    ("phrase", "meaning"),
+    [("heart huge", "Cardiomegaly positive"), ("heart + huge", "Cardiomegaly positve")],
+)
+def test_a_statement_of_another_form_is_named(phrase, meaning):
+    row = {"kind": "statement", "phrase": phrase, "meaning": meaning, "unless": ""}
+    known = "one of blank, positive, negative, uncertain"
+    with pytest.raises(ValueError, match=rf"statement '{re.escape(phrase)}'.*{known}"):
+        Vocabulary([row])

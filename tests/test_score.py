@@ -7,7 +7,9 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -278,7 +280,7 @@ CONTENT = {
     "number.json": (b'[{"reference": "x", "generated": 3}]', "record 1: generated is 3, not text"),
     "null.json": (b'[{"reference": "x", "generated": null}]', "record 1: generated is empty"),
     "list.json": (b"[1]", "record 1: is no record"),
-    "broken.parquet": (b"x", "is not Parquet"),
+    "broken.parquet": (b"x", "cannot be read as Parquet"),
     "sheet.xlsx": (b"x", "ends in '.xlsx'"),
 }
 
@@ -289,6 +291,48 @@ def test_each_fault_of_a_file_is_one_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         small(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "message"),
+    [
+        (
+            ("reference", "generated"),
+            pa.array([b"\xff\xfe", b"b"], pa.binary()).view(pa.string()),
+            "cannot be read as Parquet",
+        ),
+        (
+            ("reference", "generated", "study_id"),
+            pa.array([1, 2**62], pa.timestamp("us")),
+            "cannot be read as Parquet",
+        ),
+        (
+            ("reference", "generated", "generated"),
+            pa.array(["x", "y"]),
+            "two columns are named 'generated'",
+        ),
+    ],
+)
+def test_what_no_reader_of_parquet_can_mean_is_one_sentence(tmp_path, names, values, message):
+    columns = [pa.array(["x", "y"])] * (len(names) - 1) + [values]
+    parquet.write_table(pa.Table.from_arrays(columns, names), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=rf"a\.parquet.*{message}"):
+        small(tmp_path / "a.parquet")
+
+
+def test_where_files_of_codes_part_the_row_is_that_of_the_first_file(tmp_path, codes):
+    references = write_codes(tmp_path / "references.csv", random_codes(0))
+    rows = []
+    for kind in ("csv", "jsonl"):
+        paths = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
+        for i, path in enumerate(paths, start=1):
+            frame = pd.DataFrame(random_codes(i), columns=list(OBSERVATIONS))
+            if kind == "csv":
+                frame.to_csv(path, index=False)
+            else:
+                frame.to_json(path, orient="records", lines=True)
+        rows.append(small(references, *paths)["where they part most"]["row"].tolist())
+    assert rows[0] == rows[1] and min(rows[0]) >= 2
 
 
 def test_a_folder_and_a_file_that_is_not_there_are_named(tmp_path):

@@ -13,6 +13,7 @@ import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -108,7 +109,13 @@ def load_chexbert(
 
 def _load_weights(model: Chexbert, path: Path) -> None:
     """The checkpoint's tensors, and nothing but tensors, into the model."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"labeler chexbert: {path} is cut, or no checkpoint of tensors alone "
+            f"({type(error).__name__}). Delete it and fetch it again: {FETCH}"
+        ) from error
     saved = saved.get("model_state_dict", saved)
     weights = {_present_name(name): tensor for name, tensor in saved.items()}
     weights = {

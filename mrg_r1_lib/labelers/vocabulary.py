@@ -127,8 +127,14 @@ class Vocabulary:
         )
 
     def _add_statement(self, text: str, meaning: str) -> None:
-        subject, quality = text.split(" + ")
-        observation, label = meaning.rsplit(" ", 1)
+        subject, _, quality = text.partition(" + ")
+        observation, _, label = meaning.rpartition(" ")
+        if not quality or label.upper() not in Label.__members__:
+            known = ", ".join(Label.__members__).lower()
+            raise ValueError(
+                f"vocabulary: statement {text!r}, {meaning!r}; "
+                f"expected SUBJECT + QUALITY, and an observation with one of {known}."
+            )
         _check_observation(observation, text)
         self.statements.setdefault((subject, quality), []).append(
             (observation, Label[label.upper()])

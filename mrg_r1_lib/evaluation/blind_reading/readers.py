@@ -24,6 +24,8 @@ def compare(key: Path, one: Path, other: Path) -> pd.DataFrame:
     ValueError names a file that is damaged, unfinished, of another page, or of the same reader.
     """
     made = read_json(key)
+    if not isinstance(made, dict) or not {"page", "systems", "exchanged"} <= made.keys():
+        raise ValueError(f"{key} is no key of a page; name the key first, then two answers.")
     first, second = (_answers(path, made) for path in (one, other))
     if first["reader"] == second["reader"]:
         raise ValueError(f"{one} and {other} are by one reader, {first['reader']!r}; expected two.")

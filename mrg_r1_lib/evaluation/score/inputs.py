@@ -100,7 +100,8 @@ def _of_code_files(tables: Sequence[Table]) -> list[System]:
     for table, own, note in zip(tables[1:], codes[1:], said[1:], strict=True):
         rows, order = _order(first, table, study_ids(table))
         both = {"reference": codes[0], "generated": own[rows]}
-        systems.append(System(table, {}, both, ids, patients, (note, order)))
+        placed = replace(table, row=tables[0].row, first=tables[0].first)  # all stand in its order
+        systems.append(System(placed, {}, both, ids, patients, (note, order)))
     head = f"{tables[0].name}: {len(tables[0])} references, {tables[0].how}."
     return [replace(systems[0], notes=(head, said[0], *systems[0].notes)), *systems[1:]]
 

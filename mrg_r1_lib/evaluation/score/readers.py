@@ -170,16 +170,18 @@ def _of_records(path: Path, records: list, row: str) -> Table:
 
 def _read_parquet(path: Path) -> Table:
     import pyarrow.parquet as parquet  # half a second, for this format only
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowException
 
     try:
         names = parquet.read_schema(path).names
         kept = [name for name in names if key_of(name) in KNOWN]
+        columns = empty_columns(path, kept)  # refuses a column that stands twice
         found = parquet.read_table(path, columns=kept).to_pydict()
-    except (ArrowInvalid, OSError) as error:
+    except InputError:
+        raise
+    except (ArrowException, ValueError, OverflowError, OSError) as error:
         reason = str(error).partition(".")[0]
-        raise InputError(f"{path} is not Parquet ({reason}); write it anew.") from None
-    columns = empty_columns(path, kept)
+        raise InputError(f"{path} cannot be read as Parquet ({reason}); write it anew.") from None
     for name in kept:
         columns[key_of(name)].extend(map(_cell, found[name]))
     return Table(path, "Parquet", columns, tuple(names))

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.evaluation.baselines import constant_normal
-from mrg_r1_lib.evaluation.score.files import InputError
 from mrg_r1_lib.evaluation.score.inputs import System, read_systems
 from mrg_r1_lib.evaluation.score.output import FORMATS, as_text, write
 from mrg_r1_lib.evaluation.score.tables import (
@@ -193,6 +192,6 @@ def main() -> None:
         )
         if named.out:
             write(named.out, results.notes, results.tables)
-    except (InputError, OSError) as error:
+    except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
     sys.stdout.write(as_text(results.notes, results.tables))
