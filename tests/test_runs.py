@@ -12,6 +12,7 @@ from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import code
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
+from mrg_r1_lib.training.trainer import require_policy
 
 
 def test_an_unknown_experiment_or_scale_lists_the_known_ones(tmp_path):
@@ -59,7 +60,7 @@ def test_every_policy_of_real_reports_has_a_twin_that_writes_with_its_weights(ru
 
 def test_a_missing_policy_names_the_notebook_that_makes_it(run):
     with pytest.raises(FileNotFoundError, match=r"iu_xray/sft.*notebooks/02_supervised_fine"):
-        run.start.require_policy("02_supervised_finetuning")
+        require_policy(run.start, "02_supervised_finetuning")
 
 
 def finish(run, step, **facts):
@@ -106,6 +107,15 @@ def test_a_step_runs_again_when_a_setting_that_changes_it_has_changed(
     assert trained.finished("train") == (not trained_again)
     assert trained.finished("validate") == (not scored_again)
     assert trained.start.finished("train")  # SFT does not depend on it
+
+
+def test_the_image_classifier_is_trained_again_when_its_epochs_change(run, monkeypatch):
+    classifier = run.of_arm("image_classifier")
+    finish(classifier, "validate")
+    assert classifier.finished("validate")
+    tower = replace(run.settings.pretrain, tower_epochs=run.settings.pretrain.tower_epochs + 1)
+    monkeypatch.setitem(SCALES, "smoke", replace(run.settings, pretrain=tower))
+    assert not classifier.finished("validate")
 
 
 def test_another_judge_keeps_another_checkpoint_so_all_but_pretraining_runs_again(

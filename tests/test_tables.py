@@ -15,7 +15,7 @@ from saved_scores import codes, write, write_log
 from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.metrics.bootstrap import Efficacy, interval
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
-from mrg_r1_lib.reporting import scores, tables
+from mrg_r1_lib.reporting import by_observation, drawings, scores, tables
 from mrg_r1_lib.reporting.logs import readable_log, training_table, validation_logs
 from mrg_r1_lib.reporting.needed import Missing, require_policy
 
@@ -62,6 +62,21 @@ def test_the_default_study_leaves_out_arms_of_the_ablation_and_their_twins(run):
     arms = ["sft", "srl_mccs", "srl_bleu", "srl_bleu_shuffled", "srl_mccs_shuffled"]
     shown = tables.main_study(pd.DataFrame({"arm": arms}), run.settings.arms)
     assert shown["arm"].tolist() == ["sft", "srl_mccs", "srl_mccs_shuffled"]
+
+
+def test_a_study_without_its_main_arm_still_has_tables_by_observation(saved, run):
+    table = by_observation.observation_table(run)
+    assert set(table["arm"]) == {"sft"} and by_observation.intervals(run).empty
+    with pytest.raises(Missing, match="SFT and srl_mccs have no scores of one seed"):
+        drawings.observation_f1(run, by_observation.intervals(run))
+
+
+def test_a_copy_beside_the_folder_of_a_seed_is_no_run(saved, run):
+    before = scores.run_folders(run)
+    folder = saved / "smoke" / "iu_xray" / "sft"
+    (folder / "seed0_old").mkdir()
+    (folder / "seedling").mkdir()
+    assert scores.run_folders(run) == before and ("sft", 1) in before
 
 
 def test_another_label_changes_what_is_printed_and_no_table(saved, run, monkeypatch):

@@ -48,9 +48,9 @@ def again(study, tmp_path):
     return shutil.copytree(study.results, tmp_path / "again")
 
 
-def rescore(results, arm, change):
+def rescore(results, arm, change, name="metrics.json"):
     """Move every F1 of a run by `change`."""
-    path = Run(f"iu_xray/{arm}", "laptop", 0, results).folder / "metrics.json"
+    path = Run(f"iu_xray/{arm}", "laptop", 0, results).folder / name
     metrics = json.loads(path.read_text())
     for row in metrics["clinical_efficacy"]:
         row["f1"] += change
@@ -98,12 +98,23 @@ def change_label(study):
     ("change", "found"),
     [
         (lambda study: None, ""),
-        (lambda study: rescore(study.results, "sft", 1e-6), "sft, seed 0: saved {'average'"),
-        (change_label, "srl_mccs, seed 0: saved {"),
+        (lambda study: rescore(study.results, "sft", 1e-6), "sft, seed 0, test: saved {'average'"),
+        (
+            lambda study: rescore(study.results, "sft", 1e-6, "metrics_impressions.json"),
+            "sft, seed 0, impressions: saved {'average'",
+        ),
+        (change_label, "srl_mccs, seed 0, test: saved {"),
         (change_table, "tables/training.csv: "),
         (lambda study: (study.summary / "tables/scores.csv").unlink(), "tables/scores.csv: not"),
     ],
-    ids=["nothing", "a digit of a score", "labels", "a number typed into a table", "a lost table"],
+    ids=[
+        "nothing",
+        "a digit of a score",
+        "one of another split",
+        "labels",
+        "a number typed into a table",
+        "a lost table",
+    ],
 )
 def test_what_the_labels_and_logs_contradict_is_found(study, change, found):
     change(study)
@@ -127,7 +138,8 @@ def test_on_another_system_the_last_digit_may_differ_and_a_count_may_not(tmp_pat
 def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
     monkeypatch.setattr(verify, "results_root", lambda: study.results)
     started = []
-    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", started.append)
+    calls = lambda grid, fresh: started.append((grid, fresh))  # noqa: E731
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", calls)
 
     def status(*words):
         monkeypatch.setattr("sys.argv", ["verify", *words])
@@ -138,11 +150,26 @@ def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
     assert status("--tables-only") == (0, "0 runs or tables differ.\n") and not started
     code, said = status("--into", str(again))
     assert code == 0 and said.count(" exact") == len(ARMS)
-    assert started[0].final and started[0].seeds == (0,) and started[0].results == again
+    grid, fresh = started.pop()
+    assert grid.final and grid.seeds == (0,) and grid.results == again and not fresh
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.finished_at", lambda step: "c0ffee")
+    for changed in (False, True):  # a re-run by older code proves nothing of this code
+        monkeypatch.setattr(verify, "changed_since", {"c0ffee": changed}.get)
+        assert status("--into", str(again))[0] == 0 and started.pop()[1] == changed
     rescore(again, "sft", -0.3)
     change_table(study)
     assert status("--into", str(again))[0] == 1 and status("--tables-only")[0] == 1
     assert status("--into", str(again), "--tables-only")[0] == 2
+
+
+@pytest.mark.parametrize("how", [(), ("--tables-only",)])
+def test_a_scale_that_was_not_run_is_said_before_any_work(tmp_path, monkeypatch, capsys, how):
+    monkeypatch.setattr(verify, "results_root", lambda: tmp_path)
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("sys.argv", ["verify", "--scale", "lesson", *how])
+    with pytest.raises(SystemExit) as ended:
+        verify.main()
+    assert ended.value.code == 1 and "Nothing was scored" in capsys.readouterr().err
 
 
 def cut(path):

@@ -17,7 +17,7 @@ from mrg_r1_lib.report_format import parse_completion
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
-from mrg_r1_lib.training.trainer import command_line, prepare
+from mrg_r1_lib.training.trainer import command_line, prepare, require_policy
 
 SAMPLES = 16  # reports per study, at temperature 1
 BATCH_SIZE = 16  # studies
@@ -33,7 +33,7 @@ def sample_labels(run: Run) -> np.ndarray:
     """
     (path,) = run.outputs("beliefs")
     if not run.finished("beliefs") and (run.finished("train") or not path.exists()):
-        folder = run.require_policy("02_supervised_finetuning")
+        folder = require_policy(run, "02_supervised_finetuning")
         prepare(run)
         judge = load_labeler(run.settings.judge)
         studies = load_split(run.corpus, SPLIT, run.settings)

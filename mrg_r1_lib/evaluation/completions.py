@@ -13,7 +13,7 @@ from mrg_r1_lib.policies.load_save import load_policy
 from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked, read_json, write_text
-from mrg_r1_lib.training.trainer import prepare
+from mrg_r1_lib.training.trainer import prepare, require_policy
 
 NOTEBOOK_OF_STAGE = {
     "pretrain": "02_supervised_finetuning",
@@ -37,7 +37,7 @@ def write_completions(run: Run, split: str = "validate") -> list[str]:
     step = f"completions_{split}"
     if run.finished(step):
         return read_completions(run, split)
-    folder = run.writer.require_policy(NOTEBOOK_OF_STAGE[stage])
+    folder = require_policy(run.writer, NOTEBOOK_OF_STAGE[stage])
     prepare(run)
     studies = load_split(run.corpus, split, run.settings)
     if run.recipe.stage == "shuffled":

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mrg_r1_lib.corpora.splits import load_studies, places_of
 from mrg_r1_lib.evaluation.evaluate import evaluate
-from mrg_r1_lib.experiments import ARMS, PREPARATIONS
+from mrg_r1_lib.evaluation.saved_runs import saved_runs
+from mrg_r1_lib.experiments import PREPARATIONS
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.paths import full_path, results_root
@@ -26,7 +27,8 @@ def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
     ValueError for an unknown scale; FileNotFoundError if no run has been scored on validation.
     """
     corpus = corpus or load_scale(scale).corpus
-    runs = [run for run in _runs(results, scale, corpus) if run.finished("validate")]
+    study = saved_runs(Run(f"{corpus}/reference", scale, 0, results))
+    runs = [run for run in study if run.finished("validate")]
     if not runs:
         raise FileNotFoundError(
             f"No run of {corpus} at scale {scale} was made below {results}. "
@@ -37,15 +39,6 @@ def final(results: Path, scale: str, corpus: str | None = None) -> list[Run]:
     for run, split in product(runs, sealed):
         evaluate(run, split)
     return runs
-
-
-def _runs(results: Path, scale: str, corpus: str) -> list[Run]:
-    folders = {arm: sorted((results / scale / corpus / arm).glob("seed*")) for arm in ARMS}
-    return [
-        Run(f"{corpus}/{arm}", scale, int(folder.name.removeprefix("seed")), results)
-        for arm, found in folders.items()
-        for folder in found
-    ]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import psutil
@@ -106,10 +106,13 @@ def run_study(grid: Grid, fresh: bool = False) -> None:
     with locked(grid.results / grid.scale):
         sweep(grid.results)
         _stay_offline(grid.scale)
+        grid.main.make_private()  # once, before steps that run side by side
         stages = _possible(grid)
-        if fresh:
-            forget(grid)
+        for arm, seed in product(ARMS, grid.seeds if fresh else ()):
+            grid.run(arm, seed).forget()
         waiting = unfinished(stages)
+        for step in chain.from_iterable(waiting):  # due until it ends, also if one before it stops
+            step.marker.unlink(missing_ok=True)
         for number, (stage, ahead) in enumerate(zip(stages, waiting, strict=True), start=1):
             if ahead:
                 _say(f"stage {number} of {len(stages)}")
@@ -130,8 +133,9 @@ def _possible(grid: Grid) -> list[list[Step]]:
         _say(f"Left out: notebook 00 shows reports of IU X-Ray. To have them: {iu_find.FETCH}")
         stages[0] = stages[0][1:]
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
-    if 0 not in grid.seeds and not any(path.exists() for path in scores):
-        _say(f"Left out: notebooks 04 and 05 compare with seed 0, which is not in {main.results}.")
+    trained = 0 in grid.seeds and main.arm in grid.arms
+    if not trained and not any(path.exists() for path in scores):
+        _say(f"Left out: 04 and 05 compare with seed 0 of {main.arm}, not in {main.results}.")
         stages = stages[:-2]
     return stages
 
@@ -140,12 +144,6 @@ def _stay_offline(scale: str) -> None:
     """No library asks a hub, but for a published policy; kernels inherit this."""
     if not require_known(load_scale(scale).policy).published:
         os.environ["HF_HUB_OFFLINE"] = "1"
-
-
-def forget(grid: Grid) -> None:
-    """Make all steps of the study's seeds count as unfinished, and all that they trained."""
-    for arm, seed in product(ARMS, grid.seeds):
-        grid.run(arm, seed).forget()
 
 
 def unfinished(stages: list[list[Step]]) -> list[list[Step]]:

@@ -21,6 +21,7 @@ from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
 from mrg_r1_lib.reporting import build
 from mrg_r1_lib.reporting.consistency import miscounted, require_whole
 from mrg_r1_lib.reporting.scores import read_scores
+from mrg_r1_lib.runs.code import changed_since
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.files import read_json
@@ -83,7 +84,7 @@ def check_tables(main: Run, into: Path) -> list[str]:
 def _same_system(main: Run) -> bool:
     """Whether such a system with this numpy scored the reference: then every digit must agree."""
     manifest = main.of_arm("reference").read_manifest()
-    made = manifest.get("evaluate") or manifest.get("evaluate_validate")
+    made = manifest["evaluate" if "evaluate" in manifest else "evaluate_validate"]
     here = {"machine": platform.machine(), "system": platform.system()}
     return made["versions"]["numpy"] == np.__version__ and here.items() <= made["hardware"].items()
 
@@ -118,14 +119,17 @@ def main() -> None:
     again = named.into or main.results / "runs" / "verify"
     try:
         require_whole(main)
+        read_scores(main)  # says what is missing before any work
         if named.tables_only:
             wrong = check_tables(main, main.results / "runs" / "rebuilt" / named.scale)
             said = "\n".join([*wrong, f"{len(wrong)} runs or tables differ."])
         else:
             # torch: only who trains waits for it
-            from mrg_r1_lib.pipeline.pipeline import Grid, run_study
+            from mrg_r1_lib.pipeline.pipeline import Grid, finished_at, run_study
 
-            run_study(Grid(named.scale, again, seeds=[0], final=True))
+            grid = Grid(named.scale, again, seeds=[0], final=True)
+            commits = {finished_at(step) for stage in grid.stages() for step in stage} - {None}
+            run_study(grid, fresh=any(map(changed_since, commits)))  # the re-run is of this code
             table = compare(main, again)
             wrong = set(table["verdict"]) - {"exact", "within its interval"}
             said = table.round(4).to_string(index=False)

@@ -32,7 +32,7 @@ from mrg_r1_lib.reporting import (
     tables,
 )
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS, Captioned
-from mrg_r1_lib.reporting.needed import missing
+from mrg_r1_lib.reporting.needed import Missing, missing
 from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
@@ -87,6 +87,7 @@ TABLES: dict[str, Table] = {
         corpus_tables.attribute_agreement, corpus_tables.ATTRIBUTE_AGREEMENT, CORPUS, corpus=True
     ),
 }
+OF_SCORES = [name for name, entry in TABLES.items() if not entry.corpus]
 FIGURES: dict[str, Drawing] = {
     "method_overview": Drawing(drawings.method_overview),
     "reward_gallery": Drawing(drawings.reward_gallery, elsewhere=True),
@@ -145,22 +146,22 @@ def show(name: str, run: Run, **made: object) -> pd.DataFrame | Captioned:
 
 
 def read(name: str, run: Run) -> pd.DataFrame:
-    """A saved table of the study; FileNotFoundError names the notebook that saves it."""
+    """A saved table of the study; FileNotFoundError names the notebook that saves it.
+
+    Of another seed than 0 its own is read, where there is one, as `show` saves it.
+    """
     entry = _known(name, TABLES, "table")
-    path = run.summary / "tables" / f"{name}.csv"
+    own, path = (each / "tables" / f"{name}.csv" for each in (run.private, run.summary))
+    path = own if run.seed and own.exists() else path
     if not path.exists():
         raise missing(run, f"{path} is not there; notebook {entry.notebook} saves it")
     return validated(pd.read_csv(path), entry.columns, name)
 
 
-def build_all(run: Run, into: Path) -> list[str]:
-    """Build every table that needs neither policy nor corpus, as `into/<name>.csv`; returns
-    their names.
-    """
-    built = [name for name, entry in TABLES.items() if not entry.corpus]
-    for name in built:
+def build_all(run: Run, into: Path) -> None:
+    """Build every table that needs neither policy nor corpus, as `into/<name>.csv`."""
+    for name in OF_SCORES:
         write_text(into / f"{name}.csv", table_text(table(name, run)))
-    return built
 
 
 def columns() -> pd.DataFrame:
@@ -184,16 +185,22 @@ def main() -> None:
     parser.add_argument("--corpus", choices=PREPARATIONS, help="default: the scale's")
     parser.add_argument("--results", type=full_path, default=results_root())
     named = parser.parse_args()
-    made = [name for name, entry in TABLES.items() if not entry.corpus]
-    made += [name for name, entry in FIGURES.items() if not entry.elsewhere]
+    made = [*OF_SCORES, *(name for name, entry in FIGURES.items() if not entry.elsewhere)]
+    left = []
     try:
         corpus = named.corpus or load_scale(named.scale).corpus
         run = Run(f"{corpus}/srl_mccs", named.scale, 0, named.results)
         for name in made:
-            show(name, run)
+            try:
+                show(name, run)
+            except Missing as error:
+                if name in TABLES:  # figures stand alone
+                    raise
+                left.append(f"Left out, {name}: {error}")
     except (ValueError, FileNotFoundError) as error:
         parser.exit(1, f"{error}\n")
-    sys.stdout.write(f"{len(made)} tables and figures below {run.summary}\n")
+    done = f"{len(made) - len(left)} tables and figures below {run.summary}"
+    sys.stdout.write("\n".join([*left, done, ""]))
 
 
 if __name__ == "__main__":

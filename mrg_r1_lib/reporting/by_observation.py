@@ -47,11 +47,13 @@ def observation_table(run: Run) -> pd.DataFrame:
     """Each observation's own scores, of SFT and the scale's first arm, by OBSERVATIONS_BY_SEED."""
     scores = read_scores(run)
     frames = [
-        per_observation(scores.truth, codes).assign(split=scores.split, arm=arm, seed=seed)
+        per_observation(scores.truth, scores.codes(arm, [seed])[0]).assign(arm=arm, seed=seed)
         for arm in ("sft", run.settings.arms[0])
-        for seed, codes in zip(scores.seeds(arm), scores.codes(arm), strict=True)
+        for seed in scores.seeds(arm)
     ]
-    return pd.concat(frames, ignore_index=True)
+    if not frames:
+        return pd.DataFrame(columns=list(OBSERVATIONS_BY_SEED))
+    return pd.concat(frames, ignore_index=True).assign(split=scores.split)
 
 
 def intervals(run: Run) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY, clinical_efficacy
-from mrg_r1_lib.reporting.scores import read_scores, run_folders
+from mrg_r1_lib.reporting.scores import is_scored, read_scores, run_folders
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import RESTORE, read_json
 from mrg_r1_lib.study import CONFIRMATION
@@ -27,13 +27,17 @@ def require_whole(main: Run) -> None:
 
 
 def miscounted(main: Run, tolerance: float) -> Iterator[str]:
-    """The runs whose saved scores are not those of their labels, with the first such score."""
-    scores = read_scores(main)
-    for (arm, seed), saved in scores.metrics.items():
-        codes = scores.codes(arm, [seed])[0]
-        for row in saved["clinical_efficacy"]:
-            again = clinical_efficacy(scores.truth, codes, **{name: row[name] for name in PRIMARY})
-            apart = [n for n in again if not math.isclose(row[n], again[n], rel_tol=tolerance)]
-            if apart:
-                yield f"{arm}, seed {seed}: saved {row}, of the labels {again}"
-                break
+    """The runs whose saved scores are not those of their labels, with the first such score of a
+    split.
+    """
+    splits = [each for each in ("validate", "test", CONFIRMATION) if is_scored(main, each)]
+    for scores in (read_scores(main, split) for split in splits):
+        for (arm, seed), saved in scores.metrics.items():
+            codes = scores.codes(arm, [seed])[0]
+            for row in saved["clinical_efficacy"]:
+                definition = {name: row[name] for name in PRIMARY}
+                again = clinical_efficacy(scores.truth, codes, **definition)
+                if any(not math.isclose(row[n], again[n], rel_tol=tolerance) for n in again):
+                    where = f"{arm}, seed {seed}, {scores.split}"
+                    yield f"{where}: saved {row}, of the labels {again}"
+                    break

@@ -13,6 +13,7 @@ from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.reporting import corpus_tables, figures, reward_scores, tables
 from mrg_r1_lib.reporting.ablations import PAPER
 from mrg_r1_lib.reporting.logs import WINDOW, training_logs, validation_logs
+from mrg_r1_lib.reporting.needed import missing
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.privacy import quotable
 
@@ -109,6 +110,8 @@ def precision_recall(run: Run, scores: pd.DataFrame) -> Figure:
 
 def observation_f1(run: Run, intervals: pd.DataFrame) -> Figure:
     """F1 of each observation, from the table `observation_intervals`."""
+    if intervals.empty:
+        raise missing(run, f"SFT and {run.settings.arms[0]} have no scores of one seed")
     return figures.observation_f1(intervals, note=scored(run, intervals))
 
 

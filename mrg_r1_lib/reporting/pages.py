@@ -8,7 +8,7 @@ and exits with an error where a document is not current.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -120,8 +120,7 @@ def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -
     for (arm, against), parts in own.groupby(["arm", "against"], sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
-        row = {"difference": f"{arm} − {against}"}
-        row["seeds"] = f1["seeds"]
+        row = {"difference": f"{arm} − {against}", "seeds": f1["seeds"]}
         row[F1] = with_ends(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = digits(f1["p_holm"])
@@ -181,10 +180,9 @@ def ablations(run: Run = STUDY) -> str:
 def cost(run: Run = STUDY) -> str:
     """Seeds, steps, trained parameters and minutes of each trained arm, from the manifests."""
     trained = build.read("training", run)
-    rows = []
-    for arm, seed in zip(trained["arm"], trained["seed"], strict=True):
-        each = Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
-        rows.append({"arm": arm, **each.read_manifest()[each.recipe.stage]})
+    keys = zip(trained["arm"], trained["seed"], strict=True)
+    runs = [replace(run.of_arm(arm), seed=seed) for arm, seed in keys]
+    rows = [{"arm": each.arm, **each.read_manifest()[each.recipe.stage]} for each in runs]
     by = main_study(pd.DataFrame(rows), run.settings.arms).groupby("arm", sort=False)
     frame = by[["steps", "trained_parameters"]].max().map("{:,}".format)
     minutes = (by["seconds"].median() / 60).map("{:.1f}".format)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import ARMS
+from mrg_r1_lib.evaluation.saved_runs import saved_runs
 from mrg_r1_lib.observations import OBSERVATIONS
 from mrg_r1_lib.reporting.needed import Missing, missing
 from mrg_r1_lib.runs.run import Run, labels_path, scores_path
@@ -115,22 +115,14 @@ def trained_since(run: Run, split: str) -> list[str]:
     """ "arm, seed" of each run that was trained on this machine and whose scores on `split` are of
     another policy: they came with the study.
     """
-    scored = [
-        Run(f"{run.corpus}/{arm}", run.scale, seed, run.results)
-        for (arm, seed), folder in run_folders(run).items()
-        if scores_path(folder, split).exists()
-    ]
+    scored = [each for each in saved_runs(run) if scores_path(each.folder, split).exists()]
     new = [each for each in scored if each.finished("train") and not each.finished(split)]
     return [f"{each.arm}, {each.seed}" for each in new]
 
 
 def run_folders(run: Run) -> dict[tuple[str, int], Path]:
     """(arm, seed) -> folder of every run of the study, in the order of `ARMS`."""
-    return {
-        (arm, int(folder.name.removeprefix("seed"))): folder
-        for arm in ARMS
-        for folder in sorted((run.results / run.scale / run.corpus / arm).glob("seed*"))
-    }
+    return {(each.arm, each.seed): each.folder for each in saved_runs(run)}
 
 
 def read_labels(folder: Path, split: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@
 the same for one process and for many.
 """
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,13 +66,11 @@ def launch(stage: Callable[[Run], pd.DataFrame], run: Run) -> pd.DataFrame:
     """
     devices = torch.cuda.device_count()
     if devices > 1:
-        config = str(ACCELERATE / "eight_gpus.yaml")
-        results = str(run.results.resolve())
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
+        command = [sys.executable, "-m", "accelerate.commands.launch"]
+        command += ["--config_file", str(ACCELERATE / "eight_gpus.yaml")]
         command += ["--num_processes", str(devices), "-m", stage.__module__]
         command += ["--experiment", run.experiment, "--scale", run.scale]
-        command += ["--seed", str(run.seed), "--results", results]
+        command += ["--seed", str(run.seed), "--results", str(run.results.resolve())]
         if subprocess.run(command, check=False).returncode:
-            command = " ".join(command)
-            raise RuntimeError(f"Training on {devices} GPUs failed. To see why: {command}")
+            raise RuntimeError(f"Training on {devices} GPUs failed. See why: {shlex.join(command)}")
     return stage(run)

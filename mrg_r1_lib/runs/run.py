@@ -104,8 +104,7 @@ class Run:
     def note(self) -> str:
         """What its figures say of their data: what is real and what is drawn."""
         drawn = experiments.images_of(self.corpus, self.settings) == "phantom"
-        real = f"reports and radiographs from files ({self.corpus})"
-        return self.preparation.note if drawn else real
+        return self.preparation.note if drawn else f"reports and images from files ({self.corpus})"
 
     @property
     def policy(self) -> Path:
@@ -178,7 +177,7 @@ class Run:
 
     def described(self) -> dict:
         """The settings, of this run and of all that it starts from, that change its results."""
-        scale, own = self.settings, self.stage_settings
+        scale, own, tower = self.settings, self.stage_settings, self.settings.pretrain
         described = {
             "arm": _settings(self.recipe),
             "preparation": _settings(self.preparation),
@@ -188,7 +187,7 @@ class Run:
             "studies": scale.studies,
             "lora": scale.lora,
             "max_completion_length": scale.max_completion_length,
-            "stage": asdict(own) if own else [scale.pretrain.phantoms, scale.pretrain.own],
+            "stage": asdict(own) if own else [tower.phantoms, tower.own, tower.tower_epochs],
             "start": self.start.described() if self.start else None,
         }
         return json.loads(json.dumps(described))  # as a marker holds it
@@ -226,15 +225,6 @@ class Run:
         if not ignore.exists():
             files.write_text(ignore, "*\n")
         return self.private
-
-    def require_policy(self, notebook: str) -> Path:
-        """The folder of this run's policy; FileNotFoundError names the notebook that makes it."""
-        if not self.finished("train"):
-            raise FileNotFoundError(
-                f"{self.experiment}, scale {self.scale}, seed {self.seed}: no trained policy in "
-                f"{self.policy}. Run notebooks/{notebook}.ipynb with the same parameters first."
-            )
-        return self.policy
 
     # what may be committed is written through these
 

@@ -30,7 +30,14 @@ from mrg_r1_lib.runs.processes import split_step
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Study
 from mrg_r1_lib.training.checkpoint_selection import Validation
-from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
+from mrg_r1_lib.training.trainer import (
+    command_line,
+    common_settings,
+    prepare,
+    read_log,
+    require_policy,
+    train,
+)
 
 
 def config(run: Run, studies: int) -> SFTConfig:
@@ -66,7 +73,7 @@ def sft(run: Run) -> pd.DataFrame:
     run = run.of_stage("sft")
     if run.finished("train"):
         return read_log(run)
-    start = run.start.require_policy("02_supervised_finetuning")
+    start = require_policy(run.start, "02_supervised_finetuning")
     prepare(run)
     lora = run.settings.lora
     # training all weights needs float32: in bf16 a small step changes nothing

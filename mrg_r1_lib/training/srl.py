@@ -32,7 +32,14 @@ from mrg_r1_lib.runs.processes import split_step
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import Subset
 from mrg_r1_lib.training.checkpoint_selection import Validation
-from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
+from mrg_r1_lib.training.trainer import (
+    command_line,
+    common_settings,
+    prepare,
+    read_log,
+    require_policy,
+    train,
+)
 
 # TRL's settings for the engine that samples; its continuous batching refuses policies with images.
 # vLLM was never run here: it needs a GPU and `pip install -e '.[vllm]'`. To see it run:
@@ -151,7 +158,7 @@ def srl(run: Run) -> pd.DataFrame:
     run = run.of_stage("srl")
     if run.finished("train"):
         return read_log(run)
-    start = run.start.require_policy("02_supervised_finetuning")
+    start = require_policy(run.start, "02_supervised_finetuning")
     if run.recipe.generation.startswith("vllm") and not find_spec("vllm"):
         raise ValueError(
             f"{run.experiment} generates with vLLM, which is not installed: "

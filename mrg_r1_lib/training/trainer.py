@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stderr
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -43,6 +44,16 @@ def prepare(run: Run) -> None:
         warnings.filterwarnings("ignore", f"`{name}` is deprecated", FutureWarning)
     # PEFT looks for the base model's config beside the working folder; the base is where it says
     warnings.filterwarnings("ignore", "Could not find a config file in", UserWarning)
+
+
+def require_policy(run: Run, notebook: str) -> Path:
+    """The folder of a run's trained policy; FileNotFoundError names the notebook that makes it."""
+    if not run.finished("train"):
+        raise FileNotFoundError(
+            f"{run.experiment}, scale {run.scale}, seed {run.seed}: no trained policy in "
+            f"{run.policy}. Run notebooks/{notebook}.ipynb with the same parameters first."
+        )
+    return run.policy
 
 
 def common_settings(run: Run) -> dict:
