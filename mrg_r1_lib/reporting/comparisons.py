@@ -79,7 +79,11 @@ COMPARISONS = {
     "family": FAMILY,
     "arm": ARM,
     "against": AGAINST,
-    "measure": name("what is compared; sides: the share of right ones", MEASURED),
+    "measure": name(
+        "what is compared; sides: the share of right ones, against the reference's text "
+        "(confirmation set: the IMPRESSION, whatever the row's reference)",
+        MEASURED,
+    ),
     "seeds": SEEDS,
     "difference": difference("arm minus against, counted over all seeds of the row"),
     "low": difference(LOW),

@@ -2,6 +2,7 @@
 
 Saved label codes -> F1 of each trained run minus F1 of the policy that it started from, on every
 set that was scored. A gain that is larger on validation than elsewhere is what choosing earned.
+The reference is everywhere the judge's reading; of the confirmation set, of the IMPRESSION.
 """
 
 import pandas as pd
@@ -18,7 +19,10 @@ GAINS = {
     "arm": ARM,
     "against": AGAINST,
     "seed": SEED,
-    **{each: difference(f"F1 of the arm minus F1 of its start, set {each}") for each in SETS},
+    **{
+        each: difference(f"F1 of the arm minus F1 of its start, set {each}, by the judge's reading")
+        for each in SETS
+    },
 }
 
 

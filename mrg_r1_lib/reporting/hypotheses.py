@@ -25,6 +25,7 @@ HYPOTHESES = {
     "low": difference("lower end of its interval, corrected over the family"),
     "high": difference("upper end of the same interval"),
     **{measure: difference(f"in {measure} on the same set") for measure in BESIDE},
+    "sides": difference("in the share of right sides there, against the reference's text"),
     "elsewhere": difference("in F1 on the other sealed set"),
     "holds": flag("whether all that the plan asks of it came out"),
 }
