@@ -12,6 +12,7 @@ from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import code
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
+from mrg_r1_lib.training.srl import srl
 from mrg_r1_lib.training.trainer import require_policy
 
 
@@ -137,6 +138,14 @@ def test_a_step_runs_again_when_the_policy_that_it_starts_from_was_trained_again
 def test_no_weights_are_read_to_see_whether_a_step_has_finished(trained, monkeypatch):
     monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("weights were read"))
     assert trained.finished("train") and trained.finished("validate") and trained.state("train")
+
+
+def test_checkpoints_that_a_kill_left_of_a_finished_training_go(trained):
+    left = trained.private / "trainer" / "checkpoint-1"
+    left.mkdir(parents=True)
+    (trained.folder / "train_log.csv").write_text("step\n1\n")
+    trained.mark_finished("train", weights="bb")
+    assert srl(trained)["step"].tolist() == [1] and not left.parent.exists()
 
 
 def test_a_forgotten_run_is_made_anew_from_its_beginning(trained):

@@ -157,7 +157,8 @@ def tidy_log(history: list[dict]) -> pd.DataFrame:
 
 
 def read_log(run: Run) -> pd.DataFrame:
-    """The saved training log of a finished run."""
+    """The saved training log of a finished run; checkpoints that a kill left of it go."""
+    shutil.rmtree(trainer_folder(run), ignore_errors=True)
     return pd.read_csv(run.folder / "train_log.csv")
 
 
