@@ -7,7 +7,7 @@ from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
 
 # of notebook 02 and of the study, on two cores
-MINUTES = {"smoke": (2, 5), "lesson": (6, 12), "laptop": (30, 60)}
+MINUTES = {"smoke": (2, 5), "lesson": (6, 13), "laptop": (30, 60)}
 
 
 class Missing(FileNotFoundError):
