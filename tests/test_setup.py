@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import metadata
 
 import pytest
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
+from packaging.specifiers import SpecifierSet
 
 from mrg_r1_lib.scales import SCALES
 from mrg_r1_lib.storage.paths import REPOSITORY
@@ -34,6 +36,15 @@ def test_every_package_that_the_project_names_is_pinned_once_in_the_lock():
 def test_the_lock_installs_on_a_cuda_machine_too():
     assert not [name for name, version in LOCK.items() if "+" in version]
     assert not [name for name in LOCK if name.startswith(("nvidia-", "triton", "torchvision"))]
+
+
+def test_every_package_of_the_lock_takes_the_first_release_of_the_oldest_python():
+    """Debian 12 has Python 3.11.2: a package that asks for 3.11.5 stops its set-up."""
+    (floor,) = re.findall(r">=(3\.\d+)", PROJECT["requires-python"])
+    asked = {name: metadata(name).get("Requires-Python") or "" for name in LOCK}
+    assert not {
+        name: asks for name, asks in asked.items() if f"{floor}.0" not in SpecifierSet(asks)
+    }
 
 
 def test_conda_takes_the_same_lock_and_python():
