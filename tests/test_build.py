@@ -76,7 +76,6 @@ def test_another_seed_leaves_the_saved_files_of_seed_0(saved, run):
     shown = build.show("scores", other)
     assert not (saved / "smoke" / "tables").exists()
     assert (other.private / "tables" / "scores.csv").exists()
-    build.show("scores", run)
     write(saved, "srl_bleu", 0, codes(12, Edema=1), REFERENCE)
     build.show("scores", run)  # of other runs than the table of seed 1, whose figure keeps its own
     assert build.read("scores", other)["arm"].tolist() == shown["arm"].tolist()

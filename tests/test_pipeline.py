@@ -421,7 +421,7 @@ def test_a_study_without_seed_0_of_the_main_arm_leaves_out_what_compares_with_it
 ):
     run_study(Grid("smoke", tmp_path, seeds=[seed], arms=[arm]))
     assert quick[-1].notebook == steps.FINAL
-    assert "04 and 05 compare with seed 0 of srl_mccs, not in" in capsys.readouterr().out
+    assert "notebooks 04 and 05 need seed 0 of srl_mccs, not in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stops_in", [steps.FINAL, steps.ABLATIONS])

@@ -320,7 +320,7 @@ def test_what_no_reader_of_parquet_can_mean_is_one_sentence(tmp_path, names, val
         small(tmp_path / "a.parquet")
 
 
-def test_where_files_of_codes_part_the_row_is_that_of_the_first_file(tmp_path, codes):
+def test_where_files_of_codes_part_the_row_is_that_of_the_first_file(tmp_path):
     references = write_codes(tmp_path / "references.csv", random_codes(0))
     rows = []
     for kind in ("csv", "jsonl"):

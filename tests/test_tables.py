@@ -153,7 +153,7 @@ def test_scores_of_a_policy_that_was_trained_anew_since_are_told_from_its_own(sa
     write_log(saved, "sft", 0, "validation.csv", step=[1])
     sft.policy.mkdir(parents=True)
     sft.mark_finished("train", weights="aa")
-    assert scores.trained_since(run, "test") == ["sft, 0"]
+    assert scores.trained_since(run, "test") == [sft]
     assert scores.trained_since(run, "impressions") == []  # it has no scores there
     sft.mark_finished("test")
     assert scores.trained_since(run, "test") == []

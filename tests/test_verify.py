@@ -138,8 +138,11 @@ def test_on_another_system_the_last_digit_may_differ_and_a_count_may_not(tmp_pat
 def test_the_commands_exit_status_tells(study, again, monkeypatch, capsys):
     monkeypatch.setattr(verify, "results_root", lambda: study.results)
     started = []
-    calls = lambda grid, fresh: started.append((grid, fresh))  # noqa: E731
-    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", calls)
+
+    def run_study(grid, fresh):
+        started.append((grid, fresh))
+
+    monkeypatch.setattr("mrg_r1_lib.pipeline.pipeline.run_study", run_study)
 
     def status(*words):
         monkeypatch.setattr("sys.argv", ["verify", *words])

@@ -135,7 +135,7 @@ def _possible(grid: Grid) -> list[list[Step]]:
     scores = [scores_path(main.folder, split) for split in ("validate", "test")]
     trained = 0 in grid.seeds and main.arm in grid.arms
     if not trained and not any(path.exists() for path in scores):
-        _say(f"Left out: 04 and 05 compare with seed 0 of {main.arm}, not in {main.results}.")
+        _say(f"Left out: notebooks 04 and 05 need seed 0 of {main.arm}, not in {main.results}.")
         stages = stages[:-2]
     return stages
 

@@ -24,7 +24,7 @@ HYPOTHESES = {
     "difference": difference("in F1 that came out; on the confirmation set against the index"),
     "low": difference("lower end of its interval, corrected over the family"),
     "high": difference("upper end of the same interval"),
-    **{measure: difference(f"in {measure} on the same set") for measure in BESIDE},
+    **{measure: difference(f"in {measure} on the same set") for measure in BESIDE[:-1]},
     "sides": difference("in the share of right sides there, against the reference's text"),
     "elsewhere": difference("in F1 on the other sealed set"),
     "holds": flag("whether all that the plan asks of it came out"),

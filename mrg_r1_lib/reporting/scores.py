@@ -111,13 +111,12 @@ def require_scores(run: Run) -> None:
             raise missing(run, f"{arm} has no scores of seed {run.seed} in {folder}")
 
 
-def trained_since(run: Run, split: str) -> list[str]:
-    """ "arm, seed" of each run that was trained on this machine and whose scores on `split` are of
-    another policy: they came with the study.
+def trained_since(run: Run, split: str) -> list[Run]:
+    """The runs that were trained on this machine and whose scores on `split` are of another policy:
+    they came with the study.
     """
     scored = [each for each in saved_runs(run) if scores_path(each.folder, split).exists()]
-    new = [each for each in scored if each.finished("train") and not each.finished(split)]
-    return [f"{each.arm}, {each.seed}" for each in new]
+    return [each for each in scored if each.finished("train") and not each.finished(split)]
 
 
 def run_folders(run: Run) -> dict[tuple[str, int], Path]:
