@@ -8,8 +8,9 @@ import pytest
 from saved_scores import codes, write, write_log
 
 from mrg_r1_lib.experiments import ARMS, SRL
-from mrg_r1_lib.reporting import ablations, reward_scores
+from mrg_r1_lib.reporting import ablations, drawings, reward_scores
 from mrg_r1_lib.reporting.sampled import ONE_SAMPLE, REWARD_CHOICES, best_expected, level_table
+from mrg_r1_lib.reporting.schema import validated
 from mrg_r1_lib.rewards import REWARDS
 
 STUDIES = 8
@@ -79,15 +80,29 @@ def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers(result
 
 
 def test_the_score_of_reports_under_every_reward_by_hand(results, run):
-    table = reward_scores.reward_score_table(run).set_index("arm")
-    sft = table.loc["sft"]
+    table = reward_scores.reward_score_table(run).set_index(["arm", "seeds"])
+    sft = table.loc["sft", "0 1"]
     # label F1: studies 0, 1 and the four without edema agree, 2 and 3 are missed
     assert sft["label_f1"] == sft["positive_cosine"] == 6 / 8
     assert sft["net_benefit"] == pytest.approx(1 - 2 / 8 / 13)  # two misses in 8 studies
     # cosine over 8 studies: 0 and 1 assert edema (1), 2 to 7 nothing (0)
     assert sft["cosine"] == 2 / 8 and sft["rouge_l"] == 0.25 and sft["bleu"] == 0.125
     assert sft["f1"] == pytest.approx(2 / 3)
-    assert table.loc["srl_mccs", "f1"] == pytest.approx(2 * 6 / (6 + 8))
+    assert table.loc[("srl_mccs", "0 1"), "f1"] == pytest.approx(2 * 6 / (6 + 8))
+
+
+def test_an_arm_is_compared_under_every_reward_with_sft_of_its_own_seeds(results, run):
+    write(results, "sft", 1, codes(STUDIES, Edema=4), REFERENCE)  # seed 1 finds all: not shared
+    write(results, "srl_bleu", 7, codes(STUDIES, Edema=4), REFERENCE)  # SFT has no seed 7
+    table = reward_scores.reward_score_table(run)
+    f1 = table.set_index(["arm", "seeds"])["f1"]
+    assert f1["sft", "0 1"] == pytest.approx(2 * 6 / (6 + 8)) and "srl_bleu" not in f1
+    assert f1["sft", "0"] == pytest.approx(2 / 3) and f1["srl_net_benefit", "0"] == 1
+    shown = drawings.reward_heatmap(run, validated(table, reward_scores.REWARD_SCORES, "t")).axes[0]
+    assert next(each.get_text() for each in shown.get_yticklabels()) == "SRL, net benefit"
+    columns = table.columns.drop(["split", "arm", "seeds"])
+    written = [text.get_text() for text in shown.texts]
+    assert written[len(columns) - 1] == "+0.333"
 
 
 def test_reward_and_f1_are_followed_from_where_training_started(results, run):

@@ -122,11 +122,14 @@ def ablation_forest(run: Run, ablations: pd.DataFrame) -> Figure:
 
 
 def reward_heatmap(run: Run, table: pd.DataFrame) -> Figure:
-    """What each arm's reports gained over SFT's under each reward, from the table `reward_scores`;
-    the highest F1 first.
+    """What each arm's reports gained over SFT's of the same seeds under each reward, from the
+    table `reward_scores`; the highest F1 first.
     """
-    shown = table.set_index("arm").drop(columns="split")
-    shown = (shown - shown.loc["sft"]).drop(index="sft").sort_values("f1", ascending=False)
+    values = table.set_index("arm").drop(columns="split")
+    start = values[values.index == "sft"].set_index("seeds")
+    others = values[values.index != "sft"]
+    shown = others.drop(columns="seeds") - start.loc[others["seeds"]].to_numpy()
+    shown = shown.sort_values("f1", ascending=False)
     title = "held-out reports: change of each score against SFT"
     return figures.changes(tables.labelled(shown), title, note=scored(run, table))
 

@@ -14,7 +14,7 @@ from mrg_r1_lib.experiments import ARMS, FORMAT
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.reporting.ablations import PAPER
 from mrg_r1_lib.reporting.logs import readable_log, training_logs
-from mrg_r1_lib.reporting.schema import ARM, SPLIT, rate
+from mrg_r1_lib.reporting.schema import ARM, SPLIT, name, rate
 from mrg_r1_lib.reporting.scores import Scores, read_scores
 from mrg_r1_lib.reporting.tables import pooled
 from mrg_r1_lib.rewards.counts import COUNTS
@@ -41,6 +41,7 @@ SAVED = ("graded",)  # it reads the reports themselves; the evaluation keeps its
 REWARD_SCORES = {
     "split": SPLIT,
     "arm": ARM,
+    "seeds": name("the seeds, with a space between; SFT has a row for every arm's seeds"),
     **{each: rate(f"mean of {each} over studies and seeds") for each in LABEL_REWARDS},
     **{each: rate(f"mean of {each} over studies and seeds") for each in SAVED},
     "rouge_l": rate("ROUGE-L, mean over studies and seeds"),
@@ -52,25 +53,35 @@ REWARD_SCORES = {
 def reward_score_table(run: Run) -> pd.DataFrame:
     """The score of each arm's held-out reports under every reward, and their F1, by REWARD_SCORES.
 
-    Only finetuned arms. MCCS and the cosine are means over references that assert anything. A
-    completion without a report counts as one that asserts nothing.
+    Only finetuned arms, over the seeds that SFT has, too; SFT once more over the seeds of each.
+    MCCS and the cosine are means over references that assert anything. A completion without a
+    report counts as one that asserts nothing.
     """
     scores = read_scores(run)
     arms = [arm for arm in scores.arms if ARMS[arm].stage in ("sft", "srl")]
-    rows = [{"split": scores.split, "arm": arm} | _under_rewards(scores, arm) for arm in arms]
+    shared = {arm: scores.seeds("sft", arm) for arm in arms}
+    wanted = {
+        (each, *seeds): _under_rewards(scores, each, seeds)
+        for arm, seeds in shared.items()
+        for each in (("sft", arm) if seeds else ())
+    }
+    rows = [
+        {"split": scores.split, "arm": arm, "seeds": " ".join(map(str, seeds))} | values
+        for (arm, *seeds), values in wanted.items()
+    ]
     return pd.DataFrame(rows, columns=list(REWARD_SCORES))
 
 
-def _under_rewards(scores: Scores, arm: str) -> dict[str, float]:
-    codes, truth = scores.codes(arm), scores.truth
-    saved = [scores.metrics[arm, seed] for seed in scores.seeds(arm)]
+def _under_rewards(scores: Scores, arm: str, seeds: Sequence[int]) -> dict[str, float]:
+    codes, truth = scores.codes(arm, seeds), scores.truth
+    saved = [scores.metrics[arm, seed] for seed in seeds]
     row = {
-        name: float(np.mean([np.nanmean(reward(labels, truth)) for labels in codes]))
-        for name, reward in LABEL_REWARDS.items()
+        each: float(np.mean([np.nanmean(reward(labels, truth)) for labels in codes]))
+        for each, reward in LABEL_REWARDS.items()
     }
-    row |= {name: float(np.mean([each.get(name, np.nan) for each in saved])) for name in SAVED}
-    for name, score in TEXT_REWARDS.items():
-        row[name] = float(np.mean([each["text"][score] for each in saved]))
+    row |= {each: float(np.mean([one.get(each, np.nan) for one in saved])) for each in SAVED}
+    for each, score in TEXT_REWARDS.items():
+        row[each] = float(np.mean([one["text"][score] for one in saved]))
     return row | {"f1": pooled(truth, codes)["f1"]}
 
 

@@ -184,9 +184,9 @@ CAPTIONS = {
         "What each arm gained under each reward",
         "Heat map: a row per arm, a column per reward, the last column F1: changes against "
         "SFT on held-out reports, the highest F1 first.",
-        "Differences to SFT; each column has its own colour scale, orange up, purple down. An "
-        "arm that gains in its own column and not in the last one learned something else than "
-        "findings. An empty column was not scored.",
+        "Differences to SFT of the same seeds; each column has its own colour scale, orange up, "
+        "purple down. An arm that gains in its own column and not in the last one learned "
+        "something else than findings. An empty column was not scored.",
     ),
     "reward_hacking": Caption(
         HACKING,
