@@ -21,6 +21,7 @@ from figure_frames import (
 from matplotlib.figure import Figure
 
 from mrg_r1_lib.reporting import figures
+from mrg_r1_lib.reporting.figures.theme import GREY
 from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.storage.files import save_figure
 
@@ -169,6 +170,13 @@ def test_a_difference_that_may_be_none_is_hollow():
     for axis, marker in ((forest, "o"), (observations, "s")):
         faces = [line.get_markerfacecolor() for line in axis.lines if line.get_marker() == marker]
         assert [face == "white" for face in faces] == [True, False]
+
+
+def test_a_difference_of_one_seed_is_hollow_and_grey_however_far_from_zero():
+    rows = pd.concat([DIFFERENCES, DIFFERENCES.assign(pairs=1)])
+    marks = [line for line in figures.forest(rows, "t").axes[0].lines if line.get_marker() == "o"]
+    colors = [(line.get_color(), line.get_markerfacecolor()) for line in marks]
+    assert colors.count((GREY, "white")) == 2 and len(colors) == 4
 
 
 def test_each_arm_has_a_column_that_says_how_many_seeds_it_has():

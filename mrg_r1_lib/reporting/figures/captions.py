@@ -176,8 +176,8 @@ CAPTIONS = {
         "Difference of each arm to MCCS in micro F1 with its 95 % interval, a row per arm, by "
         "section and size of the difference.",
         "Right of the line: better than MCCS. The number of shared seeds stands behind each "
-        "name. A hollow mark has an interval that covers zero: no evidence of a difference. "
-        "Rows of one seed are leads: they leave out how training varies.",
+        "name. A hollow mark is no evidence of a difference: its interval covers zero, or, in "
+        "grey, there is one seed, which leaves out how training varies.",
     ),
     "reward_heatmap": Caption(
         ABLATIONS,
