@@ -105,8 +105,8 @@ SCALES = {
             4000, own=2, tower_epochs=3, terse=3000, reports=1500, batch_size=16, threads=2
         ),
         sft=Finetune(1, evaluations=1, batch_size=16, learning_rate=5e-4, threads=2),
-        sft_continued=Finetune(3, evaluations=4, batch_size=16, learning_rate=3e-4, threads=2),
-        srl=Reinforce(60, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
+        sft_continued=Finetune(2, evaluations=4, batch_size=16, learning_rate=3e-4, threads=2),
+        srl=Reinforce(40, evaluations=4, studies_per_step=8, learning_rate=3e-4, threads=1),
         resamples=2000,
         arms=("srl_mccs", "srl_rouge_l"),  # a clinical reward and a lexical one
     ),
