@@ -59,15 +59,12 @@ def reward_score_table(run: Run) -> pd.DataFrame:
     """
     scores = read_scores(run)
     arms = [arm for arm in scores.arms if ARMS[arm].stage in ("sft", "srl")]
-    shared = {arm: scores.seeds("sft", arm) for arm in arms}
-    wanted = {
-        (each, *seeds): _under_rewards(scores, each, seeds)
-        for arm, seeds in shared.items()
-        for each in (("sft", arm) if seeds else ())
-    }
+    pairs = [(each, *scores.seeds("sft", arm)) for arm in arms for each in ("sft", arm)]
     rows = [
-        {"split": scores.split, "arm": arm, "seeds": " ".join(map(str, seeds))} | values
-        for (arm, *seeds), values in wanted.items()
+        {"split": scores.split, "arm": arm, "seeds": " ".join(map(str, seeds))}
+        | _under_rewards(scores, arm, seeds)
+        for arm, *seeds in dict.fromkeys(pairs)
+        if seeds
     ]
     return pd.DataFrame(rows, columns=list(REWARD_SCORES))
 
