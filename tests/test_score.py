@@ -218,11 +218,39 @@ def test_the_text_in_report_tags_is_scored_and_never_the_think_text(tmp_path):
         ("b", "Clear lungs.", "<think>Fracture"),
         ("c", "Edema.", "Edema."),
     ]
-    results = small(write_csv(tmp_path / "tags.csv", tagged))
+    path = write_csv(tmp_path / "tags.csv", tagged)
+    with pytest.raises(InputError, match=r"row 3: generated has tags and no text in <report>"):
+        small(path)
+    results = small(path, allow_empty=True)
     observations = results["by observation"].set_index("observation")["generated"]
     assert observations[observations > 0].to_dict() == {"Edema": 1, "Pneumothorax": 1}
     assert any("2 of 3 in generated hold tags" in note for note in results.notes)
     assert any("1 in generated are empty" in note for note in results.notes)
+
+
+def test_a_reference_whose_tags_hold_no_report_is_never_scored(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [("a", "<think>Edema</think> Edema.", "Edema.")])
+    with pytest.raises(InputError, match=r"row 2: reference has tags and no text in <report>"):
+        small(path, allow_empty=True)
+
+
+def test_text_of_both_sides_is_scored_though_a_labelers_columns_stand_beside_it(tmp_path):
+    header = (*HEADER, *OBSERVATIONS)
+    rows = [[(*row, *[1] * 14) for row in rows] for rows in (ROWS, OTHER)]
+    paths = [write_csv(tmp_path / f"{i}.csv", each, header) for i, each in enumerate(rows)]
+    plain = [write_csv(tmp_path / f"plain{i}.csv", each) for i, each in enumerate((ROWS, OTHER))]
+    with_labels, without = small(*paths)["difference"], small(*plain)["difference"]
+    np.testing.assert_array_equal(with_labels["difference"], without["difference"])
+
+
+def test_two_systems_with_codes_of_both_sides_may_have_the_text_of_one(tmp_path):
+    names = [f"{side}_{name}" for side in ("reference", "generated") for name in OBSERVATIONS]
+    paths = []
+    for system in (1, 2):
+        table = pd.DataFrame(np.hstack([random_codes(0), random_codes(system)]), columns=names)
+        paths.append(tmp_path / f"{system}.csv")
+        table.assign(generated="Clear lungs.").to_csv(paths[-1], index=False)
+    assert len(small(*paths)["difference"])
 
 
 def test_the_baselines_are_one_normal_report_and_the_reference_that_fits_most(tmp_path):

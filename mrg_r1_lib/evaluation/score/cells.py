@@ -18,12 +18,19 @@ MISSING = {"nan", "none", "null", "na", "n/a", "<na>"}  # what scripts write for
 
 def texts_of(table: Table, side: str, allow_empty: bool) -> tuple[list[str], list[str]]:
     """The column's texts to label, and notes on tags and empty ones; InputError for a bad cell."""
-    cells = _filled(table, side, allow_empty)
+    cells = _written(table, side)
     tagged = [any(tag in cell for tag in TAGS) for cell in cells]
     texts = [
         parse_completion(cell).report if tags else cell.strip()
         for cell, tags in zip(cells, tagged, strict=True)
     ]
+    empty = [row for row, text in enumerate(texts) if not text]
+    if empty and (side == "reference" or not allow_empty):
+        fault = "has tags and no text in <report>" if tagged[empty[0]] else "is empty"
+        other = "leave the study out"
+        if side == "generated":
+            other = "pass --allow-empty to score it as a report that says nothing"
+        raise table.fault(empty, f"{side} {fault}; write the report or {other}.")
     facts = {
         f"{sum(tagged)} of {len(cells)} in {side} hold tags: what is inside <report> is scored, "
         "of others the whole text": any(tagged),
@@ -35,7 +42,7 @@ def texts_of(table: Table, side: str, allow_empty: bool) -> tuple[list[str], lis
     return texts, [f"{table.name}: {fact}." for fact, holds in facts.items() if holds]
 
 
-def _filled(table: Table, side: str, allow_empty: bool) -> list[str]:
+def _written(table: Table, side: str) -> list[str]:
     cells = ["" if cell is None else cell for cell in table.columns[side]]
     wrong = [row for row, cell in enumerate(cells) if not isinstance(cell, str)]
     if wrong:
@@ -47,12 +54,6 @@ def _filled(table: Table, side: str, allow_empty: bool) -> list[str]:
     if named:
         script = f"{side} is {cells[named[0]]!r}, as scripts write for no report"
         raise table.fault(named, f"{script}; write the report or leave the study out.")
-    empty = [row for row, cell in enumerate(cells) if not cell.strip()]
-    if empty and (side == "reference" or not allow_empty):
-        other = "leave the study out"
-        if side == "generated":
-            other = "pass --allow-empty to score it as a report that says nothing"
-        raise table.fault(empty, f"{side} is empty; write the report or {other}.")
     return cells
 
 

@@ -48,7 +48,7 @@ def read_systems(paths: Sequence[Path], allow_empty: bool = False) -> list[Syste
     one sentence: file, row, fault, what to do.
     """
     tables = [read_table(path) for path in paths]
-    plain = [set(CODES) <= set(table.columns) for table in tables]
+    plain = [set(CODES) <= set(t.columns) and not set(SIDES) <= set(t.columns) for t in tables]
     if all(plain):
         return _of_code_files(tables)
     if any(plain):
@@ -116,7 +116,7 @@ def _joined(first: System, other: System) -> System:
     rows, note = _order(first, other.table, other.ids)
     taken = other.take(rows)
     wrong: list[int] = []
-    if first.texts:
+    if "reference" in first.texts:
         pairs = zip(first.texts["reference"], taken.texts["reference"], strict=True)
         wrong = [row for row, (one, two) in enumerate(pairs) if one != two]
     if first.codes and not wrong:
