@@ -99,7 +99,7 @@ def test_an_arm_is_compared_under_every_reward_with_sft_of_its_own_seeds(results
     assert f1["sft", "0 1"] == pytest.approx(2 * 6 / (6 + 8)) and "srl_bleu" not in f1
     assert f1["sft", "0"] == pytest.approx(2 / 3) and f1["srl_net_benefit", "0"] == 1
     shown = drawings.reward_heatmap(run, validated(table, reward_scores.REWARD_SCORES, "t")).axes[0]
-    assert next(each.get_text() for each in shown.get_yticklabels()) == "SRL, net benefit"
+    assert next(each.get_text() for each in shown.get_yticklabels()) == "SRL, net benefit (1)"
     columns = table.columns.drop(["split", "arm", "seeds"])
     written = [text.get_text() for text in shown.texts]
     assert written[len(columns) - 1] == "+0.333"
@@ -138,7 +138,8 @@ def test_a_study_that_gains_reward_and_no_finding_is_listed(results, run):
 
 
 def test_what_a_reward_chooses_stands_beside_what_training_with_it_reached(results, run):
-    choices = pd.DataFrame({"reward": [ONE_SAMPLE, "mccs", "cosine"], "f1": [0.2, 0.3, 0.4]})
+    rewards = [ONE_SAMPLE, "mccs", "a reward whose arms have other names"]
+    choices = pd.DataFrame({"reward": rewards, "f1": [0.2, 0.3, 0.4]})
     for arm, values in (("sft", [0.1, 0.5]), ("srl_mccs", [0.6, 0.4])):
         chosen = [value == max(values) for value in values]
         write_log(results, arm, 0, "validation.csv", f1=values, chosen=chosen)
@@ -147,7 +148,7 @@ def test_what_a_reward_chooses_stands_beside_what_training_with_it_reached(resul
     table = level_table(run, choices)
     assert table["chosen"].tolist()[:3] == [0.2, 0.3, 0.4]
     assert table["trained"].fillna(-1).tolist() == [0.5, 0.6, -1, 0.7]
-    assert list(table.index)[:2] == ["SFT", "SRL, MCCS"]
+    assert list(table.index)[:3] == ["SFT", "SRL, MCCS", rewards[-1]]
     write_log(results, "pretrained", 0, "tower_validation.csv", **{key: [] for key in seen})
     assert list(level_table(run, choices).index) == list(table.index)[:3]  # a published tower
 

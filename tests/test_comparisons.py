@@ -54,6 +54,7 @@ def f1(both, written, wanted):
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
     np.testing.assert_allclose(holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(holm([0.04, 0.01], size=3), [0.08, 0.03])  # the third did not run
 
 
 def test_each_seed_has_its_own_difference(results, run):
@@ -75,11 +76,13 @@ def test_planned_differences_pool_the_seeds_and_correct_f1_alone(results, run):
     assert table["corrected_low"].notna().tolist() == corrected
 
 
-def test_the_interval_of_a_family_of_two_is_corrected_to_97_5_percent(results, run):
-    row = comparisons.comparison_table(run).iloc[0]
+def test_a_family_of_three_is_corrected_as_planned_though_two_have_run(results, run):
+    table = comparisons.comparison_table(run).query("measure == 'f1'")
+    assert len(table) == 2 and table["p_holm"].tolist() == holm([*table["p"], 1.0])[:2].tolist()
+    row = table.iloc[0]
     scored = comparisons.read_scores(run)
     wider = comparisons.compared(
-        scored, Pair(row["arm"], row["against"]), [0, 1], run.settings.resamples, level=0.975
+        scored, Pair(row["arm"], row["against"]), [0, 1], run.settings.resamples, level=1 - 0.05 / 3
     )
     assert (row["corrected_low"], row["corrected_high"]) == (wider["low"], wider["high"])
     assert row["corrected_low"] <= row["low"] and row["high"] <= row["corrected_high"]

@@ -130,6 +130,10 @@ def test_a_chosen_epoch_is_marked_in_both_panels_and_without_one_nothing_is():
     assert {"chosen: epoch 2, 1.50", "chosen: epoch 2, 0.40"} <= set(
         texts(figures.validation_curve(EPOCHS))
     )
+    start = pd.DataFrame({"epoch": [np.nan], "loss": [np.nan], "f1": [0.6], "chosen": [True]})
+    kept = pd.concat([start, EPOCHS.assign(chosen=False)])
+    marked = [text for text in texts(figures.validation_curve(kept)) if "chosen" in text]
+    assert marked == ["chosen: epoch 0, 0.60"]  # the start has no loss
     unmarked = texts(figures.validation_curve(EPOCHS.drop(columns="chosen")))
     assert not [text for text in unmarked if "chosen" in text]
 
@@ -165,15 +169,16 @@ def test_a_forest_shows_the_rows_that_have_a_difference_with_their_pairs_and_sec
 
 
 def test_a_difference_that_may_be_none_is_hollow():
-    forest = figures.forest(DIFFERENCES, "difference").axes[0]
+    forest = figures.forest(DIFFERENCES.assign(pairs=3), "difference").axes[0]
     observations = figures.observation_f1(OBSERVATION_ROWS).axes[1]
     for axis, marker in ((forest, "o"), (observations, "s")):
         faces = [line.get_markerfacecolor() for line in axis.lines if line.get_marker() == marker]
         assert [face == "white" for face in faces] == [True, False]
 
 
-def test_a_difference_of_one_seed_is_hollow_and_grey_however_far_from_zero():
-    rows = pd.concat([DIFFERENCES, DIFFERENCES.assign(pairs=1)])
+@pytest.mark.parametrize("pairs", [1, 2])
+def test_a_difference_of_one_or_two_seeds_is_hollow_and_grey_however_far_from_zero(pairs):
+    rows = pd.concat([DIFFERENCES.assign(pairs=3), DIFFERENCES.assign(pairs=pairs)])
     marks = [line for line in figures.forest(rows, "t").axes[0].lines if line.get_marker() == "o"]
     colors = [(line.get_color(), line.get_markerfacecolor()) for line in marks]
     assert colors.count((GREY, "white")) == 2 and len(colors) == 4
@@ -247,7 +252,7 @@ def test_a_run_far_below_the_others_is_named_and_the_rest_are_points():
 
 
 def test_the_title_of_a_reward_says_how_far_it_and_f1_moved():
-    assert "SRL, MCCS\nreward +0.30, F1 −0.10" in texts(REAL_AND_DRAWN["reward_hacking"]())
+    assert "SRL, MCCS (1)\nreward +0.30, F1 −0.10" in texts(REAL_AND_DRAWN["reward_hacking"]())
 
 
 def test_each_column_of_changes_has_its_own_scale():

@@ -138,8 +138,8 @@ def test_other_studies_than_the_references_are_refused(saved, run):
 def test_missing_scores_name_the_command_that_makes_them_and_its_minutes(
     saved, run, tmp_path_factory
 ):
-    command = rf"`\./run_all\.sh smoke --results {saved}` makes it in about 5 minutes"
-    with pytest.raises(Missing, match=rf"srl_mccs has no scores of seed 0.*{command}"):
+    command = rf"`\./run_all\.sh smoke --final --results {saved}` makes it in about 5 minutes"
+    with pytest.raises(Missing, match=rf"srl_mccs has no scores of seed 0 on .* test .*{command}"):
         scores.require_scores(run)
     elsewhere = dataclasses.replace(run, results=tmp_path_factory.mktemp("empty"), seed=2)
     with pytest.raises(Missing, match=r"Nothing was scored.*`\./run_all\.sh smoke --seeds 2 "):

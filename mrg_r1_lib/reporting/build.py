@@ -36,7 +36,7 @@ from mrg_r1_lib.reporting.needed import Missing, missing
 from mrg_r1_lib.reporting.schema import Columns, described, names, validated
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES, load_scale
-from mrg_r1_lib.storage.files import table_text, write_text
+from mrg_r1_lib.storage.files import save_figure, table_text, write_text
 from mrg_r1_lib.storage.paths import full_path, results_root
 
 CORPUS = "01_data_preparation"
@@ -138,7 +138,7 @@ def show(name: str, run: Run, **made: object) -> pd.DataFrame | Captioned:
     folder = (run.private if run.seed else run.summary).absolute()
     if name in FIGURES:
         drawn = figure(name, run, **made)
-        run.save_figure(folder / "figures" / name, drawn)
+        save_figure(drawn, folder / "figures" / name)
         return Captioned(drawn, CAPTIONS[name])
     built = table(name, run, **made)
     run.save_table(folder / "tables" / f"{name}.csv", built, names(TABLES[name].columns))

@@ -89,7 +89,7 @@ COMPARISONS = {
     "low": difference(LOW),
     "high": difference(HIGH),
     "p": P,
-    "p_holm": rate("p of f1, corrected by Holm over the family"),
+    "p_holm": rate("p of f1, corrected by Holm over the family as planned"),
     "corrected_low": difference("lower end for f1, corrected by Bonferroni over the family"),
     "corrected_high": difference("upper end for f1, corrected in the same way"),
     "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
@@ -158,10 +158,11 @@ def _sides(scores: Scores, pair: Pair, seeds: Sequence[int]) -> list[float]:
 
 
 def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:
-    """The table with p_holm and Bonferroni's intervals of f1, by family."""
-    for _, rows in table[table["measure"] == "f1"].groupby("family"):
-        table.loc[rows.index, "p_holm"] = holm(rows["p"])
-        level = 1 - (1 - LEVEL) / len(rows)
+    """The table with p_holm and Bonferroni's intervals of f1, for all that a family plans."""
+    for family, rows in table[table["measure"] == "f1"].groupby("family"):
+        size = len(FAMILIES[family])
+        table.loc[rows.index, "p_holm"] = holm(rows["p"], size)
+        level = 1 - (1 - LEVEL) / size
         for place, row in rows.iterrows():
             pair, draws = Pair(row["arm"], row["against"]), run.settings.resamples
             wider = compared(scores, pair, row["seeds"], draws, level=level)

@@ -96,14 +96,14 @@ def validation(arm: str) -> Callable[[Run], Figure]:
 
 
 def main_scores(run: Run, scores: pd.DataFrame) -> Figure:
-    """The primary measure of the default study's arms, from the table `scores`."""
-    shown = tables.main_study(scores, run.settings.arms)
+    """The primary measure of the default study's arms and the run's, from the table `scores`."""
+    shown = tables.main_study(scores, _shown(run))
     return figures.main_scores(shown, note=scored(run, scores))
 
 
 def precision_recall(run: Run, scores: pd.DataFrame) -> Figure:
     """Without the reference, which stands at (1, 1), and the twins, which stand near (0, 0)."""
-    shown = tables.main_study(scores, run.settings.arms)
+    shown = tables.main_study(scores, _shown(run))
     shown = shown[(shown["kind"] != "images shuffled") & (shown["arm"] != "reference")]
     return figures.precision_recall(shown, note=scored(run, scores))
 
@@ -123,15 +123,19 @@ def ablation_forest(run: Run, ablations: pd.DataFrame) -> Figure:
 
 def reward_heatmap(run: Run, table: pd.DataFrame) -> Figure:
     """What each arm's reports gained over SFT's of the same seeds under each reward, from the
-    table `reward_scores`; the highest F1 first.
+    table `reward_scores`, the number of seeds behind each name; the highest F1 first.
     """
+    if table.empty:
+        raise missing(run, "No finetuned arm has scores")
     values = table.set_index("arm").drop(columns="split")
     start = values[values.index == "sft"].set_index("seeds")
     others = values[values.index != "sft"]
     shown = others.drop(columns="seeds") - start.loc[others["seeds"]].to_numpy()
     shown = shown.sort_values("f1", ascending=False)
+    counts = others["seeds"].astype(str).str.split().str.len()
+    shown.index = [f"{tables.label(arm)} ({counts[arm]})" for arm in shown.index]
     title = "held-out reports: change of each score against SFT"
-    return figures.changes(tables.labelled(shown), title, note=scored(run, table))
+    return figures.changes(shown, title, note=scored(run, table))
 
 
 def seed_curves(run: Run) -> Figure:
@@ -178,6 +182,8 @@ def two_definitions(run: Run) -> Figure:
     """Every finetuned run: micro F1 over 13 and example-based F1 over 14."""
     main = tables.main_table(run).query("metric == 'ce_f1' and uncertain == 'positive'")
     main = main[[ARMS[arm].stage in ("pretrain", "sft", "srl") for arm in main["arm"]]]
+    if main.empty:
+        raise missing(run, "No policy has scores")
     named = main["average"] + "-" + main["classes"].astype(str)
     wide = main.assign(name=named).pivot(index=["arm", "seed"], columns="name", values="value")
     wide = wide.rename(columns={"micro-13": "micro", "example-14": "example"}).reset_index()

@@ -7,7 +7,7 @@ from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.paths import results_root
 
 # of notebook 02 and of the study, on two cores
-MINUTES = {"smoke": (2, 5), "lesson": (6, 13), "laptop": (30, 60)}
+MINUTES = {"smoke": (2, 5), "lesson": (4, 10), "laptop": (30, 60)}
 
 
 class Missing(FileNotFoundError):
@@ -17,11 +17,12 @@ class Missing(FileNotFoundError):
         return [str(self)]
 
 
-def missing(run: Run, what: str) -> Missing:
-    """The error that says what is missing and which study makes it."""
+def missing(run: Run, what: str, final: bool = False) -> Missing:
+    """The error that says what is missing and which study makes it; `final`: its test scores."""
     words = ["./run_all.sh", run.scale]
     words += ["--corpus", run.corpus] if run.corpus != run.settings.corpus else []
     words += ["--seeds", str(run.seed)] if run.seed else []
+    words += ["--final"] if final else []
     words += ["--results", str(run.results)] if run.results != results_root() else []
     return Missing(_sentence(run, what, " ".join(words), part=1))
 

@@ -123,7 +123,7 @@ def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -
         row = {"difference": f"{arm} − {against}", "seeds": f1["seeds"]}
         row[F1] = with_ends(f1)
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
-        row["p (Holm)"] = digits(f1["p_holm"])
+        row["p (Holm)"] = "< 0.001" if f1["p_holm"] < 0.001 else digits(f1["p_holm"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
         row |= {name: digits(by.loc[name, "difference"], "+") for name in BESIDE}
         rows.append(row)
@@ -171,9 +171,9 @@ def ablations(run: Run = STUDY) -> str:
     table = labelled(build.read("ablations", run))
     ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
     frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(with_ends, axis=1)})
-    scores = ["f1", "precision", "recall", "macro_f1", "example_f1_14"]
-    frame[scores] = ran[scores].map(digits)
-    frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=ran["seeds"])
+    frame = frame.join(ran[["f1", "precision", "recall", "macro_f1", "example_f1_14"]].map(digits))
+    seeds = ran["pairs"].fillna(ran["seeds"]).astype(int)
+    frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=seeds)
     return markdown(frame, names=2) + f"\n\nNot run: {'; '.join(missing) or 'none'}."
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.experiments import ARMS
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import clinical_efficacy, positives
 from mrg_r1_lib.observations import OBSERVATIONS, Label
@@ -51,7 +52,8 @@ def level_table(run: Run, choices: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for reward, f1 in choices.set_index("reward")["f1"].items():
         arm = "sft" if reward == ONE_SAMPLE else f"srl_{reward}"
-        rows[label(arm)] = {"chosen": f1, "trained": _chosen_checkpoint(run.of_arm(arm))}
+        trained = _chosen_checkpoint(run.of_arm(arm)) if arm in ARMS else np.nan
+        rows[label(arm) if arm in ARMS else reward] = {"chosen": f1, "trained": trained}
     seen = run.of_stage("pretrain").folder / "tower_validation.csv"
     of_reports = pd.read_csv(seen).query("not against_index")["f1"] if seen.exists() else []
     if len(of_reports):  # a published policy's tower has no head of its own: the file has no row

@@ -104,11 +104,12 @@ def _no_reference(run: Run) -> Missing:
 
 def require_scores(run: Run) -> None:
     """Missing names the command to run unless SFT and MCCS have scores of this seed."""
-    scored = read_scores(run).folders
+    scores = read_scores(run)
     for arm in ("sft", "srl_mccs"):
-        if (arm, run.seed) not in scored:
-            folder = run.results / run.scale
-            raise missing(run, f"{arm} has no scores of seed {run.seed} in {folder}")
+        if (arm, run.seed) not in scores.folders:
+            where = f"on the split {scores.split} in {run.results / run.scale}"
+            what = f"{arm} has no scores of seed {run.seed} {where}"
+            raise missing(run, what, final=scores.split == "test")
 
 
 def trained_since(run: Run, split: str) -> list[Run]:

@@ -146,8 +146,8 @@ CAPTIONS = {
     ),
     "main_scores": Caption(
         SCORES,
-        "The primary measure of every system",
-        "Clinical F1 (micro, 13 observations) of every system with its 95 % interval, a row "
+        "The primary measure, system by system",
+        "Clinical F1 (micro, 13 observations) of each system with its 95 % interval, a row "
         "per system, the highest first.",
         "Further right is better. Counts and intervals are over seeds and studies together. "
         "The hollow mark in a policy's row is the same policy, shown another study's image: "
@@ -157,7 +157,7 @@ CAPTIONS = {
     "precision_recall": Caption(
         SCORES,
         "Precision and recall",
-        "Precision over recall of every arm, with curves of equal F1.",
+        "Precision over recall of each system, with curves of equal F1.",
         "Higher: assertions are right more often. Further right: more findings are found. Each "
         "grey curve has one F1. The reference and the policies with other images are left out.",
     ),
@@ -177,14 +177,15 @@ CAPTIONS = {
         "section and size of the difference.",
         "Right of the line: better than MCCS. The number of shared seeds stands behind each "
         "name. A hollow mark is no evidence of a difference: its interval covers zero, or, in "
-        "grey, there is one seed, which leaves out how training varies.",
+        "grey, there are fewer than three seeds, too few to say how training varies.",
     ),
     "reward_heatmap": Caption(
         ABLATIONS,
         "What each arm gained under each reward",
         "Heat map: a row per arm, a column per reward, the last column F1: changes against "
         "SFT on held-out reports, the highest F1 first.",
-        "Differences to SFT of the same seeds; each column has its own colour scale, orange up, "
+        "Differences to SFT of the same seeds; their number stands behind each name, and rows "
+        "of other seeds are no comparison. Each column has its own colour scale, orange up, "
         "purple down. An arm that gains in its own column and not in the last one learned "
         "something else than findings. An empty column was not scored.",
     ),

@@ -76,7 +76,7 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
 @matplotlib.rc_context(THEME)
 def forest(table: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
     """Differences with their 95 % intervals around a line at no difference; hollow where the
-    interval covers it, hollow and grey where there is one seed.
+    interval covers it, hollow and grey where there are fewer than three seeds.
 
     Columns arm, pairs (seeds, shown behind the arm), difference, low, high, and section, whose name
     stands beside its first row; in a section the largest difference stands first. A row without a
@@ -89,8 +89,8 @@ def forest(table: pd.DataFrame, title: str, note: str = NOTE) -> Figure:
     figure, axes = new_figure(1, 1, 0.8 + 0.24 * len(table), note=note)
     axis: Axes = axes[0, 0]
     for position, row in enumerate(table.itertuples()):
-        color = PALETTE[0] if row.pairs > 1 else GREY
-        face = color if row.pairs > 1 and (row.low > 0 or row.high < 0) else "white"
+        color = PALETTE[0] if row.pairs > 2 else GREY
+        face = color if row.pairs > 2 and (row.low > 0 or row.high < 0) else "white"
         axis.plot([row.low, row.high], [position, position], color=color, linewidth=1.8)
         axis.plot(row.difference, position, "o", color=color, markerfacecolor=face, markersize=5.5)
     axis.axvline(0, color="0.3", linewidth=1, linestyle="--")

@@ -61,7 +61,7 @@ def training_curves(
 @matplotlib.rc_context(THEME)
 def reward_hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """A panel per arm of `reward_scores.since_start`: how far its own reward and the F1 of its
-    sampled reports have moved, seeds as a band, and both ends in the title.
+    sampled reports have moved, seeds as a band, their number and both ends in the title.
 
     Columns step, arm, seed, measure, change.
     """
@@ -75,7 +75,8 @@ def reward_hacking(table: pd.DataFrame, note: str = NOTE) -> Figure:
         axis.axhline(0, color="0.3", linewidth=0.8)
         last = rows.groupby(["measure", "seed"])["change"].last().groupby("measure").mean()
         reward, f1 = (signed(last[measure], digits=2) for measure in measures)
-        axis.set_title(f"{label(arm)}\nreward {reward}, F1 {f1}", fontsize=9)
+        name = f"{label(arm)} ({rows['seed'].nunique()})"
+        axis.set_title(f"{name}\nreward {reward}, F1 {f1}", fontsize=9)
         axis.set(xlabel="step", ylabel="")
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
     axes[0, 0].set_ylabel("change since the start", fontsize=9)
@@ -101,17 +102,17 @@ def _legend_above(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
 def validation_curve(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """Validation loss and CE micro-F1 over 13 by epoch, the chosen epoch marked.
 
-    Columns epoch, loss, f1 and, where one was chosen, chosen (bool).
+    Columns epoch (none at the start), loss, f1 and, where one was chosen, chosen (bool).
     """
     figure, axes = new_figure(1, 2, 2.6, note)
-    table = table.assign(chosen=table.get("chosen", False))
+    table = table.assign(chosen=table.get("chosen", False), epoch=table["epoch"].fillna(0))
     marked = table[table["chosen"].astype(bool)]
     panels = {"loss": "loss per token, validation", "f1": "clinical F1, validation"}
     for axis, (column, title), colour in zip(
         axes.flat, panels.items(), (PALETTE[0], PALETTE[2]), strict=True
     ):
         axis.plot(table["epoch"], table[column], "o-", color=colour, markersize=4)
-        for row in marked.itertuples():
+        for row in marked.dropna(subset=column).itertuples():
             axis.axvline(row.epoch, color="0.6", linewidth=1, linestyle="--", zorder=0)
             axis.plot(
                 row.epoch,
