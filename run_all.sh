@@ -79,7 +79,8 @@ set_up() {
     [ "$(uname -sm)" != "Darwin x86_64" ] || stop "PyTorch has no wheels for Intel Macs any more. Use the container: TROUBLE.md, Set-up."
     python=$(find_python)
     echo "Set-up with $("$python" --version): a few minutes, once."
-    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    # broken, moved or copied: pip's first line names the folder that it was made in
+    if ! "$venv/bin/python" -c "" 2>/dev/null || ! "$venv/bin/pip" --version 2>/dev/null | grep -qF " $PWD/$venv/"; then
       rm -rf "$venv"
       "$python" -m venv "$venv" || { rm -rf "$venv"; stop "$python could not make a virtual environment." \
         "On Debian and Ubuntu install its venv package (apt-get install python3-venv), then run the same command again."; }

@@ -6,6 +6,7 @@ thing.
 """
 
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 
 from mrg_r1_lib.scales import Scale
 
@@ -60,6 +61,15 @@ class Arm:
     generation: str = (
         "transformers"  # the engine that samples SRL's groups, one of `srl.GENERATION`
     )
+
+
+def require_engine(arm: str) -> None:
+    """ValueError if the arm samples with vLLM and that is not installed."""
+    if ARMS[arm].generation.startswith("vllm") and not find_spec("vllm"):
+        raise ValueError(
+            f"{arm} generates with vLLM, which is not installed: "
+            "pip install -e '.[vllm]' on a GPU machine."
+        )
 
 
 FORMAT = {"report_tags": 0.25}  # the weights .75 and .25 are the paper's

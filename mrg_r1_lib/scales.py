@@ -161,7 +161,7 @@ SCALES = {
         sft=Finetune(3, evaluations=3, batch_size=16, learning_rate=1e-4),
         sft_continued=Finetune(2, evaluations=6, batch_size=16, learning_rate=1e-4),
         srl=Reinforce(300, evaluations=6, studies_per_step=8, learning_rate=2e-5),
-        disk_gib=25.0,  # a copy of the model is 16 GiB; of what is trained, adapters alone
+        disk_gib=40.0,  # the download and a copy, 16 GiB each; of what is trained, adapters
         # 27.7 GiB were held on one H200 by a step of 64 completions with the sizes of huatuo_7b
         # (results/benchmarks/gpu_nvidia-h200.csv)
         gpu_gib=28.0,

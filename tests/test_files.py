@@ -105,10 +105,14 @@ def test_a_disk_without_locks_is_named_with_what_to_do(tmp_path, monkeypatch):
 def test_too_little_space_says_how_much_there_is_and_how_much_it_takes(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(2**40, 2**40, 3 * 2**29)
     monkeypatch.setattr("mrg_r1_lib.storage.files.shutil.disk_usage", lambda folder: usage)
-    require_room(tmp_path / "new" / "results", 1.5)
+    require_room(tmp_path / "new" / "results", 1.5, tmp_path / "none")
     assert not list((tmp_path / "new" / "results").iterdir())
     with pytest.raises(RuntimeError, match=r"1\.5 GiB free, 2\.0 GiB are needed.*--results"):
-        require_room(tmp_path, 2.0)
+        require_room(tmp_path, 2.0, tmp_path / "none")
+    (tmp_path / "made").mkdir()
+    with (tmp_path / "made" / "weights").open("wb") as weights:
+        weights.truncate(2**29)  # of what is needed, half a GiB is there
+    require_room(tmp_path, 2.0, tmp_path / "made")
 
 
 def test_what_killed_processes_left_anywhere_below_a_folder_is_swept(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from mrg_r1_lib.policies.parameters import count_parameters
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
 from mrg_r1_lib.scales import SCALES
-from mrg_r1_lib.training.memory import plan_text, require_device
+from mrg_r1_lib.training.memory import needs, plan_text, require_device
 
 PUBLISHED = {  # billions of parameters, as the publishers say
     "huatuo_7b": 8.29,
@@ -38,6 +38,14 @@ def test_a_policy_of_unknown_size_says_where_its_sizes_are_expected(monkeypatch,
 def test_the_plan_of_every_scale_names_policy_memory_and_disk(scale):
     text = plan_text(scale)
     assert SCALES[scale].policy in text and "GPU memory" in text and "disk" in text
+
+
+def test_another_policy_needs_at_least_its_own_weights():
+    small, large = needs("workstation"), needs("workstation+huatuo_7b")
+    assert small == SCALES["workstation"]
+    assert large.gpu_gib == pytest.approx(15.4, abs=0.2) and large.disk_gib > 2 * large.gpu_gib
+    assert "GPU memory  15 GiB" in plan_text("workstation+huatuo_7b")
+    assert needs("laptop+qwen25_vl_3b").gpu_gib == 0  # it trains on a CPU, if slowly
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -14,7 +14,7 @@ from PIL import Image
 from mrg_r1_lib.corpora import iu_r2gen, load_corpus
 from mrg_r1_lib.corpora.account import Account
 from mrg_r1_lib.corpora.archive import fetch_wheel, read_zip_member
-from mrg_r1_lib.corpora.image_files import _grey, check_image
+from mrg_r1_lib.corpora.image_files import _grey, check_image, read_image
 from mrg_r1_lib.corpora.iu_find import WHEEL
 from mrg_r1_lib.corpora.rows import parse_rows, read_rows
 
@@ -187,6 +187,15 @@ def test_what_opens_no_image_is_said(tmp_path):
     assert check_image(tmp_path / ("x" * 300)) == "damaged (File name too long)"
     assert check_image(put(tmp_path / "a.png", "loop")).startswith("damaged (Too many levels")
     assert check_image(put(tmp_path / "b.png", "folder")) == "damaged (Is a directory)"
+
+
+def test_several_jpegs_in_one_file_are_read_as_the_first_or_named_as_truncated(tmp_path):
+    path, (first, second) = tmp_path / "two.jpg", (Image.new("L", (40, 50), v) for v in (90, 200))
+    first.save(path, format="MPO", save_all=True, append_images=[second])
+    assert not check_image(path)
+    assert abs(int(np.asarray(read_image(path, 32))[16, 16]) - 90) < 3
+    path.write_bytes(path.read_bytes()[:300])
+    assert check_image(path).startswith(("truncated", "damaged"))
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32])

@@ -128,7 +128,9 @@ def test_the_scale_that_needs_gpus_starts_where_they_are(tmp_path, monkeypatch, 
 ADOPT = """
 from pathlib import Path
 from mrg_r1_lib.runs.run import Run
+from mrg_r1_lib.training import trainer
 from mrg_r1_lib.training.pretrain import pretrain
+trainer.require_device = lambda scale: None
 pretrain(Run(EXPERIMENT, SCALE, SEED, Path(RESULTS)))
 """
 
@@ -302,7 +304,7 @@ def test_a_failed_notebook_names_notebook_cell_error_and_how_to_go_on(notebook):
     for part in (
         "notebooks/00_method_on_one_study.ipynb",
         "cell 6 of its executed copy: ZeroDivisionError",
-        "run the same command again",
+        "run the same command, without --fresh",
         f"./run_all.sh notebook {steps.METHOD} EXPERIMENT=iu_xray/srl_mccs SCALE=smoke SEED=0 RES",
     ):
         assert part in str(error.value)
@@ -581,7 +583,9 @@ def test_a_disk_that_fills_up_names_the_draft_and_how_to_go_on(notebook, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(steps.papermill, "execute_notebook", full)
-    with pytest.raises(RuntimeError, match=r"(?s)No space left.*draft\.ipynb.*same command again"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)No space left.*draft\.ipynb.*same command, without"
+    ):
         execute(step)
     assert finished_at(step) is None
 

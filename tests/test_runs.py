@@ -12,6 +12,7 @@ from mrg_r1_lib.rewards import REWARDS
 from mrg_r1_lib.runs import code
 from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import SCALES
+from mrg_r1_lib.storage.paths import REPOSITORY
 from mrg_r1_lib.training.srl import srl
 from mrg_r1_lib.training.trainer import require_policy
 
@@ -162,7 +163,8 @@ def test_the_manifest_keeps_what_each_stage_said_and_the_code_that_made_it(run):
     assert manifest["srl"]["seconds"] == 1 and manifest["evaluate"]["seconds"] == 2
     assert manifest["experiment"]["name"] == run.experiment
     assert manifest["srl"]["commit"] == code.commit() and manifest["srl"]["versions"]["torch"]
-    assert manifest["srl"]["lock"] == code.lock_digest()
+    lock = (REPOSITORY / "requirements.lock").read_bytes()
+    assert manifest["srl"]["lock"] == hashlib.sha256(lock).hexdigest()
 
 
 @pytest.fixture

@@ -116,7 +116,9 @@ def test_an_old_python_is_named_with_what_to_do(script, tmp_path):
 CALLS = """case "$*" in
 -c*) exit 0 ;;
 --version) echo Python 3.11.0 ;;
-"-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+"-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python
+  printf '#!/bin/sh\necho pip 26.0 from %s/.venv/lib/pip' "$PWD" > .venv/bin/pip
+  chmod +x .venv/bin/pip ;;
 "-m pip"*) {pip} ;;
 *) echo "$*" >> calls ;;
 esac
@@ -243,6 +245,20 @@ def test_an_environment_whose_python_is_gone_is_made_anew(script, tmp_path):
     (tmp_path / ".venv/bin/python").symlink_to(tmp_path / "uninstalled")
     answer = script("smoke", **named)
     assert answer.returncode == 0 and "Set-up with" in answer.stdout, answer.stderr
+
+
+def test_an_environment_is_kept_for_another_lock_and_made_anew_in_a_copy(script, tmp_path):
+    named = {"PYTHON": logging(tmp_path, "$*")}
+    assert script("smoke", **named).returncode == 0
+    (tmp_path / ".venv" / "of the first").touch()
+    with (tmp_path / "requirements.lock").open("a") as lock:
+        lock.write("# another line\n")
+    assert "Set-up with" in script("smoke", **named).stdout
+    assert (tmp_path / ".venv" / "of the first").exists()
+    copy = shutil.copytree(tmp_path, tmp_path / "a copy")
+    answer = script("smoke", path=copy / "run_all.sh", cwd=copy, **named)
+    assert answer.returncode == 0 and "Set-up with" in answer.stdout, answer.stderr
+    assert not (copy / ".venv" / "of the first").exists()
 
 
 def test_pip_installs_into_the_environment_whatever_the_user_told_it(script, tmp_path):

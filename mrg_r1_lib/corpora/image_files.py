@@ -55,7 +55,7 @@ def check_image(path: Path) -> str:
 
 def _is_whole(file: BinaryIO, size: int, format: str) -> bool:
     """Whether the image ends: near the end of the file, else anywhere after its pixels began."""
-    end = ENDS[format]
+    end = ENDS.get(format, ENDS["JPEG"])  # MPO: several JPEGs in one file
     file.seek(max(0, size - TAIL))
     if end in file.read():
         return True

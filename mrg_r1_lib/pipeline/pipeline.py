@@ -6,7 +6,6 @@ when one of an earlier stage was.
 
 import argparse
 import os
-import resource
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,7 +18,7 @@ import psutil
 import torch
 
 from mrg_r1_lib.corpora import iu_find, iu_xray
-from mrg_r1_lib.experiments import ARMS, PREPARATIONS
+from mrg_r1_lib.experiments import ARMS, PREPARATIONS, require_engine
 from mrg_r1_lib.pipeline import steps
 from mrg_r1_lib.pipeline.steps import NOTEBOOKS, Step, execute, finished_at, require_notebook
 from mrg_r1_lib.policies.registry import require_known
@@ -30,7 +29,7 @@ from mrg_r1_lib.runs.run import Run, scores_path
 from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room, sweep
 from mrg_r1_lib.storage.paths import data_root, full_path, results_root
-from mrg_r1_lib.training.memory import plan_text, require_device
+from mrg_r1_lib.training.memory import needs, plan_text, require_device
 
 CONTROL = "sft_continued"  # runs beside the reinforced arms and takes as long
 # KL to the start at SRL's first step: 0 but for rounding. bf16 keeps 8 bits, so two passes may
@@ -43,7 +42,8 @@ class Grid:
     """What is run: corpus, `seeds` and `arms` (of the last trained stage) are the scale's where
     empty.
 
-    ValueError for an unknown scale or policy, and an arm that is neither SRL nor the control.
+    ValueError for an unknown scale or policy, and an arm that is neither SRL nor the control or
+    whose engine is not installed.
     """
 
     scale: str
@@ -64,8 +64,8 @@ class Grid:
         known = [CONTROL, *(arm for arm, each in ARMS.items() if each.stage == "srl")]
         for arm in self.arms:
             if arm not in known:
-                known = ", ".join(known)
-                raise ValueError(f"arm {arm!r}: expected an SRL arm or the control, of {known}.")
+                raise ValueError(f"arm {arm!r}: expected one of {', '.join(known)}.")
+            require_engine(arm)
             check_rewards(arm, ARMS[arm].rewards, ARMS[arm].options)
 
     @property
@@ -102,9 +102,9 @@ def run_study(grid: Grid, fresh: bool = False) -> None:
     work, a folder without room or a missing GPU.
     """
     require_device(grid.scale)
-    require_room(grid.results, load_scale(grid.scale).disk_gib)
+    require_room(grid.results, needs(grid.scale).disk_gib, grid.results / "runs" / grid.scale)
     with locked(grid.results / grid.scale):
-        sweep(grid.results)
+        sweep(grid.results, f"**/{grid.scale}/**/*.")
         _stay_offline(grid.scale)
         grid.main.make_private()  # once, before steps that run side by side
         stages = _possible(grid)
@@ -118,10 +118,7 @@ def run_study(grid: Grid, fresh: bool = False) -> None:
                 _say(f"stage {number} of {len(stages)}")
                 _run_stage(ahead, _workers(stage))
         check_movement(grid.main)
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
-    folder = os.path.relpath(grid.main.summary / "notebooks")
-    _say(f"Largest process {peak:.2f} GiB. Start reading in {folder}.")
+    _say(f"Start reading in {os.path.relpath(grid.main.summary / 'notebooks')}.")
 
 
 def _possible(grid: Grid) -> list[list[Step]]:
@@ -186,7 +183,9 @@ def _workers(stage: list[Step]) -> int:
     settings = stage[0].run.settings
     srl = any(step.notebook == steps.SRL for step in stage)
     threads = settings.srl.threads if srl else max(settings.pretrain.threads, settings.sft.threads)
-    return max(1, (os.cpu_count() or 1) // threads) if threads else 1
+    # a job may have fewer cores than its machine; macOS does not say
+    cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return max(1, len(cores) // threads) if threads else 1
 
 
 def check_movement(main: Run) -> None:
@@ -208,8 +207,7 @@ def check_movement(main: Run) -> None:
 
 def _say(line: str) -> None:
     sys.stderr.flush()
-    sys.stdout.write(f"\r{line:<100}\n")  # over what is left of a progress bar
-    sys.stdout.flush()
+    print(f"\r{line:<100}", flush=True)  # over what is left of a progress bar
 
 
 def run_notebook(name: str, pairs: list[str], results: Path) -> None:
@@ -224,7 +222,7 @@ def run_notebook(name: str, pairs: list[str], results: Path) -> None:
     results = full_path(given.pop("RESULTS", results))
     step = Step(name, Run(experiment, scale, int(seed), results))
     require_notebook(name, step.parameters | given)
-    require_room(results, step.run.settings.disk_gib)
+    require_room(results, needs(scale).disk_gib, results / "runs" / scale)
     _stay_offline(scale)
     if step.run.preparation.corpus == "iu_xray":
         iu_xray.main()
@@ -275,7 +273,7 @@ def main() -> None:
             else:
                 sys.stdout.write(list_steps(grid))
     except KeyboardInterrupt:
-        parser.exit(130, "\nStopped. The same command goes on with the step that was cut off.\n")
+        parser.exit(130, "\nStopped. The same command, without --fresh, goes on from there.\n")
     except (ValueError, RuntimeError, OSError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -81,9 +81,14 @@ class Step:
 
 
 def state(step: Step) -> dict:
-    """The settings that a finished step depends on; names that are only printed are none."""
+    """What a finished step depends on: settings, but for names that are only printed; of tables
+    also which scores are there.
+    """
     run, scale = step.run, step.run.settings
-    return {"settings": run.described(), "judge": scale.judge, "resamples": scale.resamples}
+    made = {"settings": run.described(), "judge": scale.judge, "resamples": scale.resamples}
+    if step.notebook in (ABLATIONS, TABLES):
+        made["scores"] = sorted(map(str, run.folder.parents[1].glob("*/seed*/metrics*.json")))
+    return made
 
 
 def finished_at(step: Step) -> str | None:
@@ -158,7 +163,7 @@ def _execute_notebook(step: Step, values: dict) -> Path:
         raise RuntimeError(
             f"{source.relative_to(REPOSITORY)} {reason}\n"
             f"That copy, with the traceback: {draft}\n"
-            f"To go on, run the same command again: finished steps are skipped. This step alone:\n"
+            "To go on, run the same command, without --fresh. This step alone:\n"
             f"  {step.command()}"
         ) from None
     return draft

@@ -13,18 +13,18 @@ from mrg_r1_lib.storage.paths import data_root
 
 
 def configuration(policy: str, image_size: int) -> PreTrainedConfig:
-    """The configuration of a policy: from the registry's sizes, its folder, or made here.
+    """The configuration of a policy: from its folder, the registry's sizes, or made here.
 
     ValueError for a published policy whose sizes are unknown before a download.
     """
     base = require_known(policy)
+    for folder in (data_root() / "models" / policy, Path(base.hub)) if base.hub else ():
+        if (folder / "config.json").exists():
+            return AutoConfig.from_pretrained(folder, local_files_only=True)
     if base.sizes:
         return AutoConfig.for_model(base.model_type, **base.sizes)
     if not base.hub:
         return create_policy(policy, ["a report"], image_size, seed=0)[0].config
-    for folder in (data_root() / "models" / policy, Path(base.hub)):
-        if (folder / "config.json").exists():
-            return AutoConfig.from_pretrained(folder, local_files_only=True)
     raise ValueError(
         f"{policy}: its sizes are unknown. Give `sizes` in its line of policies/registry.py, "
         f"or put its config.json into {data_root() / 'models' / policy}."

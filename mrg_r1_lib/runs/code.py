@@ -1,9 +1,8 @@
-"""Which code made a result: the commit, whether the code has changed since, the lock's digest.
+"""Which code made a result: the commit, and whether the code has changed since.
 
 `results/` is not code: a run rewrites it, and would otherwise call itself changed.
 """
 
-import hashlib
 import shutil
 import subprocess
 from functools import cache
@@ -29,12 +28,6 @@ def changed_since(made: str) -> bool | None:
         return True
     answer = _git("diff", "--quiet", made, "--", *CODE)
     return {0: False, 1: True}.get(answer.returncode) if answer else None
-
-
-@cache
-def lock_digest() -> str:
-    """SHA-256 of requirements.lock as 64 hex digits."""
-    return hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes()).hexdigest()
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess | None:

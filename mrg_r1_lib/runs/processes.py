@@ -40,8 +40,8 @@ def split_step(run: Run, completions: int) -> dict:
         raise ValueError(
             f"{run.experiment}, scale {run.scale}: a step of {completions} completions does not "
             f"divide into micro-batches of {micro} on {count} processes. Change the number of "
-            "processes (accelerate launch --num_processes), or the scale's batch, groups or "
-            "micro_batch."
+            "processes (CUDA_VISIBLE_DEVICES=0,1,2,3 leaves four), or the scale's batch, groups "
+            "or micro_batch."
         )
     return {"per_device_train_batch_size": micro, "gradient_accumulation_steps": share // micro}
 
@@ -66,10 +66,9 @@ def launch(stage: Callable[[Run], pd.DataFrame], run: Run) -> pd.DataFrame:
     """
     devices = torch.cuda.device_count()
     if devices > 1:
-        command = [sys.executable, "-m", "accelerate.commands.launch"]
-        command += ["--config_file", str(ACCELERATE / "eight_gpus.yaml")]
-        command += ["--num_processes", str(devices), "-m", stage.__module__]
-        command += ["--experiment", run.experiment, "--scale", run.scale]
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+        command += [str(ACCELERATE / "eight_gpus.yaml"), "--num_processes", str(devices)]
+        command += ["-m", stage.__module__, "--experiment", run.experiment, "--scale", run.scale]
         command += ["--seed", str(run.seed), "--results", str(run.results.resolve())]
         if subprocess.run(command, check=False).returncode:
             raise RuntimeError(f"Training on {devices} GPUs failed. See why: {shlex.join(command)}")

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora import load_corpus
-from mrg_r1_lib.runs.code import commit, lock_digest
+from mrg_r1_lib.runs.code import commit
 from mrg_r1_lib.storage import files
+from mrg_r1_lib.storage.paths import REPOSITORY
 from mrg_r1_lib.storage.privacy import require_publishable
 
 PACKAGES = "torch transformers trl peft accelerate datasets numpy scikit-learn sacrebleu"
@@ -243,10 +244,6 @@ class Run:
         """Write a data frame as CSV with six digits per number; as `write_text`."""
         self.write_text(name, files.table_text(table), names)
 
-    def save_figure(self, name: Path | str, figure) -> None:
-        """Write a figure as PNG and PDF beside each other."""
-        files.save_figure(figure, self.folder / name)
-
     def private_texts(self) -> Iterator[str]:
         """What no committed file of a guarded corpus may quote, text by text: its reports, and all
         completions of policies that were trained on it.
@@ -278,7 +275,7 @@ class Run:
         hardware = {"machine": platform.machine(), "system": platform.system()}
         manifest[stage] = entries | {
             "commit": commit(),
-            "lock": lock_digest(),
+            "lock": files.file_digest(REPOSITORY / "requirements.lock"),
             "versions": versions | {"python": platform.python_version()},
             "hardware": hardware | {"cores": os.cpu_count()},
         }

@@ -98,8 +98,8 @@ def read_marker(path: Path) -> dict:
         return {}
 
 
-def require_room(folder: Path, gibibytes: float) -> None:
-    """Make `folder`, write a file in it, and see that so much is free.
+def require_room(folder: Path, gibibytes: float, made: Path) -> None:
+    """Make `folder`, write a file in it, and see that so much is free or taken by `made` below it.
 
     RuntimeError says what is wrong and what to do. This is asked before any work, so that an hour
     of training does not end at a full disk.
@@ -108,7 +108,8 @@ def require_room(folder: Path, gibibytes: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"is there room?")
-        free = shutil.disk_usage(folder).free / 2**30
+        there = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+        free = (shutil.disk_usage(folder).free + there) / 2**30
         wrong = f"has {free:.1f} GiB free, {gibibytes:.1f} GiB are needed" * (free < gibibytes)
     except OSError as error:
         wrong = f"cannot be written in: {error.strerror or error}"

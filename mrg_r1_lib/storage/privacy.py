@@ -14,7 +14,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 from unicodedata import category, decimal, normalize
 from urllib.parse import unquote
 
@@ -47,8 +46,6 @@ _PRINTED = re.compile(  # a number, or an interval or a range of numbers
     re.I | re.A,
 )
 
-Item = TypeVar("Item")
-
 
 def guarded(corpus: str) -> bool:
     """Whether text, images and ids of a corpus must stay private: of all but those declared public.
@@ -59,7 +56,7 @@ def guarded(corpus: str) -> bool:
     return not (corpus in PREPARATIONS and PREPARATIONS[corpus].public)
 
 
-def quotable(corpus: str, items: Sequence[Item]) -> Sequence[Item]:
+def quotable(corpus: str, items: Sequence) -> Sequence:
     """The items to show in a notebook, text or images: none of a guarded corpus.
 
     >>> quotable("iu_xray", ["Clear."]), quotable("mimic_cxr", ["Clear."])

@@ -95,7 +95,9 @@ def pretrain(run: Run) -> pd.DataFrame:
         reports = [study.findings for study in part]
         rows += [part[i] for i in order_by_length(reports, settings.batch_size, run.seed)]
     rows = sft_rows(rows, labeler([study.findings for study in rows]))
-    trainer = SFTTrainer(model, args=config(run), train_dataset=rows, processing_class=processor)
+    args = config(run)
+    args._n_gpu = 1  # one process and one GPU, also in a notebook where several are visible
+    trainer = SFTTrainer(model, args=args, train_dataset=rows, processing_class=processor)
     return train(run, trainer)
 
 

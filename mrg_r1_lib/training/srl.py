@@ -13,7 +13,6 @@ none) and temperature 1, the reward MCCS lowered recall (`results/LOG.md`). The 
 
 import inspect
 import math
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from mrg_r1_lib.corpora.splits import load_split
+from mrg_r1_lib.experiments import require_engine
 from mrg_r1_lib.labelers import load_labeler
 from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.policies.load_save import load_policy, new_adapters, stop_tower_gradients
@@ -159,11 +159,7 @@ def srl(run: Run) -> pd.DataFrame:
     if run.finished("train"):
         return read_log(run)
     start = require_policy(run.start, "02_supervised_finetuning")
-    if run.recipe.generation.startswith("vllm") and not find_spec("vllm"):
-        raise ValueError(
-            f"{run.experiment} generates with vLLM, which is not installed: "
-            f"pip install -e '.[vllm]' on a GPU machine."
-        )
+    require_engine(run.arm)
     prepare(run)
     lora = run.settings.lora
     # training all weights needs float32: in bf16 a small step changes nothing

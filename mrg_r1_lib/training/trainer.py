@@ -23,7 +23,7 @@ from mrg_r1_lib.scales import load_scale, scale_with
 from mrg_r1_lib.storage.files import locked, require_room
 from mrg_r1_lib.storage.paths import full_path, results_root
 from mrg_r1_lib.training.checkpoint_selection import Validation
-from mrg_r1_lib.training.memory import require_device
+from mrg_r1_lib.training.memory import needs, require_device
 from mrg_r1_lib.training.progress import Progress, standard_error
 from mrg_r1_lib.training.resume import Checkpoints, last_complete, trainer_folder
 
@@ -33,6 +33,8 @@ VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profil
 
 def prepare(run: Run) -> None:
     """Set threads and silence libraries, before a model is made or loaded."""
+    if run.stage_settings:
+        require_device(run.scale)
     run.make_private()
     threads = run.stage_settings.threads if run.stage_settings else 0
     if threads:
@@ -51,7 +53,8 @@ def require_policy(run: Run, notebook: str) -> Path:
     if not run.finished("train"):
         raise FileNotFoundError(
             f"{run.experiment}, scale {run.scale}, seed {run.seed}: no trained policy in "
-            f"{run.policy}. Run notebooks/{notebook}.ipynb with the same parameters first."
+            f"{run.policy}. Run notebooks/{notebook}.ipynb with "
+            f'EXPERIMENT = "{run.corpus}/srl_mccs", the same scale and seed, first.'
         )
     return run.policy
 
@@ -175,8 +178,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
     try:
         scale = scale_with(named.scale, named.policy)
         require_known(load_scale(scale).policy)
-        require_room(named.results, load_scale(scale).disk_gib)
-        require_device(scale)
+        require_room(named.results, needs(scale).disk_gib, named.results / "runs" / scale)
         with redirect_stderr(standard_error()):
             stage(Run(named.experiment, scale, named.seed, named.results))
     except (ValueError, OSError, RuntimeError) as error:
