@@ -128,10 +128,9 @@ def test_the_scale_that_needs_gpus_starts_where_they_are(tmp_path, monkeypatch, 
 ADOPT = """
 from pathlib import Path
 from mrg_r1_lib.runs.run import Run
-from mrg_r1_lib.training import trainer
-from mrg_r1_lib.training.pretrain import pretrain
-trainer.require_device = lambda scale: None
-pretrain(Run(EXPERIMENT, SCALE, SEED, Path(RESULTS)))
+from mrg_r1_lib.training import pretrain
+pretrain.require_device = lambda scale: None
+pretrain.pretrain(Run(EXPERIMENT, SCALE, SEED, Path(RESULTS)))
 """
 
 
@@ -535,6 +534,9 @@ def test_a_lost_file_of_a_run_repeats_its_step_and_all_later_ones(tmp_path, quic
             path.write_text("row\n")
         run.make_private()
         run.mark_finished("validate")
+    quick.clear()
+    run_study(study)
+    assert [step.notebook for step in quick] == [steps.ABLATIONS, steps.TABLES]  # new scores
     quick.clear()
     run_study(study)
     assert not quick

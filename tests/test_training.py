@@ -196,6 +196,21 @@ def test_every_setting_that_the_method_needs_is_the_methods_and_not_trls_default
     assert sft_config(run.start, 24).completion_only_loss
 
 
+def test_pretraining_in_a_notebook_takes_one_gpu_where_several_are_visible(trained, monkeypatch):
+    module = sys.modules[pretrain.__module__]
+    config = module.config
+
+    def with_two(run):
+        args = config(run)
+        args._n_gpu = 2  # as transformers finds them; TRL refuses more than one in a process
+        return args
+
+    monkeypatch.setattr(module, "config", with_two)
+    monkeypatch.setattr(module, "train", lambda run, trainer: trainer.args.n_gpu)
+    trained.of_stage("pretrain").forget()
+    assert pretrain(trained) == 1
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
     run, minute_scale, indiana, tmp_path
 ):

@@ -89,8 +89,10 @@ def validation(arm: str) -> Callable[[Run], Figure]:
     """The validation curve of a supervised arm, of the run's seed."""
 
     def draw(run: Run) -> Figure:
-        log = validation_logs(run, (arm,))
-        return figures.validation_curve(log[log["seed"] == run.seed], note=run.note)
+        log = validation_logs(run, (arm,)).query("seed == @run.seed")
+        if log.empty:
+            raise missing(run, f"{arm} has no validation log of seed {run.seed}")
+        return figures.validation_curve(log, note=run.note)
 
     return draw
 

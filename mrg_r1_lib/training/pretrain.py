@@ -31,6 +31,7 @@ from mrg_r1_lib.runs.processes import processes
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.storage.files import locked
 from mrg_r1_lib.study import index_labels, pixels
+from mrg_r1_lib.training.memory import require_device
 from mrg_r1_lib.training.resume import complete, mark_complete, trainer_folder
 from mrg_r1_lib.training.trainer import command_line, common_settings, prepare, read_log, train
 
@@ -64,11 +65,12 @@ def pretrain(run: Run) -> pd.DataFrame:
     """Pretrain the policy of `run`; returns the log, one row per step. A finished run is loaded.
 
     A stopped run keeps its trained tower. A published base model is adopted unchanged instead; its
-    log has no row.
+    log has no row. RuntimeError, before any download, for a scale whose GPU is not here.
     """
     run = run.of_stage("pretrain")
     if run.finished("train"):
         return read_log(run)
+    require_device(run.scale)
     prepare(run)
     if POLICIES[run.settings.policy].hub:
         return adopt(run)

@@ -33,8 +33,6 @@ VOLATILE = ("runtime", "per_second", "step_time", "total_flos", "/time", "profil
 
 def prepare(run: Run) -> None:
     """Set threads and silence libraries, before a model is made or loaded."""
-    if run.stage_settings:
-        require_device(run.scale)
     run.make_private()
     threads = run.stage_settings.threads if run.stage_settings else 0
     if threads:
@@ -179,6 +177,7 @@ def command_line(stage: Callable[[Run], object], description: str) -> None:
         scale = scale_with(named.scale, named.policy)
         require_known(load_scale(scale).policy)
         require_room(named.results, needs(scale).disk_gib, named.results / "runs" / scale)
+        require_device(scale)
         with redirect_stderr(standard_error()):
             stage(Run(named.experiment, scale, named.seed, named.results))
     except (ValueError, OSError, RuntimeError) as error:
