@@ -140,7 +140,7 @@ def worked_00() -> dict[str, float]:
         "(0.5 - 0.3) / 0.7 = 0.286": margin_cosine(flipped, reference, 0.3)[0],
         "c = 4 / (\\sqrt{13}\\sqrt{4}) = 0.555": margin_cosine(denying, reference, 0.0)[0],
         "\\mathrm{MCCS} = 0.364": margin_cosine(denying, reference, 0.3)[0],
-        "0.75 \\cdot 0.809 + 0.25 \\cdot 1 = 0.856": mixed[0],
+        "0.75 \\cdot 0.8086 + 0.25 \\cdot 1 = 0.856": mixed[0],
         "positive advantage here, 0.616": group_advantage([[1.0, 0.85646, 0.46429, 0.0]])[0, 1],
         "1.1614": group_advantage([[1.8, 1.6, 1.4, 1.2]])[0, 0],
         "1 - 1/13 = 0.923": net_benefit(unsaid, said)[0],
