@@ -97,7 +97,7 @@ def train(run: Run, trainer: Trainer, validation: Validation | None = None) -> p
                 model = trainer.accelerator.unwrap_model(trainer.model)
                 save_policy(model, trainer.processing_class, run.policy)
         if first:
-            run.write_text("train_log.csv", log.to_csv(index=False, lineterminator="\n"))
+            run.save_table("train_log.csv", log)
             if validation:
                 run.save_table("validation.csv", validation.table())
             parameters = {name: p.numel() for name, p in trainer.model.named_parameters()}
