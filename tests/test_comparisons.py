@@ -101,15 +101,17 @@ def test_a_t_interval_needs_three_seeds_and_covers_their_mean(results, run):
     assert row["t_high"] == pytest.approx(values.mean() + half, abs=1e-6)
 
 
-def test_the_share_of_right_sides_is_compared_where_all_runs_have_it(results, run):
+def test_the_share_of_right_sides_is_compared_where_all_runs_state_sides(results, run):
     assert "sides" not in set(comparisons.comparison_table(run)["measure"])
-    for arm, shares in (("sft", (0.5, 0.7)), ("srl_mccs", (0.8, 0.6))):
+    found = {"sft": (0.5, 0.7), "srl_mccs": (0.8, 0.6), "sft_continued": (0.0, 0.0)}
+    for arm, shares in found.items():
         for seed, share in enumerate(shares):
             path = results / run.scale / run.corpus / arm / f"seed{seed}" / "metrics.json"
             metrics = json.loads(path.read_text())
-            path.write_text(json.dumps(metrics | {"attributes": {"side_accuracy": share}}))
+            sides = {"side_accuracy": share, "side_stated": 9 if share else 0}
+            path.write_text(json.dumps(metrics | {"attributes": sides}))
     table = comparisons.comparison_table(run).query("measure == 'sides'")
-    assert table["against"].tolist() == ["sft"]  # the control has none
+    assert table["against"].tolist() == ["sft"]  # the control states no side, as templates do
     assert table["difference"].tolist() == pytest.approx([0.1])
     assert table[["low", "p_holm", "t_low"]].isna().all(axis=None)  # two seeds have no t interval
 

@@ -59,6 +59,7 @@ def saved(monkeypatch):
         ablation[name] = [0.5, 0.25, np.nan]
     ablation |= {"difference": [np.nan, -0.25, np.nan], "low": [np.nan, -0.3, np.nan]}
     ablation |= {"high": [np.nan, -0.2, np.nan], "pairs": [0, 1, 0]}
+    ablation |= {"t_low": [np.nan, -0.4, np.nan], "t_high": [np.nan, -0.1, np.nan]}
     tables = {
         "main": pd.DataFrame([row for arm in arms for row in main_rows(arm, arms[arm])]),
         "scores": pd.DataFrame(scores),
@@ -69,12 +70,6 @@ def saved(monkeypatch):
     tables["main"] = tables["main"].astype({"classes": "Int64"})
     monkeypatch.setattr(build, "read", lambda name, run: tables[name])
     return tables
-
-
-def test_the_status_names_scale_split_and_interval(saved):
-    text = pages.status()
-    assert "`laptop`, test split, 3 systems." in text
-    assert "95 % interval over studies and seeds, 20,000 resamples" in text
 
 
 def test_the_main_table_has_the_default_study_with_the_pooled_interval(saved):
@@ -88,7 +83,7 @@ def test_the_main_table_has_the_default_study_with_the_pooled_interval(saved):
 
 
 def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
-    lines = pages.main_table("srl_mccs", "sft", columns=["rouge_l", pages.F1]).splitlines()
+    lines = pages.main_table("srl_mccs", "sft", columns=("rouge_l", pages.F1)).splitlines()
     assert lines[0] == f"| arm | rouge_l | {pages.F1} |"
     assert lines[2:] == [
         "| SRL, MCCS | 0.500 | 0.500 [0.400, 0.600] |",
@@ -124,11 +119,11 @@ def test_a_planned_comparison_is_shown_on_the_confirmation_set_too(saved):
 def test_a_hypothesis_says_what_was_planned_and_whether_it_holds(saved):
     row = {"arm": "srl_mccs", "against": "sft", "on": "test", "at_least": 0.05, "seeds": 1}
     row |= {"difference": 0.04, "low": -0.01, "high": 0.09, "holds": False}
-    row |= {"recall": 0.1, "macro_f1": 0.0, "sides": np.nan, "elsewhere": -0.02}
+    row |= {"recall": 0.1, "macro_f1": 0.0, "sides": np.nan, "elsewhere": -0.02, "surely": True}
     saved["hypotheses"] = pd.DataFrame([row])
     (line,) = pages.hypotheses().splitlines()[2:]
     assert line == (
-        "| SRL, MCCS − SFT | test | at least +0.05 | +0.040 [-0.010, +0.090] "
+        "| SRL, MCCS − SFT | test | at least +0.05, interval above 0 | +0.040 [-0.010, +0.090] "
         "| +0.100 | +0.000 | – | -0.020 | 1 | **no** |"
     )
 
@@ -140,10 +135,26 @@ def test_the_definitions_name_the_code_that_uses_them_and_leave_out_twins(saved)
     assert "r2gen" in line and line.endswith("| 0.000 | 0.000 |")
 
 
+def test_systems_stand_against_sft_with_a_column_per_set_and_reference(saved):
+    row = {"arm": "srl_mccs", "reference": "index", "seeds": 2, "same": 1}
+    row |= {"difference": 0.04, "low": -0.01, "high": 0.09}
+    saved["against_sft"] = pd.DataFrame([row | {"split": each} for each in ("test", "other")])
+    head, _, line = pages.against_sft().splitlines()
+    assert head == "| arm | seeds | same | test, index | other, index |"
+    assert line.startswith("| SRL, MCCS | 2 | 1 | +0.040 [-0.010, +0.090] | +0.040")
+
+
+def test_the_secondary_measures_are_those_of_one_set(saved):
+    row = {"arm": "sft", "seeds": 2, "sides": 0.5, "zones": np.nan}
+    rows = [row | {"split": "test"}, row | {"split": "other", "sides": 0.25}]
+    saved["secondary"] = pd.DataFrame(rows)
+    assert pages.secondary("other").splitlines()[2:] == ["| SFT | 0.250 | – | 2 |"]
+
+
 def test_an_arm_of_the_ablation_that_has_not_run_is_named_below_the_table(saved):
     text = pages.ablations()
-    assert "| reward | SRL, BLEU-4 | -0.250 [-0.300, -0.200] | 0.250 |" in text
-    assert "| reward | SRL, MCCS | – | 0.500 |" in text
+    assert "| SRL, BLEU-4 | -0.250 [-0.300, -0.200] | [-0.400, -0.100] | 0.250 |" in text
+    assert "| reward | SRL, MCCS | – | – | 0.500 |" in text
     assert text.endswith("\n\nNot run: SRL, MCCS, KL 0.")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mrg_r1_lib.experiments import ARMS, Arm
 from mrg_r1_lib.metrics.clinical_efficacy import PRIMARY
-from mrg_r1_lib.reporting.comparisons import Pair, compared
+from mrg_r1_lib.reporting.comparisons import STATISTICS, Pair, by_seed, compared, t_interval
 from mrg_r1_lib.reporting.schema import (
     ARM,
     HIGH,
@@ -53,6 +53,8 @@ ABLATIONS = {
     "low": difference(LOW),
     "high": difference(HIGH),
     "p": P,
+    "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
+    "t_high": difference("upper end of the t interval"),
     "pairs": count("seeds that both arms have", empty=True),
 }
 
@@ -108,7 +110,9 @@ def ablation_table(run: Run) -> pd.DataFrame:
         if arm != PAPER:
             row["pairs"] = len(shared)
         if arm != PAPER and shared:
-            row |= compared(scores, Pair(arm, PAPER), shared, run.settings.resamples)
+            pair = Pair(arm, PAPER)
+            row |= compared(scores, pair, shared, run.settings.resamples)
+            row |= t_interval(by_seed(scores, pair, shared, STATISTICS["f1"]))
         rows.append(row)
     return pd.DataFrame(rows, columns=list(ABLATIONS))
 

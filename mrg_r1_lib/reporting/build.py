@@ -29,6 +29,7 @@ from mrg_r1_lib.reporting import (
     logs,
     reward_scores,
     sampled,
+    secondary,
     tables,
 )
 from mrg_r1_lib.reporting.figures.captions import CAPTIONS, Captioned
@@ -39,8 +40,7 @@ from mrg_r1_lib.scales import SCALES, load_scale
 from mrg_r1_lib.storage.files import save_figure, table_text, write_text
 from mrg_r1_lib.storage.paths import full_path, results_root
 
-CORPUS = "01_data_preparation"
-ABLATION = "04_reward_ablations"
+CORPUS, ABLATION = "01_data_preparation", "04_reward_ablations"
 RESULTS = "05_tables_and_figures"
 HELD = ("held_out",)
 
@@ -76,6 +76,8 @@ TABLES: dict[str, Table] = {
     "observation_intervals": Table(by_observation.intervals, by_observation.INTERVALS),
     "hypotheses": Table(hypotheses.hypothesis_table, hypotheses.HYPOTHESES, reads=HELD),
     "gains": Table(gains.gain_table, gains.GAINS),
+    "against_sft": Table(gains.sft_table, gains.AGAINST_SFT, reads=HELD),
+    "secondary": Table(secondary.secondary_table, secondary.SECONDARY, reads=HELD),
     "training": Table(logs.training_table, logs.TRAINING),
     "ablations": Table(ablations.ablation_table, ablations.ABLATIONS, ABLATION),
     "reward_scores": Table(reward_scores.reward_score_table, reward_scores.REWARD_SCORES, ABLATION),
@@ -178,9 +180,7 @@ def _known(name: str, registry: dict, what: str):
 
 def main() -> None:
     """Make the tables and figures of a study anew that need neither a policy nor its corpus."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mrg_r1_lib.reporting.build", description=main.__doc__
-    )
+    parser = argparse.ArgumentParser("python -m mrg_r1_lib.reporting.build", description=__doc__)
     parser.add_argument("--scale", default="laptop", help=" or ".join(SCALES))
     parser.add_argument("--corpus", choices=PREPARATIONS, help="default: the scale's")
     parser.add_argument("--results", type=full_path, default=results_root())

@@ -147,14 +147,18 @@ def _measured(
 
 
 def _sides(scores: Scores, pair: Pair, seeds: Sequence[int]) -> list[float]:
-    """Differences in the share of right sides by seed; none where a run has no such share."""
+    """Differences in the share of right sides by seed; none where a run states no side at all."""
     first, second = (
-        [scores.metrics[arm, seed].get("attributes", {}).get("side_accuracy") for seed in seeds]
+        [_side_accuracy(scores.metrics[arm, seed].get("attributes", {})) for seed in seeds]
         for arm in (pair.arm, pair.against)
     )
     if None in first + second:
         return []
     return [one - other for one, other in zip(first, second, strict=True)]
+
+
+def _side_accuracy(attributes: dict) -> float | None:
+    return attributes["side_accuracy"] if attributes.get("side_stated") else None
 
 
 def _corrected(table: pd.DataFrame, scores: Scores, run: Run) -> pd.DataFrame:

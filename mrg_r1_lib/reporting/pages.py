@@ -1,13 +1,12 @@
 """The generated numbers of the documents: saved tables, manifests and settings -> Markdown.
 
-A document calls these functions in cog blocks (`<!-- [[[cog cog.outl(pages.status()) ]]] -->`).
+A document calls these functions in cog blocks (`<!-- [[[cog cog.outl(pages.ranking()) ]]] -->`).
 `python -m mrg_r1_lib.reporting.pages` writes every block again. With `--check` it changes nothing
 and exits with an error where a document is not current.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -75,15 +74,6 @@ def with_ends(row: pd.Series, name: str = "difference", sign: str = "+") -> str:
     return value if value == NONE else f"{value} {ends(row['low'], row['high'], sign)}"
 
 
-def status(run: Run = STUDY) -> str:
-    """Scale, split and kind of interval in two sentences."""
-    scores = main_study(build.read("scores", run), run.settings.arms)
-    return (
-        f"Scale `{run.scale}`, {scores['split'].iloc[0]} split, {len(scores)} systems. Brackets: "
-        f"95 % interval over studies and seeds, {run.settings.resamples:,} resamples."
-    )
-
-
 def headline(run: Run = STUDY) -> str:
     """What SRL with MCCS adds to each system that it was planned to be compared with, in a line."""
     table = build.read("comparisons", run).query("family == 'planned' and measure == 'f1'")
@@ -91,21 +81,16 @@ def headline(run: Run = STUDY) -> str:
     return "clinical F1 of SRL: " + ("; ".join(parts) or NOT_SCORED)
 
 
-def main_table(*arms: str, columns: Sequence[str] = (), run: Run = STUDY) -> str:
+def main_table(*arms: str, columns: tuple[str, ...] = (), run: Run = STUDY) -> str:
     """The systems of the default study, one row each; where named, these arms and columns alone."""
-    numbers, scores = _systems(run)
+    saved = (build.read(name, run) for name in ("main", "scores"))
+    main, scores = (main_study(each, run.settings.arms) for each in saved)
+    numbers, scores = summary(main, scores), scores.set_index("arm")
     shown = numbers.map(digits).rename(columns={"F1 micro-13": F1})
     shown[F1] = scores.apply(with_ends, axis=1, name="value", sign="")
     shown["seeds"] = scores["seeds"]
     shown = shown.loc[list(arms or shown.index), list(columns or shown)]
     return markdown(labelled(shown.reset_index()))
-
-
-def _systems(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    scores = main_study(build.read("scores", run), run.settings.arms)
-    main = main_study(build.read("main", run), run.settings.arms)
-    numbers = summary(main, scores)
-    return numbers, scores.set_index("arm").loc[numbers.index]
 
 
 def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -> str:
@@ -120,8 +105,7 @@ def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -
     for (arm, against), parts in own.groupby(["arm", "against"], sort=False):
         by = parts.set_index("measure")
         f1 = by.loc["f1"]
-        row = {"difference": f"{arm} − {against}", "seeds": f1["seeds"]}
-        row[F1] = with_ends(f1)
+        row = {"difference": f"{arm} − {against}", "seeds": f1["seeds"], F1: with_ends(f1)}
         row["corrected [95 %]"] = ends(f1["corrected_low"], f1["corrected_high"], "+")
         row["p (Holm)"] = "< 0.001" if f1["p_holm"] < 0.001 else digits(f1["p_holm"])
         row["t over seeds [95 %]"] = ends(f1["t_low"], f1["t_high"], "+")
@@ -135,9 +119,10 @@ def hypotheses(run: Run = STUDY) -> str:
     table = labelled(build.read("hypotheses", run))
     frame = pd.DataFrame({"difference": table["arm"] + " − " + table["against"]})
     frame = frame.assign(set=table["on"], planned=table["at_least"].map("at least {:+.2f}".format))
+    frame["planned"] += table["surely"].map({True: ", interval above 0", False: ""})
     frame["came out"] = table.apply(with_ends, axis=1)
-    beside = ["recall", "macro_f1", "sides", "elsewhere"]
-    frame[beside] = table[beside].map(digits, sign="+")
+    beside = ["recall", "macro_f1", "sides", "F1 on the other set"]
+    frame[beside] = table[[*beside[:-1], "elsewhere"]].map(digits, sign="+")
     holds = table["holds"].map({True: "yes", False: "**no**"})
     return markdown(frame.assign(seeds=table["seeds"], holds=holds), names=3)
 
@@ -161,9 +146,26 @@ def observations(run: Run = STUDY) -> str:
     table["column"] = table["arm"] + (" − " + table["against"]).fillna("") + " [95 %]"
     table["sign"] = table["against"].notna().map({True: "+", False: ""})
     table["cell"] = [with_ends(row, "value", row["sign"]) for _, row in table.iterrows()]
-    index = ["observation", "support"]
-    wide = table.pivot_table("cell", index, "column", aggfunc="first", sort=False)
+    return _wide(table, "observation", "support")
+
+
+def _wide(table: pd.DataFrame, *index: str) -> str:
+    wide = table.pivot_table("cell", list(index), "column", aggfunc="first", sort=False)
     return markdown(wide.reset_index())
+
+
+def against_sft(run: Run = STUDY) -> str:
+    """Each system's difference to SFT in F1, a column per sealed set and reference."""
+    table = labelled(build.read("against_sft", run))
+    cell, column = table.apply(with_ends, axis=1), table["split"] + ", " + table["reference"]
+    return _wide(table.assign(cell=cell, column=column), "arm", "seeds", "same")
+
+
+def secondary(split: str, run: Run = STUDY) -> str:
+    """The secondary measures on a sealed set, a row per system."""
+    table = build.read("secondary", run).query("split == @split").set_index("arm")
+    shown = table.drop(columns=["split", "seeds"]).map(digits).assign(seeds=table["seeds"])
+    return markdown(labelled(shown.reset_index()))
 
 
 def ablations(run: Run = STUDY) -> str:
@@ -171,6 +173,7 @@ def ablations(run: Run = STUDY) -> str:
     table = labelled(build.read("ablations", run))
     ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
     frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(with_ends, axis=1)})
+    frame["t over seeds [95 %]"] = [ends(row.t_low, row.t_high, "+") for row in ran.itertuples()]
     frame = frame.join(ran[["f1", "precision", "recall", "macro_f1", "example_f1_14"]].map(digits))
     seeds = ran["pairs"].fillna(ran["seeds"]).astype(int)
     frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=seeds)
