@@ -103,7 +103,8 @@ command=${1-laptop}
 case "$command" in
   test | list | notebook | final | verify | score | readme | benchmark | lab | fetch | setup) ;;
   -h | --help | help) usage; exit 0 ;;
-  *) grep -qxF -- "${command%%+*}" <<<"$scales" || { usage >&2; stop "" "Unknown command: $command"; } ;;
+  *) grep -qxF -- "${command%%+*}" <<<"$scales" || stop "Unknown command or scale: $command. Scales: $(tr '\n' ' ' <<<"$scales")(the paper's size is full)." \
+    "All commands: ./run_all.sh --help" ;;
 esac
 
 set_up

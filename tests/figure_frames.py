@@ -10,7 +10,7 @@ from mrg_r1_lib.corpora.data_card import prevalence_table
 COUNTS = pd.DataFrame(
     [
         ("filter", "all", 1200, 0, ""),
-        ("filter", "with FINDINGS", 1000, 200, "none"),
+        ("filter", "with FINDINGS", 1000, 200, "left out: none"),
         ("split", "train", 700, 0, ""),
         ("split", "validate", 100, 0, ""),
         ("split", "test", 200, 0, ""),
@@ -27,7 +27,7 @@ EPOCHS = pd.DataFrame(
 )
 SCORES = pd.DataFrame(
     [
-        ("constant_normal", 0.0, 0.0, 0.0, "trivial"),
+        ("constant_normal", 0.0, 0.0, 0.0, "baseline"),
         ("sft", 0.5, 0.4, 0.6, "policy"),
         ("drawn_template", 0.8, np.nan, np.nan, "ceiling"),
     ],

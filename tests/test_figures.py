@@ -105,9 +105,9 @@ def test_arms_stand_under_their_labels(name):
 
 def test_the_flow_shows_what_remains_what_leaves_and_the_splits():
     shown = texts(figures.flow(COUNTS))
-    for text in ("1,200", "1,000", "200 left out", "none", "700", "train, 70%", "test, 20%"):
+    for text in ("1,200", "1,000", "200", "left out: none", "700", "train, 70%", "test, 20%"):
         assert text in shown
-    assert "0 left out" not in shown
+    assert "0" not in shown
 
 
 def test_the_most_frequent_observation_stands_on_top():
@@ -156,9 +156,9 @@ def test_a_policy_with_other_images_is_a_hollow_mark_in_the_policys_row():
 
 def test_main_scores_name_an_unknown_kind():
     with pytest.raises(
-        ValueError, match="kind: 'baseline' is unknown; expected one of trivial, policy"
+        ValueError, match="kind: 'other' is unknown; expected one of baseline, policy"
     ):
-        figures.main_scores(SCORES.assign(kind="baseline"))
+        figures.main_scores(SCORES.assign(kind="other"))
 
 
 def test_a_forest_shows_the_rows_that_have_a_difference_with_their_pairs_and_sections():
@@ -256,11 +256,11 @@ def test_the_title_of_a_reward_says_how_far_it_and_f1_moved():
 
 
 def test_each_column_of_changes_has_its_own_scale():
-    table = pd.DataFrame({"mccs": [0.2, -0.1], "bleu": [0.002, 0.0]}, index=["one", "other"])
-    figure = figures.changes(table, "title")
-    shades = figure.axes[0].collections[0].get_array().reshape(2, 2)
-    np.testing.assert_allclose(shades, [[1, 1], [-0.5, 0]])
-    assert {"+0.200", "−0.100", "+0.002"} <= set(texts(figure))
+    columns = {"mccs": [0.2, -0.1], "bleu": [0.02, 0.0], "net_benefit": [-0.001, 0.0]}
+    figure = figures.changes(pd.DataFrame(columns, index=["one", "other"]), "title")
+    shades = figure.axes[0].collections[0].get_array().reshape(2, 3)
+    np.testing.assert_allclose(shades, [[1, 1, -0.1], [-0.5, 0, 0]])  # a thousandth stays pale
+    assert {"+0.200", "−0.100", "+0.020"} <= set(texts(figure))
 
 
 def test_the_panels_of_one_column_share_their_scale():

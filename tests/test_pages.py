@@ -84,7 +84,7 @@ def test_the_main_table_has_the_default_study_with_the_pooled_interval(saved):
 
 def test_the_main_table_shows_the_arms_and_columns_that_a_page_names(saved):
     lines = pages.main_table("srl_mccs", "sft", columns=("rouge_l", pages.F1)).splitlines()
-    assert lines[0] == f"| arm | rouge_l | {pages.F1} |"
+    assert lines[0] == f"| system | rouge_l | {pages.F1} |"
     assert lines[2:] == [
         "| SRL, MCCS | 0.500 | 0.500 [0.400, 0.600] |",
         "| SFT | 0.250 | 0.250 [0.150, 0.350] |",
@@ -153,8 +153,8 @@ def test_the_secondary_measures_are_those_of_one_set(saved):
 
 def test_an_arm_of_the_ablation_that_has_not_run_is_named_below_the_table(saved):
     text = pages.ablations()
-    assert "| SRL, BLEU-4 | -0.250 [-0.300, -0.200] | [-0.400, -0.100] | 0.250 |" in text
-    assert "| reward | SRL, MCCS | – | – | 0.500 |" in text
+    assert "| SRL, BLEU-4 | srl_bleu | -0.250 [-0.300, -0.200] | [-0.400, -0.100] | 0.250 |" in text
+    assert "| reward | SRL, MCCS | srl_mccs | – | – | 0.500 |" in text
     assert text.endswith("\n\nNot run: SRL, MCCS, KL 0.")
 
 

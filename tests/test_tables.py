@@ -42,7 +42,7 @@ def test_scores_are_counted_over_all_seeds_and_their_interval_is_of_seeds_and_st
     assert tuple(table.loc["sft", ["value", "low", "high"]]) == expected
     assert table["kind"].to_dict() == {
         "reference": "ceiling",
-        "constant_normal": "trivial",
+        "constant_normal": "baseline",
         "sft": "policy",
         "sft_shuffled": "images shuffled",
     }

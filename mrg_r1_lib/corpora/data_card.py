@@ -18,6 +18,7 @@ from mrg_r1_lib.metrics.clinical_efficacy import positives
 from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS
 from mrg_r1_lib.study import SPLITS, Study, index_labels, published_labels
 
+APART = "confirmation set: IMPRESSION only"  # why studies stand beside the splits
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 
 
@@ -54,15 +55,15 @@ def filter_counts(studies: Sequence[Study]) -> pd.DataFrame:
     read = [("filter", "all reports", left, 0, "")]
     for kind, count in kinds.items():
         left -= count
-        read.append(("filter", f"without: {kind}", left, count, kind))
+        read.append(("filter", f"without: {kind}", left, count, f"left out: {kind}"))
     either = sum(bool(study.findings or study.impression) for study in studies)
     findings = sum(bool(study.findings) for study in studies)
     in_split = Counter(study.split for study in studies if study.findings)
     missing = len(studies) - either
     rows = [
         *read,
-        ("filter", "with FINDINGS or IMPRESSION", either, missing, "neither section"),
-        ("filter", "with FINDINGS", findings, either - findings, "IMPRESSION only"),
+        ("filter", "with FINDINGS or IMPRESSION", either, missing, "left out: neither section"),
+        ("filter", "with FINDINGS", findings, either - findings, APART),
         *(("split", split, in_split[split], 0, "") for split in SPLITS),
     ]
     return pd.DataFrame(rows, columns=["kind", "step", "remaining", "left_out", "reason"])

@@ -244,8 +244,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the study or parts of it.")
     commands = parser.add_subparsers(dest="command", required=True)
     usual, shown = "default: the scale's", "default: %(default)s"
-    for command in ("run", "list"):
-        several = commands.add_parser(command)
+    for command, words in {"run": "SCALE", "list": "list [SCALE]"}.items():
+        several = commands.add_parser(command, usage=f"run_all.sh {words} [OPTION ...]")
         several.add_argument("scale", nargs="?", default="laptop", help=shown)
         several.add_argument("--policy", metavar="NAME", help=usual)
         several.add_argument("--corpus", choices=PREPARATIONS, help=usual)
@@ -254,24 +254,23 @@ def main() -> None:
         several.add_argument("--final", action="store_true", help="score the test split, too")
         several.add_argument("--fresh", action="store_true", help="repeat finished steps")
         several.add_argument("--plan", action="store_true", help="only say what the scale needs")
-    one = commands.add_parser("notebook")
+    one = commands.add_parser("notebook", usage="run_all.sh notebook NAME [KEY=VALUE ...]")
     one.add_argument("name", help="of a file in notebooks/, without .ipynb")
-    one.add_argument("parameters", nargs="*", help="KEY=VALUE (SCALE is smoke where none is given)")
+    one.add_argument("parameters", nargs="*", default=[], help="KEY=VALUE; SCALE is else smoke")
     for command in commands.choices.values():
         command.add_argument("--results", type=full_path, default=results_root(), help=shown)
     named = parser.parse_args()
     try:
         if named.command == "notebook":
             run_notebook(named.name, named.parameters, named.results)
-        elif named.plan:
-            sys.stdout.write(plan_text(scale_with(named.scale, named.policy)))
         else:
             scale = scale_with(named.scale, named.policy)
             grid = Grid(scale, named.results, named.corpus, named.seeds, named.arms, named.final)
-            if named.command == "run":
+            listed = list_steps(grid)
+            if named.command == "run" and not named.plan:
                 run_study(grid, named.fresh)
             else:
-                sys.stdout.write(list_steps(grid))
+                sys.stdout.write(plan_text(scale) if named.plan else listed)
     except KeyboardInterrupt:
         parser.exit(130, "\nStopped. The same command, without --fresh, goes on from there.\n")
     except (ValueError, RuntimeError, OSError) as error:

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConfig
 
 from mrg_r1_lib.policies.load_save import create_policy, is_vision, require_known
+from mrg_r1_lib.policies.tiny_llava import VOCABULARY
 from mrg_r1_lib.storage.paths import data_root
 
 
@@ -24,7 +25,9 @@ def configuration(policy: str, image_size: int) -> PreTrainedConfig:
     if base.sizes:
         return AutoConfig.for_model(base.model_type, **base.sizes)
     if not base.hub:
-        return create_policy(policy, ["a report"], image_size, seed=0)[0].config
+        made = create_policy(policy, ["a report"], image_size, seed=0)[0].config
+        made.text_config.vocab_size = VOCABULARY  # as the reports of a corpus fill it
+        return made
     raise ValueError(
         f"{policy}: its sizes are unknown. Give `sizes` in its line of policies/registry.py, "
         f"or put its config.json into {data_root() / 'models' / policy}."

@@ -1,4 +1,4 @@
-"""The laptop's policy: a LLaVA of about 3 million parameters with its own tokenizer.
+"""The laptop's policy: a LLaVA of about 3.5 million parameters with its own tokenizer.
 
 The architecture is LLaVA's (arXiv:2304.08485: vision tower, two-layer projector, language model),
 in transformers' classes. Departure: the tower has a convolutional stem (`vision_tower.py`). For

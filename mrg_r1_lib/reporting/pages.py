@@ -90,7 +90,7 @@ def main_table(*arms: str, columns: tuple[str, ...] = (), run: Run = STUDY) -> s
     shown[F1] = scores.apply(with_ends, axis=1, name="value", sign="")
     shown["seeds"] = scores["seeds"]
     shown = shown.loc[list(arms or shown.index), list(columns or shown)]
-    return markdown(labelled(shown.reset_index()))
+    return markdown(labelled(shown.reset_index()).rename(columns={"arm": "system"}))
 
 
 def planned(family: str, *columns: str, reference: str = "", run: Run = STUDY) -> str:
@@ -170,14 +170,14 @@ def secondary(split: str, run: Run = STUDY) -> str:
 
 def ablations(run: Run = STUDY) -> str:
     """The arms of the ablation that ran, one row each, and below it those that did not."""
-    table = labelled(build.read("ablations", run))
+    table = labelled(build.read("ablations", run).assign(key=lambda rows: rows["arm"]))
     ran, missing = table[table["seeds"] > 0], table.loc[table["seeds"] == 0, "arm"]
-    frame = ran[["section", "arm"]].assign(**{f"− MCCS, {F1}": ran.apply(with_ends, axis=1)})
+    frame = ran[["section", "arm", "key"]].assign(**{f"− MCCS, {F1}": ran.apply(with_ends, axis=1)})
     frame["t over seeds [95 %]"] = [ends(row.t_low, row.t_high, "+") for row in ran.itertuples()]
     frame = frame.join(ran[["f1", "precision", "recall", "macro_f1", "example_f1_14"]].map(digits))
     seeds = ran["pairs"].fillna(ran["seeds"]).astype(int)
     frame = frame.assign(denials=ran["negatives"].map("{:.1f}".format), seeds=seeds)
-    return markdown(frame, names=2) + f"\n\nNot run: {'; '.join(missing) or 'none'}."
+    return markdown(frame, names=3) + f"\n\nNot run: {'; '.join(missing) or 'none'}."
 
 
 def cost(run: Run = STUDY) -> str:

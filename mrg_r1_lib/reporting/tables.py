@@ -32,7 +32,7 @@ from mrg_r1_lib.reporting.schema import (
 from mrg_r1_lib.reporting.scores import Scores, read_scores
 from mrg_r1_lib.runs.run import Run
 
-KINDS = ("trivial", "policy", "images shuffled", "ceiling")  # of a system, as figures tell apart
+KINDS = ("baseline", "policy", "images shuffled", "ceiling")  # of a system, as figures tell apart
 CEILINGS = ("reference", "drawn_template")  # they use what no policy has
 TEXT_METRICS = ("bleu_1", "bleu_4", "rouge_l", "format_rate")  # that `summary` shows
 SUMMARY_PARTS = {"f1": "F1", "precision": "precision", "recall": "recall"}
@@ -132,7 +132,8 @@ def kind(arm: str) -> str:
     """Which of KINDS an arm is."""
     if arm in CEILINGS:
         return "ceiling"
-    return {"baseline": "trivial", "shuffled": "images shuffled"}.get(ARMS[arm].stage, "policy")
+    stage = ARMS[arm].stage
+    return {"baseline": stage, "shuffled": "images shuffled"}.get(stage, "policy")
 
 
 def main_study(table: pd.DataFrame, scale_arms: tuple[str, ...]) -> pd.DataFrame:

@@ -59,7 +59,7 @@ CAPTIONS = {
         "Heat map: a row per made-up report, from exact to broken, a column per reward.",
         "Compare the columns. Rewards of wording lose little for a flipped negation and much "
         "for a faithful paraphrase. Rewards of labels give a paraphrase the full score. "
-        "Heights are not comparable between columns.",
+        "Values are not comparable between columns.",
     ),
     "margin_curve": Caption(
         METHOD,
@@ -67,15 +67,16 @@ CAPTIONS = {
         "Mean MCCS of one constant normal report against the margin: a curve for studies with "
         "a finding, one for studies with none of the 13.",
         "This report uses no image. The lower curve, studies with a finding, is what the "
-        "margin is meant to lower.",
+        "margin is meant to lower; it lowers the other one, too.",
     ),
     "data_flow": Caption(
         DATA,
         "From reports to studies",
         "Flow chart from all reports through those with FINDINGS to the train, validate and "
         "test splits.",
-        "Read from the top. What is left out stands at the right, with the reason. Only reports "
-        "with FINDINGS take part, since the policy learns to write FINDINGS.",
+        "Read from the top. What leaves the path stands at the right, with the reason. The policy "
+        "learns from FINDINGS. Studies with an IMPRESSION alone teach nothing: they are scored "
+        "once, at the end, as the confirmation set.",
     ),
     "prevalence_by_split": Caption(
         DATA,
@@ -116,7 +117,8 @@ CAPTIONS = {
         "Two curves over the epochs of the control on the validation split: loss per token, "
         "and clinical F1 (micro, 13).",
         "The control trains on likelihood alone, from the same start as reinforcement "
-        "learning and for about as long. One seed.",
+        "learning and for about as long, in smaller steps than SFT ended with. Its scales are "
+        "not those of the figure of SFT. One seed.",
     ),
     "seed_curves": Caption(
         TRAINING,
@@ -151,8 +153,8 @@ CAPTIONS = {
         "per system, the highest first.",
         "Further right is better. Counts and intervals are over seeds and studies together. "
         "The hollow mark in a policy's row is the same policy, shown another study's image: "
-        "what lies between the two marks is what it takes from the image. Green: a ceiling, "
-        "which no policy can pass.",
+        "what lies between the two marks is what it takes from the image. Green: the "
+        "labeler against itself, and a template that names exactly what was drawn.",
     ),
     "precision_recall": Caption(
         SCORES,
@@ -166,9 +168,9 @@ CAPTIONS = {
         "F1 of each observation",
         "F1 of SFT and of reinforcement learning for each of the 14 observations.",
         "The number of positive references stands behind each name. Rare observations scatter "
-        "widely and weigh little in micro F1: a loss there is seen here only. At the right a "
-        "hollow mark has an interval that covers zero. The intervals are not corrected for "
-        "fourteen comparisons.",
+        "widely and weigh little in micro F1: a loss there hardly moves it. An interval without "
+        "width at zero: never found at any seed. At the right a hollow mark has an interval that "
+        "covers zero. The intervals are not corrected for fourteen comparisons.",
     ),
     "ablation_forest": Caption(
         ABLATIONS,
@@ -186,15 +188,17 @@ CAPTIONS = {
         "SFT on held-out reports, the highest F1 first.",
         "Differences to SFT of the same seeds; their number stands behind each name, and rows "
         "of other seeds are no comparison. Each column has its own colour scale, orange up, "
-        "purple down. An arm that gains in its own column and not in the last one learned "
-        "something else than findings. An empty column was not scored.",
+        "purple down. A run that kept its start counts as 0. An arm that gains in its own column "
+        "and not in the last one learned something else than findings. An empty column was not "
+        "scored.",
     ),
     "reward_hacking": Caption(
         HACKING,
         "Reward and F1 of the same sampled reports",
         "A panel per arm, the paper's reward and rewards of wording: how its own reward and "
         "the F1 of its sampled training reports move over the steps.",
-        "Changes since the first steps; bands are over seeds, the title has the last values. "
+        "Changes since the first steps; bands are over seeds, the title has the number of seeds "
+        "and the last values. "
         "Where the reward rises and the F1 of the same reports does not, the policy has "
         "learned something else than findings.",
     ),

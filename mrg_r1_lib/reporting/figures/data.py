@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from PIL import Image
 
+from mrg_r1_lib.corpora.data_card import APART
 from mrg_r1_lib.reporting.figures.diagram import draw_arrow, draw_box
 from mrg_r1_lib.reporting.figures.theme import (
     GREY,
@@ -49,7 +50,8 @@ def flow(counts: pd.DataFrame, note: str = NOTE) -> Figure:
         if level:
             draw_arrow(axis, [(trunk, 0.3 - level + 0.4), (trunk, 0.3 - level)])
         if row.left_out:
-            _counted(axis, 7.7, 0.5 - level, 2.8, f"{row.left_out:,} left out", row.reason, "0.55")
+            colour = PALETTE[2] if row.reason == APART else "0.55"
+            _counted(axis, 7.7, 0.5 - level, 2.8, f"{row.left_out:,}", row.reason, colour)
             draw_arrow(axis, [(trunk, 0.5 - level), (6.3, 0.5 - level)])
     bottom = -len(filters)
     for x, row in zip(

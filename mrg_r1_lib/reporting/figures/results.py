@@ -14,7 +14,7 @@ from mrg_r1_lib.reporting.tables import label
 _MARKERS = "oDs^vPXph<>8"
 _POINT = {"markersize": 7.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 KINDS = {
-    "trivial": _POINT | {"color": "0.55", "marker": "s"},
+    "baseline": _POINT | {"color": "0.55", "marker": "s"},
     "policy": _POINT | {"color": PALETTE[0], "marker": "o"},
     "images shuffled": _POINT
     | {
@@ -33,9 +33,8 @@ def main_scores(table: pd.DataFrame, note: str = NOTE) -> Figure:
     """CE micro-F1 over 13 with its 95 % interval over seeds and studies, a row per system, the
     highest first.
 
-    Columns arm, value, low, high, kind (trivial, policy, images shuffled, ceiling); an interval may
-    be NaN. A policy whose images were shuffled is a hollow mark in the policy's own row. ValueError
-    for another kind.
+    Columns arm, value, low, high, kind (one of KINDS); an interval may be NaN. A policy whose
+    images were shuffled is a hollow mark in the policy's own row. ValueError for another kind.
     """
     unknown = sorted(set(table["kind"]) - set(KINDS))
     if unknown:

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from mrg_r1_lib.reporting.figures.theme import PALETTE, THEME, new_figure
 
+FULL = 0.01  # a smaller change is never drawn in full colour
+
 
 @matplotlib.rc_context(THEME)
 def heatmap(table: pd.DataFrame, title: str, note: str = "", digits: int = 2) -> Figure:
@@ -62,10 +64,11 @@ def signed(value: float, digits: int = 3) -> str:
 @matplotlib.rc_context(THEME)
 def changes(table: pd.DataFrame, title: str, note: str = "") -> Figure:
     """A table of signed changes as coloured cells with their values: each column has a colour scale
-    of its own, white at 0 and full at the column's largest change. Named as in the table.
+    of its own, white at 0 and full at the column's largest change, at least at FULL. Named as in
+    the table.
     """
     figure, axes = new_figure(1, 1, 0.9 + 0.25 * len(table), note=note)
-    largest = table.abs().max().replace(0, 1)
+    largest = table.abs().max().clip(lower=FULL)
     options = {"vmin": -1, "vmax": 1, "cmap": "PuOr_r", "cbar": False, "linewidths": 0.5}
     text = {"annot_kws": {"fontsize": 7.5}, "annot": table.map(signed), "fmt": ""}
     sns.heatmap(table / largest, **options, **text, ax=axes[0, 0])

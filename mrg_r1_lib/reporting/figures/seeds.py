@@ -60,7 +60,7 @@ def by_arm(
         axis.set_title(_titled(table, arm), fontsize=8)
     _label_below(axes[-1], x)
     figure.align_ylabels()
-    shown = {label(arm): style for arm, style in beside.items()} | {"the column's own": OWN}
+    shown = {label(arm): style for arm, style in beside.items()} | {"this column's arm": OWN}
     handles = [Line2D([], [], label=name, **style) for name, style in shown.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=7.5, frameon=False)
     return figure
