@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from mrg_r1_lib import experiments, scales
 from mrg_r1_lib.corpora import load_corpus
 from mrg_r1_lib.runs.code import commit
@@ -272,7 +274,9 @@ class Run:
             "seed": self.seed,
         }
         versions = {name: importlib.metadata.version(name) for name in PACKAGES.split()}
-        hardware = {"machine": platform.machine(), "system": platform.system()}
+        # processors with other vector instructions add up in another order
+        simd = np.show_config("dicts")["SIMD Extensions"].get("found", ["none"])[-1]
+        hardware = {"machine": platform.machine(), "system": platform.system(), "simd": simd}
         manifest[stage] = entries | {
             "commit": commit(),
             "lock": files.file_digest(REPOSITORY / "requirements.lock"),
