@@ -53,7 +53,10 @@ def _written(table: Table, side: str) -> list[str]:
     named = [row for row, cell in enumerate(cells) if cell.strip().lower() in MISSING]
     if named:
         script = f"{side} is {cells[named[0]]!r}, as scripts write for no report"
-        raise table.fault(named, f"{script}; write the report or leave the study out.")
+        other = "leave the study out"
+        if side == "generated":
+            other += ", or empty the cell and pass --allow-empty"
+        raise table.fault(named, f"{script}; write the report or {other}.")
     return cells
 
 

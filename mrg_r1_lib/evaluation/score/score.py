@@ -145,7 +145,7 @@ def _about(
         "of other studies, not of another training run."
     ]
     if count < FEW:
-        notes.append(f"Intervals of fewer than {FEW} say little: score more studies.")
+        notes.append(f"Intervals over fewer than {FEW} studies say little: score more studies.")
     place = DEFINITIONS.index(tuple(PRIMARY.values()))
     for each, (value, drawn) in zip(systems, values, strict=True):
         low, high = percentiles(drawn.definitions[:, place, 2])
