@@ -165,7 +165,7 @@ def test_a_command_calls_its_module_and_fetches_reports_only_where_it_reads_them
 def test_an_unknown_command_does_nothing_but_say_so(script, tmp_path):
     for word in ("nonsense", "srl", "", "smoke laptop"):
         answer = script(word)
-        assert answer.returncode == 1 and f"Unknown command: {word}" in answer.stderr
+        assert answer.returncode == 1 and f"Unknown command or scale: {word}." in answer.stderr
     assert not (tmp_path / ".venv").exists()
 
 
