@@ -7,7 +7,9 @@ import torch
 
 from mrg_r1_lib.policies.parameters import count_parameters
 from mrg_r1_lib.policies.registry import POLICIES, BaseModel
+from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.scales import SCALES
+from mrg_r1_lib.storage.paths import results_root
 from mrg_r1_lib.training.memory import needs, plan_text, require_device
 
 PUBLISHED = {  # billions of parameters, as the publishers say
@@ -25,6 +27,13 @@ def test_a_published_policy_has_its_published_size_and_a_vision_tower(policy):
     counts = count_parameters(policy, 512)
     assert counts["all"] == pytest.approx(PUBLISHED[policy] * 1e9, rel=0.01)
     assert 0.02 < counts["vision"] / counts["all"] < 0.2
+
+
+def test_the_laptops_policy_is_counted_as_it_was_trained():
+    manifest = Run("iu_xray/srl_mccs", "laptop", 0, results_root()).read_manifest()
+    counts = count_parameters("tiny_llava", SCALES["laptop"].image_size)
+    assert counts["all"] == manifest["srl"]["parameters"]
+    assert counts["all"] - counts["vision"] == manifest["srl"]["trained_parameters"]
 
 
 def test_a_policy_of_unknown_size_says_where_its_sizes_are_expected(monkeypatch, tmp_path):

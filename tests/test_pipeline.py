@@ -99,6 +99,14 @@ def test_every_scale_lists_its_steps_as_plain_commands_and_says_what_it_needs(
     assert f"Scale {scale} needs:" in said and "million" in said and "GiB" in said
 
 
+@pytest.mark.parametrize("wrong", [("--arms", "srl_foo"), ("--seeds", "-1")])
+def test_a_plan_of_what_cannot_run_is_refused(monkeypatch, capsys, wrong):
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "run", "laptop", *wrong, "--plan")
+    said = capsys.readouterr()
+    assert stopped.value.code == 1 and wrong[1] in said.err and not said.out
+
+
 @pytest.mark.parametrize("corpus", ["iu_xray", "mimic_cxr"])
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_runs_or_is_refused_for_want_of_a_gpu_before_any_work(

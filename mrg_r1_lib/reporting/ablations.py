@@ -19,6 +19,8 @@ from mrg_r1_lib.reporting.schema import (
     HIGH,
     LOW,
     SPLIT,
+    T_HIGH,
+    T_LOW,
     P,
     count,
     difference,
@@ -53,8 +55,8 @@ ABLATIONS = {
     "low": difference(LOW),
     "high": difference(HIGH),
     "p": P,
-    "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
-    "t_high": difference("upper end of the t interval"),
+    "t_low": difference(T_LOW),
+    "t_high": difference(T_HIGH),
     "pairs": count("seeds that both arms have", empty=True),
 }
 

@@ -24,6 +24,8 @@ from mrg_r1_lib.reporting.schema import (
     SEED,
     SEEDS,
     SPLIT,
+    T_HIGH,
+    T_LOW,
     P,
     difference,
     name,
@@ -92,8 +94,8 @@ COMPARISONS = {
     "p_holm": rate("p of f1, corrected by Holm over the family as planned"),
     "corrected_low": difference("lower end for f1, corrected by Bonferroni over the family"),
     "corrected_high": difference("upper end for f1, corrected in the same way"),
-    "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
-    "t_high": difference("upper end of the t interval"),
+    "t_low": difference(T_LOW),
+    "t_high": difference(T_HIGH),
 }
 COMPARISONS_BY_SEED = {
     "split": SPLIT,

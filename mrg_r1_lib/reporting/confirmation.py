@@ -83,9 +83,14 @@ def _beside(scores: Scores, arm: str) -> dict[str, float]:
     """Macro F1 and false alarms of an arm, beside its primary measure."""
     codes, truth = scores.codes(arm), scores.truth
     macro = [STATISTICS["macro_f1"](truth, each) for each in codes]
-    normal = truth[:, NO_FINDING] == Label.POSITIVE
+    return {"macro_f1": float(np.mean(macro)), "false_alarms": false_alarms(truth, codes)}
+
+
+def false_alarms(reference: np.ndarray, codes: np.ndarray) -> float:
+    """Share of the studies labelled No Finding in which one of the 13 is asserted; NaN for none.
+
+    Codes of the reference `(studies, 14)` and of the reports `(seeds, studies, 14)`.
+    """
+    normal = reference[:, NO_FINDING] == Label.POSITIVE
     alarmed = positives(codes[:, normal]).any(axis=-1)
-    return {
-        "macro_f1": float(np.mean(macro)),
-        "false_alarms": float(alarmed.mean()) if normal.any() else np.nan,
-    }
+    return float(alarmed.mean()) if normal.any() else np.nan

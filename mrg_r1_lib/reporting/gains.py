@@ -20,12 +20,15 @@ from mrg_r1_lib.reporting.schema import (
     SEED,
     SEEDS,
     SPLIT,
+    T_HIGH,
+    T_LOW,
     P,
     count,
     difference,
     name,
 )
 from mrg_r1_lib.reporting.scores import Scores, is_scored, read_scores
+from mrg_r1_lib.reporting.tables import kind
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import CONFIRMATION
 
@@ -51,8 +54,8 @@ AGAINST_SFT = {
     "low": difference(LOW),
     "high": difference(HIGH),
     "p": P,
-    "t_low": difference("lower end of the 95 % t interval over the differences of single seeds"),
-    "t_high": difference("upper end of the t interval"),
+    "t_low": difference(T_LOW),
+    "t_high": difference(T_HIGH),
 }
 
 
@@ -86,8 +89,8 @@ def sft_table(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for reference, scores in [(FINDINGS, read_scores(run)), *against_both(run, held_out)]:
         for arm in scores.arms:
-            policy = ARMS[arm].stage in ("pretrain", "sft", "srl") or arm == "image_classifier"
-            if arm != SFT and policy and (seeds := scores.seeds(arm, SFT)):
+            shown = kind(arm) == "policy" or arm == "image_classifier"
+            if arm != SFT and shown and (seeds := scores.seeds(arm, SFT)):
                 row = {"split": scores.split, "reference": reference, "arm": arm}
                 rows.append(row | _against_sft(run, scores, arm, seeds))
     return pd.DataFrame(rows, columns=list(AGAINST_SFT))

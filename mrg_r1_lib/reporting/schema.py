@@ -77,6 +77,8 @@ SEEDS = count("seeds that are pooled; of a pair: the seeds that both arms have")
 OBSERVATION = name("one of the 14 observations", OBSERVATIONS)
 LOW = "lower end of the 95 % interval, over seeds and studies together"
 HIGH = "upper end of the same interval"
+T_LOW = "lower end of the 95 % t interval over the differences of single seeds"
+T_HIGH = "upper end of the t interval"
 P = rate("two-sided p of no difference, by the paired bootstrap; not corrected")
 
 

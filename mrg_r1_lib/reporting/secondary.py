@@ -6,11 +6,11 @@ Saved scores, labels and the hand-made index -> a row per system and sealed set,
 import numpy as np
 import pandas as pd
 
-from mrg_r1_lib.experiments import ARMS
-from mrg_r1_lib.metrics.clinical_efficacy import positives
-from mrg_r1_lib.observations import NO_FINDING, OBSERVATIONS, Label
+from mrg_r1_lib.observations import OBSERVATIONS
+from mrg_r1_lib.reporting.confirmation import false_alarms
 from mrg_r1_lib.reporting.schema import ARM, SEEDS, SPLIT, number, rate
 from mrg_r1_lib.reporting.scores import Scores, is_scored, read_scores, scored_split
+from mrg_r1_lib.reporting.tables import kind
 from mrg_r1_lib.runs.run import Run
 from mrg_r1_lib.study import CONFIRMATION
 
@@ -46,20 +46,14 @@ def secondary_table(run: Run, held_out: pd.DataFrame) -> pd.DataFrame:
         if is_scored(run, split):
             scores = read_scores(run, split)
             index = held_out.loc[held_out["split"] == split, list(OBSERVATIONS)].to_numpy()
-            arms = [arm for arm in scores.arms if _is_shown(arm)]
+            arms = [arm for arm in scores.arms if kind(arm) == "policy" or arm in BASELINES]
             rows += [{"split": split, "arm": arm} | _row(scores, arm, index) for arm in arms]
     return pd.DataFrame(rows, columns=list(SECONDARY))
-
-
-def _is_shown(arm: str) -> bool:
-    return arm in BASELINES or ARMS[arm].stage in ("pretrain", "sft", "srl")
 
 
 def _row(scores: Scores, arm: str, index: np.ndarray) -> dict[str, float]:
     """Means over the arm's seeds; NaN where runs were scored without a measure."""
     codes, saved = scores.codes(arm), [scores.metrics[arm, seed] for seed in scores.seeds(arm)]
-    normal = index[:, NO_FINDING] == Label.POSITIVE
-    alarmed = positives(codes[:, normal]).any(axis=-1)
     signs = [each.get("degeneration", {}) for each in saved]
     values = {"graded": [each.get("graded") for each in saved]}
     values["denials"] = [each["style"]["negatives"] for each in saved]
@@ -67,5 +61,4 @@ def _row(scores: Scores, arm: str, index: np.ndarray) -> dict[str, float]:
     for column, key in ATTRIBUTES.items():
         values[column] = [each.get("attributes", {}).get(key) for each in saved]
     means = {column: np.mean(np.array(each, dtype=float)) for column, each in values.items()}
-    alarms = alarmed.mean() if normal.any() else np.nan
-    return {"seeds": len(saved), "false_alarms": alarms} | means
+    return {"seeds": len(saved), "false_alarms": false_alarms(index, codes)} | means

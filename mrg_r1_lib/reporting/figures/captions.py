@@ -117,8 +117,7 @@ CAPTIONS = {
         "Two curves over the epochs of the control on the validation split: loss per token, "
         "and clinical F1 (micro, 13).",
         "The control trains on likelihood alone, from the same start as reinforcement "
-        "learning and for about as long, in smaller steps than SFT ended with. Its scales are "
-        "not those of the figure of SFT. One seed.",
+        "learning and for about as long. Its scales are not those of the figure of SFT. One seed.",
     ),
     "seed_curves": Caption(
         TRAINING,
