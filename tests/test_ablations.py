@@ -66,6 +66,17 @@ def test_what_an_arm_changes_is_read_from_the_experiments():
     assert changes["srl_all_studies"] == "abnormal_share None"
 
 
+def test_the_t_interval_over_seeds_stands_beside_the_bootstrap_from_three_seeds_on(results, run):
+    columns = ["t_low", "t_high"]
+    two = ablations.ablation_table(run).set_index("arm")
+    assert two[columns].isna().all(axis=None)
+    for arm, found in (("sft", 2), ("srl_mccs", 2)):
+        write(results, arm, 2, codes(STUDIES, Edema=found), REFERENCE)
+    three = ablations.ablation_table(run).set_index("arm").loc["sft", columns].astype(float)
+    # SFT minus MCCS by seed: 2/3 - 1, 0, 0; mean -1/9, standard error 1/9, t quantile 4.302653
+    assert three.to_numpy() == pytest.approx([-5.302653 / 9, 3.302653 / 9])
+
+
 def test_an_arm_is_compared_over_the_seeds_that_it_shares_with_the_papers(results, run):
     table = ablations.ablation_table(run).set_index("arm")
     assert table.loc["srl_mccs", ["seeds", "recall", "negatives"]].tolist() == [2, 0.75, 1.5]
